@@ -1,0 +1,235 @@
+//! The resolved settings: immutable, typed, one struct per consumer.
+//!
+//! A consumer takes its own struct and never the whole. How values get here (files, environment,
+//! command line) is `layer`'s and `env`'s business; nothing here reads anything.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde::Serialize;
+
+/// A value that must never be printed: `Debug` and `Serialize` show `***`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    pub fn new(value: impl Into<String>) -> Self {
+        Self(value.into())
+    }
+
+    /// The secret itself; call this only where it goes onto the wire.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("***")
+    }
+}
+
+impl Serialize for Secret {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str("***")
+    }
+}
+
+/// Which dialect of the OpenAI API a server speaks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ModelApi {
+    /// Chat Completions: what every compatible server has.
+    #[default]
+    Chat,
+    /// Responses.
+    Responses,
+}
+
+/// For `bridge` (adapters) and `agent` (window, output bound).
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ModelSettings {
+    /// `openai`, `anthropic`, `scripted`, `builtin`.
+    pub provider: String,
+    pub name: String,
+    /// Without the trailing slash; `None` means the provider's own.
+    pub base_url: Option<String>,
+    pub api: ModelApi,
+    pub api_key: Option<Secret>,
+    /// Tokens; `None` means what is known of the model, else 128,000.
+    pub context_window: Option<u64>,
+    pub max_output_tokens: Option<u32>,
+    pub temperature: Option<f64>,
+    /// `low`, `medium`, `high`: passed on to models that reason.
+    pub reasoning_effort: Option<String>,
+    /// The script that provider `scripted` replays.
+    pub script: Option<PathBuf>,
+    /// `--require-model`: the builtin model is refused.
+    pub require_model: bool,
+    /// Further request headers, by name.
+    pub headers: Vec<(String, String)>,
+    /// US dollars per million tokens, for `--max-cost`: input, cached input, output.
+    pub price: Option<ModelPrice>,
+}
+
+/// US dollars per million tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ModelPrice {
+    pub input: f64,
+    #[serde(default)]
+    pub cached_input: Option<f64>,
+    pub output: f64,
+}
+
+/// For `network`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct NetworkSettings {
+    /// `--offline`: nothing but loopback is connected to.
+    pub offline: bool,
+    /// `--ca FILE`: trusted in addition to the system's store.
+    pub ca: Option<PathBuf>,
+    /// `SSL_CERT_FILE`, `SSL_CERT_DIR`: used instead of the system's store.
+    pub ssl_cert_file: Option<PathBuf>,
+    pub ssl_cert_dir: Option<PathBuf>,
+    /// `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY` (either case).
+    pub http_proxy: Option<String>,
+    pub https_proxy: Option<String>,
+    pub all_proxy: Option<String>,
+    pub no_proxy: Option<String>,
+    /// No byte for so long: the stream is given up.
+    pub idle_timeout: Duration,
+    /// One model call, retries included.
+    pub total_timeout: Duration,
+    pub connect_timeout: Duration,
+    /// Tries after the first.
+    pub max_retries: u32,
+    /// `--record DIR`, `--replay DIR`: model traffic.
+    pub record: Option<PathBuf>,
+    pub replay: Option<PathBuf>,
+}
+
+/// How far children and file tools may reach.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum SandboxLevel {
+    #[default]
+    ReadOnly,
+    WorkspaceWrite,
+    DangerFullAccess,
+}
+
+impl SandboxLevel {
+    /// The word of the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ReadOnly => "read-only",
+            Self::WorkspaceWrite => "workspace-write",
+            Self::DangerFullAccess => "danger-full-access",
+        }
+    }
+}
+
+/// For `sandbox` and `system::opener`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SandboxSettings {
+    pub level: SandboxLevel,
+    /// Writable in addition to the workspace (at `workspace-write`).
+    pub add_dirs: Vec<PathBuf>,
+    /// Readable in addition to the workspace and the system's directories.
+    pub read: Vec<PathBuf>,
+    /// Host patterns children and `web_fetch` may reach; `all` means every host.
+    pub net: Vec<String>,
+    /// Names of further environment variables that children see.
+    pub env: Vec<String>,
+}
+
+/// What happens to a call that is neither allowed nor denied by a rule.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ApproveMode {
+    /// A person is asked where there is one; otherwise it is denied.
+    #[default]
+    Ask,
+    /// Denied.
+    Deny,
+    /// Allowed as far as the sandbox holds it.
+    Auto,
+}
+
+/// For `agent::approval`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct ApprovalSettings {
+    pub mode: ApproveMode,
+    /// Rules `tool(pattern)` or `tool`.
+    pub allow: Vec<String>,
+    pub deny: Vec<String>,
+}
+
+/// For `agent::budget`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LimitSettings {
+    pub max_turns: u32,
+    pub timeout: Option<Duration>,
+    /// US dollars.
+    pub max_cost: Option<f64>,
+    /// Input plus output tokens of the whole run.
+    pub max_tokens: Option<u64>,
+    /// One tool call.
+    pub tool_timeout: Duration,
+}
+
+/// For `memory`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MemorySettings {
+    /// False: nothing is recalled and nothing remembered.
+    pub enabled: bool,
+    /// `--ephemeral`: an in-memory database, no file at all.
+    pub ephemeral: bool,
+    /// The database file (`agent.db` in the data directory).
+    pub path: PathBuf,
+}
+
+/// For the `web_search` tool.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct WebSearchSettings {
+    /// Base URL of a SearXNG or compatible endpoint.
+    pub url: Option<String>,
+}
+
+/// For `bridge::interpreter` and `agi-agent python`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct PythonSettings {
+    /// Directory of the person's own wheels, put on `sys.path` of children and of `python`.
+    pub wheels: Option<PathBuf>,
+}
+
+/// When standard input is read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StdinMode {
+    /// For `-` and `--stdin` only.
+    #[default]
+    Explicit,
+    /// Any pipe is read (the old habit).
+    Auto,
+}
+
+/// Everything, as the composition root sees it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Settings {
+    pub model: ModelSettings,
+    pub network: NetworkSettings,
+    pub sandbox: SandboxSettings,
+    pub approval: ApprovalSettings,
+    pub limits: LimitSettings,
+    pub memory: MemorySettings,
+    pub web_search: WebSearchSettings,
+    pub python: PythonSettings,
+    pub stdin: StdinMode,
+    /// `$XDG_DATA_HOME/agi-agent` or the platform's own place; not created until something is
+    /// written.
+    pub data_dir: PathBuf,
+}

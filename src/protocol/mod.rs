@@ -1,0 +1,22 @@
+//! The values that all layers share, and the ports between them.
+//!
+//! Everything here is plain data (serde) or a trait. Nothing here does I/O, reads the clock or the
+//! environment, or knows a provider, a tool or a terminal by name.
+
+pub mod event;
+pub mod exit_code;
+pub mod message;
+pub mod model;
+pub mod outcome;
+pub mod port;
+pub mod tool;
+pub mod usage;
+
+pub use event::{Event, Item, ItemBody, ItemStatus};
+pub use exit_code::ExitCode;
+pub use message::{Message, Part, Role};
+pub use model::{ModelDelta, ModelError, ModelErrorKind, ModelReply, ModelRequest, StopReason};
+pub use outcome::{Denial, Outcome, OutcomeKind};
+pub use port::{Approver, ChatModel, Embedder, EventSink};
+pub use tool::{Effect, ToolCall, ToolResult, ToolSpec};
+pub use usage::Usage;
