@@ -19,3 +19,5 @@
 pub mod config;
 
 pub mod protocol;
+
+pub mod system;

@@ -160,7 +160,10 @@ mod tests {
     fn types_are_checked() {
         let environment = Environment::from_pairs([("AGI_MAX_TURNS", "many")]);
         let error = environment.configuration().unwrap_err();
-        assert_eq!(error.to_string(), "environment variable `AGI_MAX_TURNS`: `many` is not a whole number");
+        assert_eq!(
+            error.to_string(),
+            "environment variable `AGI_MAX_TURNS`: `many` is not a whole number"
+        );
     }
 
     #[test]

@@ -30,7 +30,11 @@ impl ConfigError {
 
     /// A bad environment variable.
     pub fn environment(name: &str, message: &str) -> Self {
-        Self { place: format!("environment variable `{name}`"), message: message.into(), hint: None }
+        Self {
+            place: format!("environment variable `{name}`"),
+            message: message.into(),
+            hint: None,
+        }
     }
 
     /// A bad `-c key=value`.

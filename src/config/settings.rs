@@ -112,7 +112,9 @@ pub struct NetworkSettings {
 }
 
 /// How far children and file tools may reach.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum SandboxLevel {
     #[default]
@@ -230,6 +232,6 @@ pub struct Settings {
     pub python: PythonSettings,
     pub stdin: StdinMode,
     /// `$XDG_DATA_HOME/agi-agent` or the platform's own place; not created until something is
-    /// written.
-    pub data_dir: PathBuf,
+    /// written. `None` without a home directory: then memory is ephemeral.
+    pub data_dir: Option<PathBuf>,
 }

@@ -45,7 +45,12 @@ pub enum Event {
     TurnFailed { error: String },
     /// The conversation outgrew the window; older turns were replaced by a summary.
     #[serde(rename = "context.compacted")]
-    ContextCompacted { messages_before: u64, messages_after: u64, tokens_before: u64, tokens_after: u64 },
+    ContextCompacted {
+        messages_before: u64,
+        messages_after: u64,
+        tokens_before: u64,
+        tokens_after: u64,
+    },
     /// Sent while a long step is under way, so that a reader knows that we live.
     #[serde(rename = "heartbeat")]
     Heartbeat { waiting_for: String, elapsed_ms: u64 },
@@ -87,9 +92,15 @@ pub struct Item {
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ItemBody {
     /// In `item.updated` the text is what came since the last update.
-    AgentMessage { text: String },
-    Reasoning { text: String },
-    Plan { text: String },
+    AgentMessage {
+        text: String,
+    },
+    Reasoning {
+        text: String,
+    },
+    Plan {
+        text: String,
+    },
     CommandExecution {
         command: String,
         /// Head and tail of what it printed.
@@ -97,8 +108,22 @@ pub enum ItemBody {
         exit_code: Option<i32>,
         sandbox: String,
     },
-    FileChange { path: String, change: String, diff: String },
-    ToolCall { tool: String, arguments: serde_json::Value, output: String },
-    Memory { action: String, id: String, text: String },
-    Error { message: String },
+    FileChange {
+        path: String,
+        change: String,
+        diff: String,
+    },
+    ToolCall {
+        tool: String,
+        arguments: serde_json::Value,
+        output: String,
+    },
+    Memory {
+        action: String,
+        id: String,
+        text: String,
+    },
+    Error {
+        message: String,
+    },
 }

@@ -45,7 +45,10 @@ impl ExitCode {
         (Self::Usage, "usage: the command line is wrong"),
         (Self::Authentication, "authentication: no key, or the provider refused it"),
         (Self::Input, "input: a file or standard input could not be used"),
-        (Self::PermissionDenied, "permission denied: a tool call that the task needed was declined"),
+        (
+            Self::PermissionDenied,
+            "permission denied: a tool call that the task needed was declined",
+        ),
         (Self::SandboxUnavailable, "the sandbox that was asked for cannot be had here"),
         (Self::Network, "network forbidden or unreachable"),
         (Self::Model, "the model or provider failed after retries"),

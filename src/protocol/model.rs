@@ -57,10 +57,18 @@ pub struct ModelReply {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ModelDelta {
-    Text { text: String },
-    Reasoning { text: String },
+    Text {
+        text: String,
+    },
+    Reasoning {
+        text: String,
+    },
     /// The request is tried again after `wait_ms`.
-    Retry { attempt: u32, wait_ms: u64, reason: String },
+    Retry {
+        attempt: u32,
+        wait_ms: u64,
+        reason: String,
+    },
 }
 
 /// What went wrong with a model; each kind has one exit code (`ExitCode::from_model_error`).

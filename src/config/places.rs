@@ -1,0 +1,99 @@
+//! Where configuration and data live on each platform. Touches no file.
+
+use std::path::Path;
+use std::path::PathBuf;
+
+use super::env::Environment;
+
+/// Directory of our files inside each platform's place.
+const NAME: &str = "agi-agent";
+
+/// The files and directories of this machine and person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Places {
+    /// For every user of the machine.
+    pub system_config: PathBuf,
+    /// The person's own; `None` without a home directory.
+    pub user_config: Option<PathBuf>,
+    /// Where the database lives; `None` without a home directory.
+    pub data_dir: Option<PathBuf>,
+}
+
+impl Places {
+    /// XDG on Unix, `Library/Application Support` on macOS, `%APPDATA%` on Windows.
+    pub fn of(environment: &Environment) -> Self {
+        let home = home(environment);
+        let config_root = environment
+            .path("XDG_CONFIG_HOME")
+            .filter(|path| path.is_absolute())
+            .or_else(|| platform_root(environment, home.as_deref(), ".config", "APPDATA"));
+        let data_root =
+            environment.path("XDG_DATA_HOME").filter(|path| path.is_absolute()).or_else(|| {
+                platform_root(environment, home.as_deref(), ".local/share", "LOCALAPPDATA")
+            });
+        Self {
+            system_config: system_config(environment),
+            user_config: config_root.map(|root| root.join(NAME).join("config.json")),
+            data_dir: data_root.map(|root| root.join(NAME)),
+        }
+    }
+
+    /// A project's file.
+    pub fn project_config(directory: &Path) -> PathBuf {
+        directory.join(".agi-agent").join("config.json")
+    }
+}
+
+/// The home directory: `HOME`, on Windows `USERPROFILE`; relative ones do not count.
+pub fn home(environment: &Environment) -> Option<PathBuf> {
+    let name = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
+    environment.path(name).filter(|path| path.is_absolute())
+}
+
+fn platform_root(
+    environment: &Environment,
+    home: Option<&Path>,
+    unix: &str,
+    windows: &str,
+) -> Option<PathBuf> {
+    if cfg!(windows) {
+        environment.path(windows)
+    } else if cfg!(target_os = "macos") {
+        home.map(|home| home.join("Library/Application Support"))
+    } else {
+        home.map(|home| home.join(unix))
+    }
+}
+
+fn system_config(environment: &Environment) -> PathBuf {
+    if cfg!(windows) {
+        let root = environment.path("ProgramData").unwrap_or_else(|| r"C:\ProgramData".into());
+        root.join(NAME).join("config.json")
+    } else {
+        PathBuf::from("/etc").join(NAME).join("config.json")
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::Environment;
+    use super::Places;
+
+    #[test]
+    fn follows_xdg_and_ignores_relative_values() {
+        let places = Places::of(&Environment::from_pairs([
+            ("HOME", "/home/ada"),
+            ("XDG_DATA_HOME", "relative"),
+            ("XDG_CONFIG_HOME", "/c"),
+        ]));
+        assert_eq!(places.user_config, Some("/c/agi-agent/config.json".into()));
+        assert_eq!(places.data_dir, Some("/home/ada/.local/share/agi-agent".into()));
+    }
+
+    #[test]
+    fn without_home_there_is_no_place_for_data() {
+        let places = Places::of(&Environment::from_pairs([]));
+        assert_eq!(places.user_config, None);
+        assert_eq!(places.data_dir, None);
+    }
+}

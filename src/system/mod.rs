@@ -1,0 +1,7 @@
+//! Facts of the machine and the operating system's services: clock, terminal, paths, processes.
+//!
+//! Knows no agent words. Reads no environment variables (`config::env` does).
+
+pub mod clock;
+
+pub mod terminal;
