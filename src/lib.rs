@@ -16,6 +16,8 @@
 //! Modules stand in layer order; imports only go down (tests/rust/layering.rs reads every
 //! `use crate::`).
 
+pub mod tools;
+
 pub mod config;
 
 pub mod protocol;

@@ -1,0 +1,116 @@
+//! What the agent can do: the [`Tool`] trait, and one file per tool.
+//!
+//! A tool says what it is (`spec`), what a call would do (`effect`, `target`) and does it (`run`).
+//! Whether a call may run is `agent::approval`'s business; when it runs, how long it may take and
+//! how much of its output is kept is [`dispatch`]'s. A tool never prints, never asks a person and
+//! never looks at a model.
+
+pub mod arguments;
+
+pub mod dispatch;
+
+pub mod error;
+
+pub mod output;
+
+pub mod registry;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::Value;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+pub use error::ToolError;
+pub use output::ToolOutput;
+pub use registry::Registry;
+
+use crate::protocol::Effect;
+use crate::protocol::ToolSpec;
+
+/// Something the agent can do. Implementations hold settings at most: all state is in the context.
+#[async_trait]
+pub trait Tool: Send + Sync {
+    /// Name, one terse line and the schema of the arguments ([`arguments::schema`]).
+    fn spec(&self) -> ToolSpec;
+
+    /// Whether `arguments` are such as `run` will accept; the text is told to the model.
+    /// Implementations call [`arguments::parse`] with the type that `run` uses.
+    fn check(&self, arguments: &Value) -> Result<(), ToolError>;
+
+    /// What this call would do to the world. Arguments have passed `check`.
+    fn effect(&self, arguments: &Value) -> Effect;
+
+    /// What rules and denials are about: the path, command, URL or expression of this call.
+    fn target(&self, arguments: &Value) -> String;
+
+    /// How long this call asks to run; `None` means the usual bound (`ToolContext::call_timeout`).
+    /// The deadline of the run holds in any case.
+    fn timeout(&self, _arguments: &Value) -> Option<Duration> {
+        None
+    }
+
+    /// Does it. Must notice `context.cancel` soon and keep to `context.deadline`: a call that does
+    /// not come back within [`dispatch::GRACE`] of either is abandoned.
+    async fn run(&self, arguments: Value, context: &ToolContext) -> Result<ToolOutput, ToolError>;
+}
+
+/// What a call may use. Cheap to clone: `dispatch` gives each call its own, with a token, a
+/// deadline and a progress channel of its own.
+#[derive(Clone)]
+pub struct ToolContext {
+    /// Relative paths of arguments are meant against this directory.
+    pub cwd: PathBuf,
+    /// Cancelled when the run is, or when the call's deadline has passed.
+    pub cancel: CancellationToken,
+    /// In what is given to `dispatch`: the end of the run. In what a tool sees: the end of its call.
+    pub deadline: Instant,
+    /// Usual bound of one call.
+    pub call_timeout: Duration,
+    pub session_id: String,
+    /// Lines that show a person that something goes on. Full means drop, never wait.
+    pub progress: Option<mpsc::Sender<String>>,
+}
+
+impl ToolContext {
+    /// Tells what goes on; dropped when nobody listens or the reader is slow.
+    pub fn report(&self, line: impl Into<String>) {
+        if let Some(progress) = &self.progress {
+            // A full channel means a slow reader: progress may be lost, the result never is.
+            progress.try_send(line.into()).ok();
+        }
+    }
+
+    /// Runs blocking work on a thread of its own. A panic in it becomes this task's panic, which
+    /// `dispatch` turns into an error of the call.
+    pub async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, ToolError> + Send + 'static,
+    ) -> Result<T, ToolError> {
+        match tokio::task::spawn_blocking(work).await {
+            Ok(result) => result,
+            Err(failure) => match failure.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => Err(ToolError::Cancelled),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+impl ToolContext {
+    /// A context for tests: everything allowed that may be, an hour of time.
+    pub(crate) fn for_tests(cwd: &std::path::Path) -> Self {
+        Self {
+            cwd: cwd.to_path_buf(),
+            cancel: CancellationToken::new(),
+            deadline: Instant::now() + Duration::from_secs(3600),
+            call_timeout: Duration::from_secs(60),
+            session_id: "test".to_owned(),
+            progress: None,
+        }
+    }
+}
