@@ -4,4 +4,6 @@
 
 pub mod clock;
 
+pub mod opener;
+
 pub mod terminal;
