@@ -18,6 +18,8 @@
 
 pub mod tools;
 
+pub mod network;
+
 pub mod config;
 
 pub mod protocol;

@@ -1,0 +1,175 @@
+//! Which hosts and addresses may be connected to: pure functions over names and addresses.
+//!
+//! Two rules use them: `--offline` (nothing but loopback), and fetching for a model (no address of
+//! the own machine, the own network or a cloud's metadata service, however it is spelled).
+
+use std::net::IpAddr;
+use std::net::Ipv4Addr;
+use std::net::Ipv6Addr;
+
+use url::Host;
+use url::Url;
+
+/// What an address is, as far as reaching it on somebody else's word is concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AddressClass {
+    Public,
+    Loopback,
+    /// The cloud's metadata service: hands out credentials to whoever asks.
+    Metadata,
+    /// Private, link-local, carrier-grade NAT, unique local.
+    Internal,
+    /// Multicast, broadcast, documentation, benchmarks, tunnels: nothing a fetch could mean.
+    Reserved,
+}
+
+/// Classifies an address; IPv4 addresses inside IPv6 ones (mapped, compatible, 6to4, NAT64) count
+/// as what they carry. Sources: the IANA special-purpose address registries (RFC 6890).
+pub fn classify(address: IpAddr) -> AddressClass {
+    match address {
+        IpAddr::V4(address) => classify_v4(address),
+        IpAddr::V6(address) => classify_v6(address),
+    }
+}
+
+fn classify_v4(address: Ipv4Addr) -> AddressClass {
+    match address.octets() {
+        // Amazon, Google, Azure; Alibaba; Azure's wire server; Oracle.
+        [169, 254, 169, 254] | [100, 100, 100, 200] | [168, 63, 129, 16] | [192, 0, 0, 192] => {
+            AddressClass::Metadata
+        }
+        // 0.0.0.0/8 reaches the own machine on Linux.
+        [127 | 0, ..] => AddressClass::Loopback,
+        [10, ..] | [172, 16..=31, ..] | [192, 168, ..] | [169, 254, ..] | [100, 64..=127, ..] => {
+            AddressClass::Internal
+        }
+        [192, 0, 0 | 2, _]
+        | [192, 88, 99, _]
+        | [198, 18 | 19, ..]
+        | [198, 51, 100, _]
+        | [203, 0, 113, _]
+        | [224..=255, ..] => AddressClass::Reserved,
+        _ => AddressClass::Public,
+    }
+}
+
+fn classify_v6(address: Ipv6Addr) -> AddressClass {
+    let embedded = |high: u16, low: u16| {
+        let [a, b] = high.to_be_bytes();
+        let [c, d] = low.to_be_bytes();
+        classify_v4(Ipv4Addr::new(a, b, c, d))
+    };
+    match address.segments() {
+        [0, 0, 0, 0, 0, 0, 0, 0 | 1] => AddressClass::Loopback,
+        [0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x0254] => AddressClass::Metadata,
+        // Mapped, compatible, translated (SIIT), NAT64.
+        [0, 0, 0, 0, 0 | 0xffff, 0 | 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
+            embedded(high, low)
+        }
+        [0x2002, high, low, ..] => embedded(high, low),
+        [0xfc00..=0xfdff | 0xfe80..=0xfeff, ..] => AddressClass::Internal,
+        // Local NAT64, discard, Teredo and its siblings, documentation.
+        [0x64, 0xff9b, 1, ..]
+        | [0x100, ..]
+        | [0x2001, 0..=0x1ff | 0xdb8, ..]
+        | [0x3fff, 0..=0xfff, ..] => AddressClass::Reserved,
+        [0x2000..=0x3fff, ..] => AddressClass::Public,
+        _ => AddressClass::Reserved,
+    }
+}
+
+/// Whether the host can only mean this machine: a loopback literal, or a name that RFC 6761 keeps
+/// for it. (Other names that happen to resolve to loopback do not count: asking for them already
+/// talks to a name server.)
+pub fn is_loopback_host(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => {
+            address.is_loopback()
+                || address.to_ipv4_mapped().is_some_and(|inner| inner.is_loopback())
+        }
+        Some(Host::Domain(name)) => is_localhost(name),
+        None => false,
+    }
+}
+
+/// `localhost` and names below it, with or without the dot of the root.
+pub fn is_localhost(name: &str) -> bool {
+    let name = name.trim_end_matches('.').to_ascii_lowercase();
+    name == "localhost" || name.ends_with(".localhost")
+}
+
+/// Whether a host rule (`--net`) covers a host: `all`, an exact name or address, or `*.example.org`
+/// for the names below it. Names compare in their ASCII form, so a look-alike never matches.
+pub fn rule_covers(rule: &str, host: &str) -> bool {
+    let plain = |text: &str| {
+        text.trim()
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .trim_end_matches('.')
+            .to_ascii_lowercase()
+    };
+    let (rule, host) = (plain(rule), plain(host));
+    match rule.strip_prefix("*.") {
+        Some(parent) => {
+            host.strip_suffix(parent).is_some_and(|below| below.len() > 1 && below.ends_with('.'))
+        }
+        None => rule == "all" || rule == host,
+    }
+}
+
+/// Why a URL must not be fetched for a model.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    #[error("`{0}` is not an absolute http or https URL")]
+    NotHttp(String),
+    #[error("the URL carries a user name or password")]
+    Credentials,
+    #[error("`{0}` is the name of a cloud's metadata service")]
+    MetadataName(String),
+    #[error("`{host}` is {address}, {what}")]
+    Address { host: String, address: IpAddr, what: &'static str },
+}
+
+/// Parses a URL that a model wrote, as strictly as browsers' parsers allow.
+pub fn parse_fetch_url(text: &str) -> Result<Url, Refusal> {
+    let strange =
+        |character: char| character.is_control() || character.is_whitespace() || character == '\\';
+    let refused = || Refusal::NotHttp(text.escape_debug().take(200).collect());
+    if text.contains(strange) {
+        return Err(refused());
+    }
+    let url = Url::parse(text).map_err(|_| refused())?;
+    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
+        return Err(refused());
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(Refusal::Credentials);
+    }
+    if let Some(Host::Domain(name)) = url.host() {
+        let name = name.trim_end_matches('.');
+        let metadata = ["metadata", "metadata.google.internal", "metadata.goog", "instance-data"];
+        if metadata.contains(&name) || name == "instance-data.ec2.internal" {
+            return Err(Refusal::MetadataName(name.to_owned()));
+        }
+    }
+    Ok(url)
+}
+
+/// Checks one address that a fetch would connect to. `named` says that a rule of the person names
+/// this host itself: then its own machine and network are allowed, metadata services never.
+pub fn check_address(host: &str, address: IpAddr, named: bool) -> Result<(), Refusal> {
+    let what = match classify(address) {
+        AddressClass::Public => return Ok(()),
+        AddressClass::Loopback | AddressClass::Internal if named => return Ok(()),
+        AddressClass::Metadata => "a cloud's metadata service",
+        AddressClass::Loopback => "this machine",
+        AddressClass::Internal => "an address of a private network",
+        AddressClass::Reserved => "a reserved address",
+    };
+    Err(Refusal::Address { host: host.to_owned(), address, what })
+}
+
+#[cfg(test)]
+#[path = "policy_tests.rs"]
+mod tests;

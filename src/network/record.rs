@@ -1,0 +1,212 @@
+//! `--record DIR`: one JSON file per exchange with a model, in order.
+//!
+//! A file holds what was asked and what came back, in the portions in which it came. Headers that
+//! could identify or authorise anybody are not written: of the request none at all, of the response
+//! the few that a replay needs. Files are readable by their owner only.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use serde::Deserialize;
+use serde::Serialize;
+use serde_json::Value;
+use url::Url;
+
+use super::client::HttpRequest;
+use super::error::NetworkError;
+
+/// Version of the files.
+pub const RECORDING_VERSION: u32 = 1;
+
+/// Response headers that are kept.
+const KEPT_HEADERS: [&str; 5] =
+    ["content-type", "date", "retry-after", "retry-after-ms", "x-should-retry"];
+
+/// One file of a recording.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Exchange {
+    pub version: u32,
+    pub request: RecordedRequest,
+    /// Absent when nothing was answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response: Option<RecordedResponse>,
+    /// What ended the exchange before its time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<RecordedError>,
+}
+
+/// What was asked. The host is left out, so that a recording can be replayed against any base URL.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RecordedRequest {
+    pub method: String,
+    pub path: String,
+    /// The body as data; a text that is not JSON is kept as a string; null when there is none.
+    pub body: Value,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RecordedResponse {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    /// The body in the portions in which it arrived.
+    pub chunks: Vec<Chunk>,
+}
+
+/// A portion: as text where it is UTF-8, so that people can read recordings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Chunk {
+    Text(String),
+    Base64(String),
+}
+
+/// How an exchange failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordedError {
+    Unreachable,
+    Stalled,
+    Cut,
+    Other,
+}
+
+impl Chunk {
+    fn new(bytes: &[u8]) -> Self {
+        std::str::from_utf8(bytes).map_or_else(
+            |_| Self::Base64(STANDARD.encode(bytes)),
+            |text| Self::Text(text.to_owned()),
+        )
+    }
+
+    /// The bytes again; `None` when somebody has edited the base64 to pieces.
+    pub fn bytes(&self) -> Option<Bytes> {
+        match self {
+            Self::Text(text) => Some(Bytes::copy_from_slice(text.as_bytes())),
+            Self::Base64(text) => STANDARD.decode(text).ok().map(Bytes::from),
+        }
+    }
+}
+
+impl RecordedRequest {
+    /// The part of a request that a recording keeps and a replay compares.
+    pub fn of(request: &HttpRequest, url: &Url) -> Self {
+        let body = match serde_json::from_slice(&request.body) {
+            Ok(value) => value,
+            Err(_) if request.body.is_empty() => Value::Null,
+            Err(_) => Value::String(String::from_utf8_lossy(&request.body).into_owned()),
+        };
+        Self { method: request.method.as_str().to_owned(), path: url.path().to_owned(), body }
+    }
+}
+
+/// Writes a recording.
+pub struct Recorder {
+    directory: PathBuf,
+    next: AtomicUsize,
+}
+
+impl Recorder {
+    /// Makes the directory. One that already holds a recording is refused: two runs in one
+    /// recording could not be told apart.
+    pub fn create(directory: &Path) -> Result<Self, NetworkError> {
+        let failed = |reason: String| failed(directory, reason);
+        std::fs::create_dir_all(directory).map_err(|error| failed(error.to_string()))?;
+        if file_of(directory, 1).exists() {
+            return Err(failed("the directory already holds one".to_owned()));
+        }
+        Ok(Self { directory: directory.to_owned(), next: AtomicUsize::new(1) })
+    }
+
+    pub(super) fn start(&self, request: &HttpRequest, url: &Url) -> Tape {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        Tape {
+            path: file_of(&self.directory, number),
+            secrets: secrets_of(&request.headers),
+            request: RecordedRequest::of(request, url),
+            response: None,
+        }
+    }
+}
+
+/// The file of the exchange with this number, counted from 1.
+pub(super) fn file_of(directory: &Path, number: usize) -> PathBuf {
+    directory.join(format!("{number:04}.json"))
+}
+
+fn failed(path: &Path, reason: String) -> NetworkError {
+    NetworkError::Recording { action: "write", path: path.display().to_string(), reason }
+}
+
+/// What must not be found in a recording even where a body repeats it.
+fn secrets_of(headers: &[(String, String)]) -> Vec<String> {
+    let secret = |name: &str| {
+        matches!(name.to_ascii_lowercase().as_str(), "authorization" | "x-api-key" | "api-key")
+    };
+    let bare = |value: &str| value.trim_start_matches("Bearer ").trim().to_owned();
+    headers
+        .iter()
+        .filter(|(name, _)| secret(name))
+        .map(|(_, value)| bare(value))
+        .filter(|value| value.len() >= 8)
+        .collect()
+}
+
+/// One exchange while it runs.
+#[derive(Clone)]
+pub(super) struct Tape {
+    path: PathBuf,
+    secrets: Vec<String>,
+    request: RecordedRequest,
+    response: Option<RecordedResponse>,
+}
+
+impl Tape {
+    pub(super) fn head(&mut self, status: u16, headers: &[(String, String)]) {
+        let kept = headers
+            .iter()
+            .filter(|(name, _)| KEPT_HEADERS.contains(&name.as_str()))
+            .cloned()
+            .collect();
+        self.response = Some(RecordedResponse { status, headers: kept, chunks: Vec::new() });
+    }
+
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        if let Some(response) = &mut self.response {
+            response.chunks.push(Chunk::new(bytes));
+        }
+    }
+
+    /// Writes the file.
+    pub(super) fn finish(self, error: Option<&NetworkError>) -> Result<(), NetworkError> {
+        let Self { path, secrets, request, response } = self;
+        let error = error.map(|error| match error {
+            NetworkError::Unreachable { .. } => RecordedError::Unreachable,
+            NetworkError::Stalled { .. } => RecordedError::Stalled,
+            NetworkError::Cut { .. } => RecordedError::Cut,
+            _ => RecordedError::Other,
+        });
+        let exchange = Exchange { version: RECORDING_VERSION, request, response, error };
+        let mut text = serde_json::to_string_pretty(&exchange)
+            .map_err(|error| failed(&path, error.to_string()))?;
+        for secret in secrets {
+            text = text.replace(&secret, "***");
+        }
+        text.push('\n');
+        write_private(&path, text.as_bytes()).map_err(|error| failed(&path, error.to_string()))
+    }
+}
+
+fn write_private(path: &Path, contents: &[u8]) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)?.write_all(contents)
+}

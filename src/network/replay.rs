@@ -1,0 +1,206 @@
+//! `--replay DIR`: answers from a recording instead of the network.
+//!
+//! Exchanges come in their recorded order, and each request must equal the recorded one: method,
+//! path and body (as data, so the order of keys does not matter). The first difference ends the run
+//! and is named, since a replay that guesses would prove nothing.
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
+
+use serde_json::Value;
+use url::Url;
+
+use super::client::HttpRequest;
+use super::error::NetworkError;
+use super::record::Exchange;
+use super::record::RECORDING_VERSION;
+use super::record::RecordedError;
+use super::record::RecordedRequest;
+use super::record::file_of;
+use super::response::Body;
+use super::response::HttpResponse;
+
+/// Characters of a differing value that are shown.
+const SHOWN: usize = 80;
+
+/// A recording and how far it has been played.
+pub struct Replayer {
+    exchanges: Vec<Exchange>,
+    next: AtomicUsize,
+}
+
+impl Replayer {
+    /// Reads `0001.json`, `0002.json`, … up to the first that is missing.
+    pub fn open(directory: &Path) -> Result<Self, NetworkError> {
+        let mut exchanges = Vec::new();
+        loop {
+            let path = file_of(directory, exchanges.len() + 1);
+            let failed = |reason: String| NetworkError::Recording {
+                action: "read",
+                path: path.display().to_string(),
+                reason,
+            };
+            let text = match std::fs::read_to_string(&path) {
+                Ok(text) => text,
+                Err(error)
+                    if error.kind() == std::io::ErrorKind::NotFound && !exchanges.is_empty() =>
+                {
+                    break;
+                }
+                Err(error) => return Err(failed(error.to_string())),
+            };
+            let exchange: Exchange =
+                serde_json::from_str(&text).map_err(|error| failed(error.to_string()))?;
+            if exchange.version != RECORDING_VERSION {
+                return Err(failed(format!(
+                    "version {} is not {RECORDING_VERSION}",
+                    exchange.version
+                )));
+            }
+            exchanges.push(exchange);
+        }
+        Ok(Self { exchanges, next: AtomicUsize::new(0) })
+    }
+
+    /// The recorded answer to the next request, if it is the recorded request.
+    pub fn answer(&self, request: &HttpRequest, url: &Url) -> Result<HttpResponse, NetworkError> {
+        let index = self.next.fetch_add(1, Ordering::Relaxed);
+        let diverged =
+            |difference: String| NetworkError::Diverged { exchange: index + 1, difference };
+        let Some(exchange) = self.exchanges.get(index) else {
+            return Err(diverged(format!("the recording ends after {}", self.exchanges.len())));
+        };
+        let now = RecordedRequest::of(request, url);
+        let was = &exchange.request;
+        if (&was.method, &was.path) != (&now.method, &now.path) {
+            let difference = format!(
+                "recorded `{} {}`, now `{} {}`",
+                was.method, was.path, now.method, now.path
+            );
+            return Err(diverged(difference));
+        }
+        if let Some(difference) = first_difference(&was.body, &now.body) {
+            return Err(diverged(difference));
+        }
+        let error = exchange.error.map(recorded_error);
+        let Some(response) = &exchange.response else {
+            return Err(
+                error.unwrap_or_else(|| diverged("the recording holds no answer".to_owned()))
+            );
+        };
+        let chunks: Option<VecDeque<_>> =
+            response.chunks.iter().map(super::record::Chunk::bytes).collect();
+        let chunks =
+            chunks.ok_or_else(|| diverged("a recorded portion is not base64".to_owned()))?;
+        let body = Body::recorded(chunks, error);
+        Ok(HttpResponse { status: response.status, headers: response.headers.clone(), body })
+    }
+}
+
+fn recorded_error(error: RecordedError) -> NetworkError {
+    let (target, reason) = ("the recording".to_owned(), "as recorded".to_owned());
+    match error {
+        RecordedError::Unreachable => NetworkError::Unreachable { target, reason },
+        RecordedError::Stalled => {
+            NetworkError::Stalled { target, after: std::time::Duration::ZERO }
+        }
+        RecordedError::Cut | RecordedError::Other => NetworkError::Cut { target, reason },
+    }
+}
+
+/// Where two values differ first (as a JSON pointer) and how; `None` when they are equal.
+fn first_difference(was: &Value, now: &Value) -> Option<String> {
+    difference_at(was, now, &mut String::new())
+}
+
+fn difference_at(was: &Value, now: &Value, path: &mut String) -> Option<String> {
+    let mut below = |key: String, was: Option<&Value>, now: Option<&Value>| {
+        let length = path.len();
+        path.push('/');
+        path.push_str(&key);
+        let found = match (was, now) {
+            (Some(was), Some(now)) => difference_at(was, now, path),
+            (was, now) => Some(told(path, was, now)),
+        };
+        path.truncate(length);
+        found
+    };
+    match (was, now) {
+        (Value::Object(was), Value::Object(now)) => {
+            let added = now.keys().filter(|key| !was.contains_key(*key));
+            was.keys().chain(added).find_map(|key| below(key.clone(), was.get(key), now.get(key)))
+        }
+        (Value::Array(was), Value::Array(now)) => (0..was.len().max(now.len()))
+            .find_map(|index| below(index.to_string(), was.get(index), now.get(index))),
+        _ if was == now => None,
+        _ => Some(told(path, Some(was), Some(now))),
+    }
+}
+
+fn told(path: &str, was: Option<&Value>, now: Option<&Value>) -> String {
+    let (was, now) = (was.map(Value::to_string), now.map(Value::to_string));
+    // Long texts are shown from shortly before the place where they part.
+    let (left, right) = (was.as_deref().unwrap_or_default(), now.as_deref().unwrap_or_default());
+    let common = left.chars().zip(right.chars()).take_while(|(a, b)| a == b).count();
+    let skipped = if left.chars().count().max(right.chars().count()) > SHOWN {
+        common.saturating_sub(20)
+    } else {
+        0
+    };
+    let cut = |text: Option<String>| match text {
+        None => "nothing".to_owned(),
+        Some(text) => {
+            let mut shown: String = text.chars().skip(skipped).take(SHOWN).collect();
+            if skipped > 0 {
+                shown.insert(0, '…');
+            }
+            if text.chars().count() > skipped + SHOWN {
+                shown.push('…');
+            }
+            format!("`{shown}`")
+        }
+    };
+    let path = if path.is_empty() { "body" } else { path };
+    format!("at {path}, recorded {}, now {}", cut(was), cut(now))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::first_difference;
+
+    #[test]
+    fn the_order_of_keys_does_not_matter() {
+        let (was, now) = (r#"{"a":1,"b":[1,2]}"#, r#"{"b":[1,2],"a":1}"#);
+        let parse = |text| serde_json::from_str(text).unwrap();
+        assert_eq!(first_difference(&parse(was), &parse(now)), None);
+    }
+
+    #[test]
+    fn the_first_difference_is_named() {
+        let was = json!({"messages": [{"role": "user", "content": "one"}], "model": "m"});
+        let now = json!({"messages": [{"role": "user", "content": "two"}], "model": "n"});
+        assert_eq!(
+            first_difference(&was, &now).unwrap(),
+            "at /messages/0/content, recorded `\"one\"`, now `\"two\"`"
+        );
+        assert_eq!(
+            first_difference(&json!({"a": 1}), &json!({})).unwrap(),
+            "at /a, recorded `1`, now nothing"
+        );
+        assert_eq!(
+            first_difference(&json!([]), &json!([1])).unwrap(),
+            "at /0, recorded nothing, now `1`"
+        );
+    }
+
+    #[test]
+    fn long_texts_are_shown_where_they_part() {
+        let (was, now) = ("x".repeat(500) + "left", "x".repeat(500) + "right");
+        let told = first_difference(&json!(was), &json!(now)).unwrap();
+        assert!(told.contains("left") && told.contains("right") && told.len() < 300, "{told}");
+    }
+}
