@@ -16,6 +16,10 @@
 //! Modules stand in layer order; imports only go down (tests/rust/layering.rs reads every
 //! `use crate::`).
 
+pub mod agent;
+
+pub mod bridge;
+
 pub mod tools;
 
 pub mod network;

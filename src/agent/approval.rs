@@ -1,0 +1,148 @@
+//! Whether a tool call may run: a pure function of what it does, how far the sandbox holds it, what
+//! the person said beforehand, and whether somebody can be asked.
+//!
+//! Asks nobody and enforces nothing: the opener and the sandbox hold a call that was let through,
+//! the loop puts the question. docs/approvals.md has the table; the tests check each cell.
+
+use crate::config::settings::ApproveMode;
+use crate::config::settings::SandboxLevel;
+use crate::protocol::Effect;
+
+use super::rules::Rules;
+use super::rules::Target;
+
+/// Tools of effect `Process` that act only through a sandboxed child. Every other process effect
+/// (`kill_program`) happens outside the sandbox, whatever its level.
+const SANDBOXED: [&str; 2] = ["shell", "python_exec"];
+
+/// Where a run stands: the same for all of its calls.
+#[derive(Debug, Clone)]
+pub struct Situation {
+    pub level: SandboxLevel,
+    pub mode: ApproveMode,
+    /// Somebody can be asked (a terminal, an editor).
+    pub can_ask: bool,
+    /// Hosts that `--net` opens; `all` opens every one.
+    pub net: Vec<String>,
+    pub rules: Rules,
+}
+
+/// One call, as far as approval looks at it.
+#[derive(Debug, Clone, Copy)]
+pub struct Action<'a> {
+    pub effect: Effect,
+    pub target: Target<'a>,
+}
+
+/// What is to be done with a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    Allow { reason: String },
+    /// Ask the person; without an answer it is denied.
+    Ask { reason: String },
+    Deny { reason: String },
+}
+
+/// How far something other than a person's consent holds a call.
+enum Held {
+    /// It can do no harm, or the sandbox, the opener or a rule of the network bounds it.
+    Bounded(&'static str),
+    /// The level forbids it; consent would change nothing, since the opener refuses.
+    Forbidden(&'static str),
+    /// Only consent stands between the call and the world.
+    Free(&'static str),
+}
+
+/// Decides a call.
+pub fn decide(situation: &Situation, action: &Action<'_>) -> Decision {
+    if let Some(rule) = situation.rules.denies(&action.target) {
+        return Decision::Deny { reason: format!("the rule `--deny {rule}` forbids it") };
+    }
+    match held(situation, action) {
+        Held::Bounded(why) => Decision::Allow { reason: why.to_owned() },
+        Held::Forbidden(why) => Decision::Deny { reason: why.to_owned() },
+        Held::Free(why) => {
+            if let Some(rule) = situation.rules.allows(&action.target) {
+                return Decision::Allow { reason: format!("the rule `--allow {rule}` covers it") };
+            }
+            by_mode(situation, why)
+        }
+    }
+}
+
+/// The columns of the table: nothing but consent holds the call, and no rule speaks of it.
+fn by_mode(situation: &Situation, why: &str) -> Decision {
+    match situation.mode {
+        ApproveMode::Auto if situation.level == SandboxLevel::DangerFullAccess => Decision::Allow {
+            reason: "`--approve auto` with `danger-full-access` allows everything".to_owned(),
+        },
+        ApproveMode::Deny => Decision::Deny { reason: format!("{why}, and `--approve deny` is set") },
+        ApproveMode::Ask | ApproveMode::Auto if situation.can_ask => {
+            Decision::Ask { reason: why.to_owned() }
+        }
+        ApproveMode::Ask | ApproveMode::Auto => {
+            Decision::Deny { reason: format!("{why}, and nobody can be asked") }
+        }
+    }
+}
+
+/// The rows of the table: effect and level.
+fn held(situation: &Situation, action: &Action<'_>) -> Held {
+    use SandboxLevel::DangerFullAccess;
+    use SandboxLevel::ReadOnly;
+    use SandboxLevel::WorkspaceWrite;
+    match (action.effect, situation.level) {
+        (Effect::Pure, _) => Held::Bounded("it only computes"),
+        (Effect::Read, _) => Held::Bounded("it only reads what the sandbox level opens"),
+        (Effect::Remember, _) => Held::Bounded("it only changes the agent's own memory"),
+        (Effect::Write, ReadOnly) => Held::Forbidden("the sandbox level `read-only` forbids writing"),
+        (Effect::Write, WorkspaceWrite) => Held::Bounded("the workspace may be written"),
+        (Effect::Write, DangerFullAccess) => {
+            Held::Free("at `danger-full-access` nothing bounds a write")
+        }
+        (Effect::Process, level) => {
+            if !SANDBOXED.contains(&action.target.tool) {
+                Held::Free("it acts on processes outside the sandbox")
+            } else if level == DangerFullAccess {
+                Held::Free("at `danger-full-access` nothing bounds a process")
+            } else {
+                Held::Bounded("the sandbox bounds it")
+            }
+        }
+        (Effect::Network, _) => {
+            if !action.target.names.is_empty()
+                && action.target.names.iter().all(|host| host_is_open(&situation.net, host))
+            {
+                Held::Bounded("`--net` opens the host")
+            } else {
+                Held::Free("it connects to a host that `--net` does not open")
+            }
+        }
+    }
+}
+
+/// Whether a host (or the host of a URL) is among the open ones. `*.example.com` covers every
+/// host below `example.com`, not itself; case and a trailing dot do not count.
+fn host_is_open(net: &[String], target: &str) -> bool {
+    let parsed = url::Url::parse(target).ok();
+    let host = match &parsed {
+        Some(url) if url.has_host() => url.host_str().unwrap_or_default(),
+        _ => target,
+    };
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    !host.is_empty()
+        && net.iter().any(|pattern| {
+            let pattern = pattern.trim_end_matches('.').to_ascii_lowercase();
+            match pattern.strip_prefix("*.") {
+                _ if pattern == "all" || pattern == "*" => true,
+                Some(domain) => {
+                    host.strip_suffix(domain).is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'))
+                }
+                None => pattern == host,
+            }
+        })
+}
+
+#[cfg(test)]
+#[path = "approval_tests.rs"]
+mod tests;

@@ -1,0 +1,3 @@
+//! The border to Python, and the models behind it.
+
+pub mod scripted;
