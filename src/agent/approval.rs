@@ -37,10 +37,16 @@ pub struct Action<'a> {
 /// What is to be done with a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
-    Allow { reason: String },
+    Allow {
+        reason: String,
+    },
     /// Ask the person; without an answer it is denied.
-    Ask { reason: String },
-    Deny { reason: String },
+    Ask {
+        reason: String,
+    },
+    Deny {
+        reason: String,
+    },
 }
 
 /// How far something other than a person's consent holds a call.
@@ -76,7 +82,9 @@ fn by_mode(situation: &Situation, why: &str) -> Decision {
         ApproveMode::Auto if situation.level == SandboxLevel::DangerFullAccess => Decision::Allow {
             reason: "`--approve auto` with `danger-full-access` allows everything".to_owned(),
         },
-        ApproveMode::Deny => Decision::Deny { reason: format!("{why}, and `--approve deny` is set") },
+        ApproveMode::Deny => {
+            Decision::Deny { reason: format!("{why}, and `--approve deny` is set") }
+        }
         ApproveMode::Ask | ApproveMode::Auto if situation.can_ask => {
             Decision::Ask { reason: why.to_owned() }
         }
@@ -95,7 +103,9 @@ fn held(situation: &Situation, action: &Action<'_>) -> Held {
         (Effect::Pure, _) => Held::Bounded("it only computes"),
         (Effect::Read, _) => Held::Bounded("it only reads what the sandbox level opens"),
         (Effect::Remember, _) => Held::Bounded("it only changes the agent's own memory"),
-        (Effect::Write, ReadOnly) => Held::Forbidden("the sandbox level `read-only` forbids writing"),
+        (Effect::Write, ReadOnly) => {
+            Held::Forbidden("the sandbox level `read-only` forbids writing")
+        }
         (Effect::Write, WorkspaceWrite) => Held::Bounded("the workspace may be written"),
         (Effect::Write, DangerFullAccess) => {
             Held::Free("at `danger-full-access` nothing bounds a write")
@@ -122,8 +132,12 @@ fn held(situation: &Situation, action: &Action<'_>) -> Held {
 }
 
 /// Whether a host (or the host of a URL) is among the open ones. `*.example.com` covers every
-/// host below `example.com`, not itself; case and a trailing dot do not count.
+/// host below `example.com`, not itself; case and a trailing dot do not count. What two parsers
+/// might read differently (a backslash, a control character) is never open.
 fn host_is_open(net: &[String], target: &str) -> bool {
+    if target.contains(|c: char| c == '\\' || c.is_control()) {
+        return false;
+    }
     let parsed = url::Url::parse(target).ok();
     let host = match &parsed {
         Some(url) if url.has_host() => url.host_str().unwrap_or_default(),
@@ -135,9 +149,9 @@ fn host_is_open(net: &[String], target: &str) -> bool {
             let pattern = pattern.trim_end_matches('.').to_ascii_lowercase();
             match pattern.strip_prefix("*.") {
                 _ if pattern == "all" || pattern == "*" => true,
-                Some(domain) => {
-                    host.strip_suffix(domain).is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'))
-                }
+                Some(domain) => host
+                    .strip_suffix(domain)
+                    .is_some_and(|rest| rest.len() > 1 && rest.ends_with('.')),
                 None => pattern == host,
             }
         })

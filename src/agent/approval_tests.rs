@@ -6,7 +6,13 @@ use super::*;
 use crate::config::settings::ApprovalSettings;
 
 const KNOWN: [&str; 8] = [
-    "calculator", "file_read", "memory_add", "file_write", "shell", "python_exec", "kill_program",
+    "calculator",
+    "file_read",
+    "memory_add",
+    "file_write",
+    "shell",
+    "python_exec",
+    "kill_program",
     "web_fetch",
 ];
 
@@ -116,9 +122,14 @@ fn net_opens_hosts_and_nothing_that_looks_like_them() {
         assert!(open(url), "{url}");
     }
     for url in [
-        "https://docs.example.evil.test/", "https://evil-docs.example/", "https://wiki.example/",
-        "https://x@evil.test/docs.example", "https://docs.example@evil.test/", "evilwiki.example",
-        "https://docs.example\\.evil.test/", "",
+        "https://docs.example.evil.test/",
+        "https://evil-docs.example/",
+        "https://wiki.example/",
+        "https://x@evil.test/docs.example",
+        "https://docs.example@evil.test/",
+        "evilwiki.example",
+        "https://docs.example\\.evil.test/",
+        "",
     ] {
         assert!(!open(url), "{url}");
     }

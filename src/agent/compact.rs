@@ -9,9 +9,9 @@ use crate::protocol::Message;
 use crate::protocol::ModelRequest;
 use crate::protocol::Part;
 use crate::protocol::Role;
+use crate::tools::output::cut;
 
 use super::excerpt::first_line;
-use super::excerpt::middle_cut;
 
 /// Bytes per token, until a provider has said better.
 const BYTES_PER_TOKEN: u64 = 4;
@@ -25,14 +25,18 @@ const MESSAGE_TOKENS: u64 = 4;
 /// Old tool results keep so many bytes.
 const OLD_RESULT: usize = 1_000;
 
+/// Room for the mark of a cut: what was cut once is not cut again to the same bound.
+const CUT_MARK: usize = 100;
+
 /// Messages at the end whose results are not cut in the first step.
 const FRESH: usize = 4;
 
 /// How results of the last turn are cut, step by step, when that turn alone is too large.
 const LAST_RESORT: [usize; 3] = [8_000, 2_000, 400];
 
-/// A digest's size in bytes.
+/// A digest's size in bytes, and that of each of its lines.
 const DIGEST: usize = 6_000;
+const DIGEST_LINE: usize = 160;
 
 /// Begins the message that stands for what was removed; later compactions know it by this.
 const SUMMARY_MARK: &str = "[Summary of the conversation so far]";
@@ -110,8 +114,7 @@ pub fn plan(messages: &[Message], target: u64) -> Plan {
     if estimate(&shortened) <= target {
         return Plan::Shortened(shortened);
     }
-    let cut = cut_index(&shortened, target / 2);
-    let mut kept = shortened.split_off(cut);
+    let mut kept = shortened.split_off(cut_index(&shortened, target / 2));
     for bound in LAST_RESORT {
         if estimate(&kept) <= target / 2 {
             break;
@@ -119,12 +122,13 @@ pub fn plan(messages: &[Message], target: u64) -> Plan {
         cut_results(&mut kept, bound);
     }
     let removed = shortened;
-    let only_the_request = removed.iter().all(|message| is_request(message) && !is_summary(message));
+    let only_the_request =
+        removed.iter().all(|message| is_request(message) && !is_summary(message));
     if only_the_request && removed.len() <= 1 {
         let whole: Vec<Message> = removed.into_iter().chain(kept).collect();
         return if estimate(&whole) <= target { Plan::Shortened(whole) } else { Plan::Impossible };
     }
-    let request: u64 = latest_request(&removed).map(estimate_part_ref).sum();
+    let request: u64 = latest_request(&removed).map(|part| estimate_part(&part)).sum();
     if estimate(&kept) + request > target {
         return Plan::Impossible;
     }
@@ -134,10 +138,10 @@ pub fn plan(messages: &[Message], target: u64) -> Plan {
 /// The request that asks a model for a summary of what is removed. `bound` is in tokens.
 pub fn summary_request(removed: &[Message], bound: u64) -> ModelRequest {
     let bytes = usize::try_from(bound.saturating_mul(BYTES_PER_TOKEN)).unwrap_or(usize::MAX);
-    let transcript = transcript(removed, OLD_RESULT);
+    let transcript = transcript(removed, |text| cut(text.to_owned(), OLD_RESULT));
     ModelRequest {
         system: SUMMARY_PROMPT.to_owned(),
-        messages: vec![Message::text(Role::User, middle_cut(&transcript, bytes))],
+        messages: vec![Message::text(Role::User, cut(transcript, bytes))],
         max_output_tokens: Some(1_500),
         ..ModelRequest::default()
     }
@@ -145,15 +149,15 @@ pub fn summary_request(removed: &[Message], bound: u64) -> ModelRequest {
 
 /// A summary without a model: one line for each thing that was said or done.
 pub fn digest(removed: &[Message]) -> String {
-    middle_cut(&transcript(removed, 160), DIGEST)
+    cut(transcript(removed, |text| first_line(text, DIGEST_LINE)), DIGEST)
 }
 
-fn transcript(messages: &[Message], bound: usize) -> String {
+fn transcript(messages: &[Message], shorten: impl Fn(&str) -> String) -> String {
     let mut lines = String::new();
     let mut line = |who: &str, text: &str| {
         lines.push_str(who);
         lines.push_str(": ");
-        lines.push_str(&if bound > 200 { middle_cut(text, bound) } else { first_line(text, bound) });
+        lines.push_str(&shorten(text));
         lines.push('\n');
     };
     for message in messages {
@@ -196,9 +200,9 @@ fn cut_index(messages: &[Message], target: u64) -> usize {
 fn cut_results(messages: &mut [Message], bound: usize) {
     for part in messages.iter_mut().flat_map(|message| &mut message.parts) {
         if let Part::ToolResult(result) = part
-            && result.text.len() > bound
+            && result.text.len() > bound + CUT_MARK
         {
-            result.text = middle_cut(&result.text, bound);
+            result.text = cut(std::mem::take(&mut result.text), bound);
             result.data = None;
         }
     }
@@ -216,14 +220,9 @@ fn is_summary(message: &Message) -> bool {
 fn latest_request(messages: &[Message]) -> impl Iterator<Item = Part> {
     let latest = messages.iter().rev().find(|message| is_request(message));
     let parts = latest.map(|message| message.parts.clone()).unwrap_or_default();
-    parts.into_iter().filter(
-        |part| !matches!(part, Part::Text { text } if text.starts_with(SUMMARY_MARK)),
-    )
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "maps over an iterator of owned parts")]
-fn estimate_part_ref(part: Part) -> u64 {
-    estimate_part(&part)
+    parts
+        .into_iter()
+        .filter(|part| !matches!(part, Part::Text { text } if text.starts_with(SUMMARY_MARK)))
 }
 
 #[cfg(test)]

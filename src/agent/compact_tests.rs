@@ -80,10 +80,12 @@ fn compacted(messages: &[Message], target: u64) -> Option<Vec<Message>> {
 #[test]
 fn old_results_are_cut_before_anything_is_removed() {
     let messages = conversation("do it", &[(1, 40_000), (1, 100), (1, 100), (1, 100)]);
-    let Plan::Shortened(shortened) = plan(&messages, 2_000) else { panic!("expected cutting only") };
+    let Plan::Shortened(shortened) = plan(&messages, 2_000) else {
+        panic!("expected cutting only")
+    };
     assert_eq!(shortened.len(), messages.len());
     let Part::ToolResult(first) = &shortened[2].parts[0] else { panic!("a result") };
-    assert!(first.text.contains("39000 bytes left out"), "{}", first.text);
+    assert!(first.text.contains("39000 bytes, 0 lines left out"), "{}", first.text);
     assert_eq!(first.data, None);
 }
 

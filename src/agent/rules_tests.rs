@@ -43,9 +43,32 @@ fn an_allow_pattern_covers_a_program_and_its_arguments() {
 #[test]
 fn a_metacharacter_keeps_a_command_from_every_allow_pattern() {
     let tails = [
-        "; rm x", "&& rm x", "|| rm x", "& rm x", "| sh", "\nrm x", "\rrm x", "$(rm x)", "`rm x`",
-        "<(rm x)", "> x", ">> ~/.bashrc", "<<EOF", "{ rm x; }", "(rm x)", "'a'", "\"a\"", "\\x",
-        "*.rs", "a?c", "!1", "#x", "~root", "$HOME", "--x=y", "\0",
+        "; rm x",
+        "&& rm x",
+        "|| rm x",
+        "& rm x",
+        "| sh",
+        "\nrm x",
+        "\rrm x",
+        "$(rm x)",
+        "`rm x`",
+        "<(rm x)",
+        "> x",
+        ">> ~/.bashrc",
+        "<<EOF",
+        "{ rm x; }",
+        "(rm x)",
+        "'a'",
+        "\"a\"",
+        "\\x",
+        "*.rs",
+        "a?c",
+        "!1",
+        "#x",
+        "~root",
+        "$HOME",
+        "--x=y",
+        "\0",
     ];
     for tail in tails {
         let command = format!("git log {tail}");
@@ -60,9 +83,22 @@ fn a_metacharacter_keeps_a_command_from_every_allow_pattern() {
 #[test]
 fn a_deny_pattern_finds_the_program_wherever_it_stands() {
     let commands = [
-        "rm x", "rm -rf /", "echo a; rm x", "echo a && /bin/rm x", "$(rm x)", "`rm x`", "r\\m x",
-        "'rm' x", "\"r\"m x", "env -i rm x", "timeout 5 nice rm x", "true|rm", "(rm x)", "a\nrm x",
-        "X=1 rm x", "rmdir x",
+        "rm x",
+        "rm -rf /",
+        "echo a; rm x",
+        "echo a && /bin/rm x",
+        "$(rm x)",
+        "`rm x`",
+        "r\\m x",
+        "'rm' x",
+        "\"r\"m x",
+        "env -i rm x",
+        "timeout 5 nice rm x",
+        "true|rm",
+        "(rm x)",
+        "a\nrm x",
+        "X=1 rm x",
+        "rmdir x",
     ];
     for command in commands {
         assert!(denied("shell(rm*)", "shell", command), "{command:?}");
@@ -92,8 +128,7 @@ fn paths_are_folded_and_taken_from_the_working_directory() {
 #[test]
 fn a_link_must_satisfy_both_names_to_be_allowed_and_one_to_be_denied() {
     let names = ["src/a".to_owned(), "/etc/passwd".to_owned()];
-    let target =
-        Target { tool: "file_read", names: &names, is_path: true, cwd: Path::new("/ws") };
+    let target = Target { tool: "file_read", names: &names, is_path: true, cwd: Path::new("/ws") };
     assert!(rules(&["file_read(src/*)"], &[]).allows(&target).is_none());
     assert_eq!(rules(&[], &["file_read(/etc/*)"]).denies(&target), Some("file_read(/etc/*)"));
 }

@@ -173,7 +173,8 @@ impl ScriptedModel {
             )));
         };
         let said = everything_said(request);
-        if let Some(missing) = turn.expect.texts().iter().find(|text| !said.contains(text.as_str())) {
+        if let Some(missing) = turn.expect.texts().iter().find(|text| !said.contains(text.as_str()))
+        {
             return Err(diverged(format!(
                 "turn {} of the script expects `{missing}` in the request, which is not there",
                 index + 1
