@@ -49,7 +49,7 @@ use crate::protocol::port::ModelInfo;
 /// Tokens, when the script names no window.
 const DEFAULT_WINDOW: u64 = 128_000;
 
-/// Text is streamed in pieces of about this many bytes.
+/// Text is streamed in pieces of this many characters.
 const PIECE: usize = 48;
 
 #[derive(Debug, Clone, Deserialize)]
@@ -278,7 +278,7 @@ fn pieces(text: &str) -> impl Iterator<Item = &str> {
         if rest.is_empty() {
             return None;
         }
-        let end = rest.ceil_char_boundary(PIECE);
+        let end = rest.char_indices().nth(PIECE).map_or(rest.len(), |(index, _)| index);
         let (piece, tail) = rest.split_at(end);
         rest = tail;
         Some(piece)
