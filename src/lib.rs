@@ -16,11 +16,13 @@
 //! Modules stand in layer order; imports only go down (tests/rust/layering.rs reads every
 //! `use crate::`).
 
+pub mod cli;
+
 pub mod agent;
 
-pub mod bridge;
-
 pub mod tools;
+
+pub mod bridge;
 
 pub mod network;
 

@@ -1,1 +1,14 @@
-//! placeholder
+//! Tests of the real binary in a sealed environment; see tests/README.md.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "a test may fail"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod basics;

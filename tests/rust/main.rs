@@ -1,1 +1,15 @@
-//! placeholder
+//! Tests of the tree itself and of modules together; see tests/README.md.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "a test may fail"
+)]
+
+mod layering;
+
+mod tidy;
+
+mod tree;

@@ -1,0 +1,89 @@
+//! What may stand on the command line before the subcommand: clap types, no I/O, no defaults of
+//! ours.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use clap::Parser;
+use clap::ValueEnum;
+
+use super::commands::Command;
+
+const EXAMPLES: &str = "\
+Examples:
+  agi-agent run 'count the lines of all .md files'
+  agi-agent run --output-format json --timeout 2m 'which files mention tokio'
+  git diff | agi-agent run --stdin 'review this change' --model openai/gpt-5.1
+  agi-agent tool run file_search --args '{\"pattern\": \"TODO\"}'
+
+Exit codes are an interface: `agi-agent help-exit-codes` lists them.";
+
+/// An AI agent in one file: runs a task on your files, with any model or with none.
+///
+/// The result goes to stdout and nothing else does. Without a configured model the builtin one
+/// answers what needs no language model, and says plainly what it cannot do.
+#[derive(Debug, Parser)]
+#[command(
+    name = "agi-agent",
+    disable_version_flag = true,
+    disable_help_subcommand = true,
+    propagate_version = false,
+    after_help = EXAMPLES,
+    max_term_width = 100,
+)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: GlobalArgs,
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// When to colour.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On terminals, unless `NO_COLOR` is set
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+/// Flags that every command takes.
+#[derive(Debug, Clone, Default, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags are what a command line has")]
+#[command(next_help_heading = "Global options")]
+pub struct GlobalArgs {
+    /// Print data as JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Connect to nothing but this machine
+    #[arg(long, global = true)]
+    pub offline: bool,
+    /// Use the settings of the profile NAME on top of the user's
+    #[arg(long, global = true, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// Set a configuration key, for example `-c limits.max_turns=5`
+    #[arg(short = 'c', long = "config", global = true, value_name = "KEY=VALUE")]
+    pub assignments: Vec<String>,
+    /// Trust a further certificate authority (PEM file)
+    #[arg(long, global = true, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+    /// Work in DIR
+    #[arg(short = 'C', long = "directory", global = true, value_name = "DIR")]
+    pub directory: Option<PathBuf>,
+    /// When to colour
+    #[arg(long, global = true, value_enum, default_value_t)]
+    pub color: Color,
+    /// Only errors on stderr
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// More on stderr; twice for everything
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Write a trace that Perfetto and Chrome can show
+    #[arg(long, global = true, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
+    /// Print the version; with --verbose all that is inside
+    #[arg(short = 'V', long)]
+    pub version: bool,
+}

@@ -1,0 +1,49 @@
+//! One file per subcommand: `XArgs` (clap) and `run`. Nothing here is worth a unit test of its own;
+//! tests/cli runs the real binary.
+
+pub mod completions;
+
+pub mod config;
+
+pub mod exit_codes;
+
+pub mod man;
+
+use clap::Subcommand;
+
+use crate::protocol::ExitCode;
+
+use super::context::CommandContext;
+use super::error::CommandError;
+
+/// Every subcommand. The first line of each is its help.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show the configuration and where it comes from
+    Config(config::ConfigArgs),
+
+    /// Print a completion script for a shell
+    Completions(completions::CompletionsArgs),
+
+    /// Print the manual page
+    Man,
+
+    /// List the exit codes
+    #[command(name = "help-exit-codes")]
+    ExitCodes,
+}
+
+impl Command {
+    #[expect(clippy::unused_async, reason = "commands that ask a model wait")]
+    pub async fn run(self, context: &mut CommandContext) -> Result<ExitCode, CommandError> {
+        match self {
+            Self::Config(args) => config::run(args, context),
+
+            Self::Completions(args) => completions::run(args, context),
+
+            Self::Man => man::run(context),
+
+            Self::ExitCodes => exit_codes::run(context),
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! What every command is given: flags, environment, places, output and, on demand, settings.
+
+use std::path::Path;
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use crate::config::env::Environment;
+use crate::config::layer;
+use crate::config::layer::Assignments;
+use crate::config::layer::Merged;
+use crate::config::places::Places;
+use crate::config::resolve;
+use crate::config::settings::Settings;
+
+use super::args::GlobalArgs;
+use super::error::CommandError;
+use super::output::Output;
+
+/// The surroundings of one command.
+pub struct CommandContext {
+    pub global: GlobalArgs,
+    pub environment: Environment,
+    pub places: Places,
+    pub output: Output,
+    /// The working directory after `-C`; an error where it was removed under us.
+    directory: Result<PathBuf, String>,
+}
+
+impl CommandContext {
+    /// Resolves `-C`; gives `output` back on failure so that the error can be shown.
+    pub fn new(
+        global: GlobalArgs,
+        environment: Environment,
+        output: Output,
+    ) -> Result<Self, (CommandError, Output)> {
+        let here = std::env::current_dir().map_err(|error| error.to_string());
+        let directory = match (&global.directory, here) {
+            (None, here) => here,
+            (Some(wanted), here) => {
+                let full = here.map_or_else(|_| wanted.clone(), |here| here.join(wanted));
+                // Children and relative paths go by the process's own directory.
+                if let Err(error) = std::env::set_current_dir(&full) {
+                    let message = format!("cannot work in `{}`: {error}", wanted.display());
+                    return Err((CommandError::input(message), output));
+                }
+                std::env::current_dir().map_err(|error| error.to_string())
+            }
+        };
+        let places = Places::of(&environment);
+        Ok(Self { global, environment, places, output, directory })
+    }
+
+    /// The working directory.
+    pub fn directory(&self) -> Result<&Path, CommandError> {
+        self.directory.as_deref().map_err(|error| {
+            CommandError::input(format!("the working directory cannot be used: {error}"))
+                .with_hint("it may have been removed; go to another one or give `-C DIR`")
+        })
+    }
+
+    /// All layers merged, with the global flags on top and `extra` above them.
+    pub fn merged(&mut self, extra: Assignments) -> Result<Merged, CommandError> {
+        let mut assignments = Assignments::new();
+        for text in &self.global.assignments {
+            assignments.push(layer::assignment(text)?);
+        }
+        if self.global.offline {
+            assignments.push(("network.offline".into(), Value::from(true), "--offline".into()));
+        }
+        if let Some(ca) = &self.global.ca {
+            let value = Value::from(ca.to_string_lossy().into_owned());
+            assignments.push(("network.ca".into(), value, "--ca".into()));
+        }
+        assignments.extend(extra);
+        let project = self.directory.as_deref().unwrap_or(Path::new(""));
+        let profile = self.global.profile.as_deref();
+        let merged = layer::load(&self.environment, &self.places, profile, project, assignments)?;
+        for warning in &merged.warnings {
+            self.output.warning(&format!("{}: {}", warning.path.display(), warning.message));
+        }
+        Ok(merged)
+    }
+
+    /// The resolved settings.
+    pub fn settings(&mut self) -> Result<Settings, CommandError> {
+        self.settings_with(Assignments::new())
+    }
+
+    /// The resolved settings, with a command's own flags on top.
+    pub fn settings_with(&mut self, extra: Assignments) -> Result<Settings, CommandError> {
+        let merged = self.merged(extra)?;
+        let directory = self.directory.as_deref().unwrap_or(Path::new(""));
+        Ok(resolve::resolve(&merged, &self.environment, &self.places, directory)?)
+    }
+}

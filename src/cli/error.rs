@@ -1,0 +1,67 @@
+//! A failed command: which exit code, which words, which advice. All conversions from the errors of
+//! lower layers stand here.
+
+use crate::config::error::ConfigError;
+use crate::protocol::ExitCode;
+use crate::protocol::ModelError;
+
+/// What a command ends with when it does not succeed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct CommandError {
+    pub code: ExitCode,
+    /// One line, lower case, no period at the end.
+    pub message: String,
+    /// What to do next.
+    pub hints: Vec<String>,
+    /// False where the failure has been told already (an outcome that was printed).
+    pub shown: bool,
+}
+
+impl CommandError {
+    pub fn new(code: ExitCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), hints: Vec::new(), shown: false }
+    }
+
+    /// A file or standard input that could not be used.
+    pub fn input(message: impl Into<String>) -> Self {
+        Self::new(ExitCode::Input, message)
+    }
+
+    /// A command line that makes no sense although it parses.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(ExitCode::Usage, message)
+    }
+
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+}
+
+impl From<ConfigError> for CommandError {
+    fn from(error: ConfigError) -> Self {
+        let hints = error.hint.iter().cloned().collect();
+        Self { hints, ..Self::new(ExitCode::Configuration, error.to_string()) }
+    }
+}
+
+impl From<ModelError> for CommandError {
+    fn from(error: ModelError) -> Self {
+        let hints = error.hint.iter().cloned().collect();
+        let code = ExitCode::from_model_error(error.kind);
+        Self { hints, ..Self::new(code, error.message) }
+    }
+}
+
+/// The result could not be delivered.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write the result to standard output: {0}")]
+pub struct WriteError(#[from] pub std::io::Error);
+
+impl From<WriteError> for CommandError {
+    fn from(error: WriteError) -> Self {
+        Self::new(ExitCode::TaskFailed, error.to_string())
+    }
+}

@@ -1,0 +1,96 @@
+//! The command line: parse, resolve, dispatch, render. The only module that knows clap.
+//!
+//! Commands are thin: what is worth a unit test lives below. Only `output` writes to the standard
+//! streams, only `error` decides what a failure looks like.
+
+pub mod args;
+
+pub mod commands;
+
+pub mod context;
+
+pub mod error;
+
+pub mod output;
+
+pub mod version;
+
+use std::ffi::OsString;
+
+use clap::CommandFactory;
+use clap::FromArgMatches;
+
+use crate::config::env::Environment;
+use crate::protocol::ExitCode;
+
+use args::Cli;
+use context::CommandContext;
+use error::CommandError;
+use output::Output;
+
+/// Runs the program and returns what the process ends with.
+pub fn run(argv: Vec<OsString>) -> std::process::ExitCode {
+    let environment = Environment::of_process();
+    let code = match parse(argv) {
+        Ok(cli) => start(cli, environment),
+        Err(error) => usage(&error, &environment),
+    };
+    std::process::ExitCode::from(u8::from(code))
+}
+
+fn parse(argv: Vec<OsString>) -> Result<Cli, clap::Error> {
+    let matches = Cli::command().try_get_matches_from(argv)?;
+    Cli::from_arg_matches(&matches)
+}
+
+/// Help goes to stdout and is a success; a wrong command line goes to stderr and is not.
+fn usage(error: &clap::Error, environment: &Environment) -> ExitCode {
+    let mut output = Output::new(environment, args::Color::Auto, 0, false);
+    if error.use_stderr() {
+        output.raw_error(&error.render().ansi().to_string());
+        return ExitCode::Usage;
+    }
+    match output.styled(&error.render().ansi().to_string()).and_then(|()| output.finish()) {
+        Ok(()) => ExitCode::Done,
+        Err(error) => output.failure(&CommandError::from(error)),
+    }
+}
+
+fn start(cli: Cli, environment: Environment) -> ExitCode {
+    let Cli { global, command } = cli;
+    let quiet = global.quiet;
+    let mut output = Output::new(&environment, global.color, global.verbose, quiet);
+    output.start_logging();
+    let mut context = match CommandContext::new(global, environment, output) {
+        Ok(context) => context,
+        Err((error, mut output)) => return output.failure(&error),
+    };
+    let result = match command {
+        _ if context.global.version => version::print(&mut context),
+        Some(command) => runtime().and_then(|runtime| {
+            let code = runtime.block_on(command.run(&mut context));
+            // A thread that waits for a terminal or a dead server must not keep us here.
+            runtime.shutdown_background();
+            code
+        }),
+        None => Ok(no_command(&mut context)),
+    };
+    let result = result.and_then(|code| context.output.finish().map(|()| code).map_err(Into::into));
+    match result {
+        Ok(code) => code,
+        Err(error) => context.output.failure(&error),
+    }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, CommandError> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
+        CommandError::new(ExitCode::FatalTool, format!("cannot start the event loop: {error}"))
+    })
+}
+
+/// Without a command there is nothing to do: the help, on stderr, and 2.
+fn no_command(context: &mut CommandContext) -> ExitCode {
+    let help = Cli::command().render_help().ansi().to_string();
+    context.output.raw_error(&help);
+    ExitCode::Usage
+}

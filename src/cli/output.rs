@@ -1,0 +1,218 @@
+//! The only writer of stdout and stderr.
+//!
+//! stdout is for the result and is buffered; a write error there is an error of the command. stderr
+//! is for everything else; what cannot be said there is dropped, since nobody is left to tell.
+
+use std::io::BufWriter;
+use std::io::Stdout;
+use std::io::Write;
+
+use serde::Serialize;
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::config::env::Environment;
+use crate::protocol::ExitCode;
+use crate::system::terminal;
+use crate::system::terminal::Stream;
+
+use super::args::Color;
+use super::error::CommandError;
+use super::error::WriteError;
+
+/// Standard output and standard error, with what the person asked of them.
+pub struct Output {
+    stdout: BufWriter<Stdout>,
+    color_stdout: bool,
+    color_stderr: bool,
+    verbose: u8,
+    quiet: bool,
+}
+
+impl Output {
+    pub fn new(environment: &Environment, color: Color, verbose: u8, quiet: bool) -> Self {
+        let allowed = |stream| match color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => {
+                terminal::is_terminal(stream)
+                    && environment.text("NO_COLOR").is_none()
+                    && environment.text("TERM") != Some("dumb")
+            }
+        };
+        Self {
+            stdout: BufWriter::new(std::io::stdout()),
+            color_stdout: allowed(Stream::Output),
+            color_stderr: allowed(Stream::Error),
+            verbose,
+            quiet,
+        }
+    }
+
+    /// Sends `tracing` to stderr: warnings always, more with `-v`.
+    pub fn start_logging(&mut self) {
+        let level = match self.verbose {
+            0 => return,
+            1 => LevelFilter::INFO,
+            2 => LevelFilter::DEBUG,
+            _ => LevelFilter::TRACE,
+        };
+        let subscriber = tracing_subscriber::fmt()
+            .with_writer(std::io::stderr)
+            .with_ansi(self.color_stderr)
+            .with_target(false)
+            .with_max_level(level)
+            .finish();
+        // A second start in one process (tests) keeps the first.
+        if tracing::subscriber::set_global_default(subscriber).is_err() {
+            self.verbose = 0;
+        }
+    }
+
+    /// True where a person looks at stderr and may want progress.
+    pub fn shows_progress(&self) -> bool {
+        !self.quiet && terminal::is_terminal(Stream::Error)
+    }
+
+    pub fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
+    pub fn verbosity(&self) -> u8 {
+        self.verbose
+    }
+
+    /// One line of the result.
+    pub fn line(&mut self, text: &str) -> Result<(), WriteError> {
+        self.raw(text.as_bytes())?;
+        if !text.ends_with('\n') {
+            self.raw(b"\n")?;
+        }
+        Ok(())
+    }
+
+    /// Bytes of the result.
+    pub fn raw(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
+        Ok(self.stdout.write_all(bytes)?)
+    }
+
+    /// Text with ANSI styles, which are left out where nobody would see them.
+    pub fn styled(&mut self, text: &str) -> Result<(), WriteError> {
+        let text = if self.color_stdout { text.to_owned() } else { plain(text) };
+        self.raw(text.as_bytes())
+    }
+
+    /// A value as indented JSON.
+    pub fn json(&mut self, value: &impl Serialize) -> Result<(), WriteError> {
+        let text = serde_json::to_string_pretty(value).map_err(std::io::Error::from)?;
+        self.line(&text)
+    }
+
+    /// A value as one line of JSON, flushed: somebody waits for it.
+    pub fn json_line(&mut self, value: &impl Serialize) -> Result<(), WriteError> {
+        let text = serde_json::to_string(value).map_err(std::io::Error::from)?;
+        self.line(&text)?;
+        self.flush()
+    }
+
+    pub fn flush(&mut self) -> Result<(), WriteError> {
+        Ok(self.stdout.flush()?)
+    }
+
+    /// Delivers what is buffered; call once at the end.
+    pub fn finish(&mut self) -> Result<(), WriteError> {
+        self.flush()
+    }
+
+    /// Something worth knowing; not with `--quiet`.
+    pub fn status(&mut self, text: &str) {
+        if !self.quiet {
+            to_stderr(text);
+        }
+    }
+
+    /// Something is odd but the work goes on; not with `--quiet`.
+    pub fn warning(&mut self, text: &str) {
+        if !self.quiet {
+            let label = self.paint("warning:", "\u{1b}[1;33m");
+            to_stderr(&format!("{label} {}", printable(text)));
+        }
+    }
+
+    pub fn hint(&mut self, text: &str) {
+        let label = self.paint("hint:", "\u{1b}[1;36m");
+        to_stderr(&format!("{label} {}", printable(text)));
+    }
+
+    pub fn error(&mut self, text: &str) {
+        let label = self.paint("error:", "\u{1b}[1;31m");
+        to_stderr(&format!("{label} {}", printable(text)));
+    }
+
+    /// Shows a failure and returns its code.
+    pub fn failure(&mut self, error: &CommandError) -> ExitCode {
+        // What was printed before the failure still belongs to the person; when stdout is the
+        // trouble, the failure says so already.
+        drop(self.stdout.flush());
+        if !error.shown {
+            self.error(&error.message);
+            for hint in &error.hints {
+                self.hint(hint);
+            }
+        }
+        error.code
+    }
+
+    /// Text on stderr as it is (clap's own rendering).
+    pub fn raw_error(&mut self, text: &str) {
+        let text = if self.color_stderr { text.to_owned() } else { plain(text) };
+        drop(std::io::stderr().write_all(text.as_bytes()));
+    }
+
+    fn paint(&self, text: &str, style: &str) -> String {
+        if self.color_stderr { format!("{style}{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+}
+
+/// One line in one write, so that lines of several processes do not mix.
+fn to_stderr(text: &str) {
+    drop(std::io::stderr().write_all(format!("{text}\n").as_bytes()));
+}
+
+/// Escapes control characters: a file name or a server's words must not drive the terminal.
+pub fn printable(text: &str) -> String {
+    text.chars()
+        .flat_map(|c| {
+            let keep = !c.is_control() || c == '\n' || c == '\t';
+            let escaped = (!keep).then(|| c.escape_unicode());
+            keep.then_some(c).into_iter().chain(escaped.into_iter().flatten())
+        })
+        .collect()
+}
+
+/// Leaves out ANSI escape sequences of the form that clap writes (`ESC [ … m`).
+fn plain(text: &str) -> String {
+    let mut result = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find("\u{1b}[") {
+        result.push_str(&rest[..start]);
+        rest = rest[start..].split_once('m').map_or("", |(_, after)| after);
+    }
+    result.push_str(rest);
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain;
+    use super::printable;
+
+    #[test]
+    fn styles_are_left_out() {
+        assert_eq!(plain("a\u{1b}[1mb\u{1b}[0mc"), "abc");
+    }
+
+    #[test]
+    fn control_characters_are_shown_not_obeyed() {
+        assert_eq!(printable("a\u{1b}[2Jb\nc"), "a\\u{1b}[2Jb\nc");
+    }
+}

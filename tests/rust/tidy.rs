@@ -1,0 +1,76 @@
+//! Rules of the tree that nobody should have to remember: size, head comments, where `unsafe` is.
+
+use crate::tree::sources;
+
+/// Lines of a source file, its tests included.
+const MAX_LINES: usize = 500;
+
+/// Lines of a source file without its tests.
+const MAX_CODE_LINES: usize = 420;
+
+/// The only places where `unsafe` may stand.
+const UNSAFE: [&str; 8] = [
+    "src/bridge/interpreter",
+    "src/bridge/frozen",
+    "src/bridge/buffer",
+    "src/memory/kernels",
+    "src/sandbox/",
+    "src/system/process",
+    "src/system/opener",
+    "src/system/signal",
+];
+
+#[test]
+fn files_fit_into_a_mind() {
+    let mut long = Vec::new();
+    for source in sources("src", "rs").into_iter().chain(sources("tests", "rs")) {
+        let lines = source.text.lines().count();
+        let code = source.text.lines().take_while(|line| *line != "#[cfg(test)]").count();
+        if lines > MAX_LINES || code > MAX_CODE_LINES {
+            long.push(format!("{}: {lines} lines, {code} without tests", source.path));
+        }
+    }
+    for source in sources("python", "py").into_iter().chain(sources("release", "py")) {
+        let lines = source.text.lines().count();
+        if lines > MAX_LINES {
+            long.push(format!("{}: {lines} lines", source.path));
+        }
+    }
+    assert!(long.is_empty(), "too long:\n{}", long.join("\n"));
+}
+
+#[test]
+fn each_file_says_why_it_exists() {
+    let rust = sources("src", "rs").into_iter().chain(sources("tests", "rs"));
+    let mut silent: Vec<String> =
+        rust.filter(|source| !source.text.starts_with("//! ")).map(|s| s.path).collect();
+    silent.extend(
+        sources("python", "py")
+            .into_iter()
+            .filter(|source| !source.text.starts_with("\"\"\""))
+            .map(|source| source.path),
+    );
+    assert!(silent.is_empty(), "no head comment:\n{}", silent.join("\n"));
+}
+
+#[test]
+fn unsafe_stands_where_the_design_says() {
+    let mut wrong = Vec::new();
+    for source in sources("src", "rs") {
+        let allowed = UNSAFE.iter().any(|place| source.path.starts_with(place));
+        for (number, line) in source.code() {
+            if !allowed && line.contains("unsafe ") {
+                wrong.push(format!("{}:{number}", source.path));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "unsafe outside its places:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn no_machine_of_ours_is_named() {
+    let machine = ["/work", "/main"].concat();
+    for source in sources("src", "rs").into_iter().chain(sources("python", "py")) {
+        assert!(!source.text.contains(&machine), "{} names a machine's path", source.path);
+    }
+}
