@@ -17,10 +17,13 @@ impl Source {
     }
 
     /// The lines before the file's own tests, comments and doc lines left out, numbered from 1.
+    /// A file of tests (`tests.rs`, `x_tests.rs`) has none.
     pub(crate) fn code(&self) -> impl Iterator<Item = (usize, &str)> {
+        let only_tests = self.path.ends_with("tests.rs");
         self.text
             .lines()
             .enumerate()
+            .filter(move |_| !only_tests)
             .take_while(|(_, line)| !line.starts_with("#[cfg(test)]"))
             .filter(|(_, line)| !line.trim_start().starts_with("//"))
             .map(|(index, line)| (index + 1, line))
