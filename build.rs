@@ -1,0 +1,58 @@
+//! Tells the compiler where the products of `release/build` are.
+//!
+//! With the feature `embedded` two variables are set for the crate:
+//! `AGI_PACKED_RESOURCES`, the blob with the Python modules, and `AGI_BUILD_INFO`, a
+//! JSON file that `--version --verbose` prints.  What the linker needs is passed by
+//! `release/build` itself: the library is compiled once and linked twice, and a build
+//! script cannot tell the two links apart.  Without the feature there is only a build
+//! information that says so, and nothing here runs again.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Folder with `packed-resources`, set by `release/build`.
+const EMBED_DIR: &str = "AGI_EMBED_DIR";
+/// Path of the bill of materials, set by `release/build`.
+const EMBED_INFO: &str = "AGI_EMBED_BUILD_INFO";
+
+fn main() -> ExitCode {
+    println!("cargo:rerun-if-changed=build.rs");
+    let done = if std::env::var_os("CARGO_FEATURE_EMBEDDED").is_some() { embedded() } else { development() };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            println!("cargo:error={message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn embedded() -> Result<(), String> {
+    for name in [EMBED_DIR, EMBED_INFO] {
+        println!("cargo:rerun-if-env-changed={name}");
+    }
+    let resources = path_from(EMBED_DIR)?.join("packed-resources");
+    let info = path_from(EMBED_INFO)?;
+    for (name, path) in [("AGI_PACKED_RESOURCES", resources), ("AGI_BUILD_INFO", info)] {
+        if !path.is_file() {
+            return Err(format!("no file `{}`: run `release/build`, it makes and names it", path.display()));
+        }
+        println!("cargo:rerun-if-changed={}", path.display());
+        println!("cargo:rustc-env={name}={}", path.display());
+    }
+    Ok(())
+}
+
+fn development() -> Result<(), String> {
+    let info = path_from("OUT_DIR")?.join("build-info.json");
+    std::fs::write(&info, "{\"build\":\"development\"}\n")
+        .map_err(|error| format!("cannot write `{}`: {error}", info.display()))?;
+    println!("cargo:rustc-env=AGI_BUILD_INFO={}", info.display());
+    Ok(())
+}
+
+fn path_from(name: &str) -> Result<PathBuf, String> {
+    std::env::var_os(name).map(PathBuf::from).ok_or_else(|| {
+        format!("`{name}` is not set: the feature `embedded` is built by `release/build`, not by cargo alone")
+    })
+}

@@ -1,0 +1,141 @@
+"""Compiles the Rust side once and links it twice.
+
+`agi-agent` is fully static (static-pie, no interpreter, no needed library);
+`agi-agent-gnu` needs glibc only and exports the Python API, so that extension
+modules of wheels find it.  The two differ in flags of the final link alone, which
+is why they are given here and not by the build script: the library crate and all
+dependencies are shared.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import cache
+from .console import ReleaseError, capture, run, stage
+from .cpython import CPython
+from .distribution import OWN_ARCHIVES, SYSTEM_LIBRARIES
+from .pins import CHECKOUT
+from .prerequisites import LIBRARIES
+from .resources import Resources
+
+BINARY = "agi-agent"
+LINK_TIMEOUT = 3600.0
+
+
+@dataclass(frozen=True)
+class Flavour:
+    """One way of linking: the name of its product and what rustc is told."""
+
+    name: str
+    product: str
+    rustc: tuple[str, ...]
+
+
+STATIC = Flavour("static", "agi-agent", ("-C", "target-feature=+crt-static"))
+GNU = Flavour("gnu", "agi-agent-gnu", ())
+FLAVOURS = {flavour.name: flavour for flavour in (STATIC, GNU)}
+
+
+def target_directory() -> Path:
+    """Cargo's target folder for release builds, shared by all checkouts."""
+    return cache.root() / "target" / "release-build"
+
+
+def _archives(python: CPython, resources: Resources) -> list[Path]:
+    """Archives of the link but for libpython, in no particular order."""
+    names = [Path(name).name for name in OWN_ARCHIVES]
+    names += [library.archive for library in LIBRARIES]
+    found = [python.libraries / name for name in names if (python.libraries / name).exists()]
+    if not resources.libpython.is_file():
+        raise ReleaseError(f"no `{resources.libpython}`", "remove that folder and build again")
+    return found
+
+
+def _static_arguments(python: CPython, resources: Resources) -> list[str]:
+    """Everything in one group, static: what comes after rustc's own `-Bdynamic`
+    would otherwise find libm.so, and the result would die before main."""
+    archives = [resources.libpython, *_archives(python, resources)]
+    system = [f"-l{name}" for name in (*SYSTEM_LIBRARIES, "c", "gcc", "gcc_eh")]
+    return [
+        "-Wl,-Bstatic",
+        "-Wl,--start-group",
+        *map(os.fspath, archives),
+        *system,
+        "-Wl,--end-group",
+    ]
+
+
+def _gnu_arguments(python: CPython, resources: Resources, place: Path) -> list[str]:
+    """All of libpython, exporting Python's names and no others.
+
+    `--export-dynamic` would export our zlib, OpenSSL and SQLite too, and a wheel
+    that brings its own copy of one of them would be bound to ours.
+    """
+    exported = place / "exported-symbols.txt"
+    exported.write_text("{ Py*; _Py*; };\n")
+    # std asks for -lgcc_s by name; a folder where that name is the static archive
+    # of the unwinder keeps libgcc_s.so.1 out of the needed libraries.
+    unwinder = place / "libgcc_s.a"
+    unwinder.unlink(missing_ok=True)
+    unwinder.symlink_to(capture(["cc", "-print-file-name=libgcc_eh.a"]))
+    return [
+        f"-L{place}",
+        "-static-libgcc",
+        f"-Wl,--dynamic-list={exported}",
+        "-Wl,--whole-archive",
+        os.fspath(resources.libpython),
+        "-Wl,--no-whole-archive",
+        "-Wl,--start-group",
+        *map(os.fspath, _archives(python, resources)),
+        "-Wl,--end-group",
+        "-Wl,--as-needed",
+        *(f"-l{name}" for name in SYSTEM_LIBRARIES),
+        "-lgcc",
+        "-lgcc_eh",
+    ]
+
+
+def build(
+    flavour: Flavour, python: CPython, resources: Resources, info: Path, log: Path
+) -> Path:
+    """Compile what changed and link one flavour; returns its file in the target folder."""
+    place = target_directory() / f"link-{flavour.name}"
+    place.mkdir(parents=True, exist_ok=True)
+    if flavour is STATIC:
+        arguments = _static_arguments(python, resources)
+    else:
+        arguments = _gnu_arguments(python, resources, place)
+    response = place / "arguments.txt"
+    response.write_text("".join(f'"{argument}"\n' for argument in arguments))
+    environment = {
+        "AGI_EMBED_DIR": os.fspath(resources.place),
+        "AGI_EMBED_BUILD_INFO": os.fspath(info),
+        "PYO3_CONFIG_FILE": os.fspath(python.pyo3_config),
+        "CARGO_TARGET_DIR": os.fspath(target_directory()),
+    }
+    command = [
+        "cargo", "rustc", "--release", "--locked", "--no-default-features",
+        "--features", "embedded", "--bin", BINARY, "--",
+        *flavour.rustc, "-C", f"link-arg=@{response}",
+    ]  # fmt: skip
+    with stage(f"Rust: compiling and linking the {flavour.name} flavour"):
+        run(command, log=log, cwd=CHECKOUT, env=environment, timeout=LINK_TIMEOUT, what="cargo")
+    return target_directory() / "release" / BINARY
+
+
+def publish(built: Path, flavour: Flavour, dist: Path) -> Path:
+    """Put a product and its checksum into `dist`, each by an atomic rename."""
+    dist.mkdir(exist_ok=True)
+    target = dist / flavour.product
+    partial = dist / f".{flavour.product}.partial"
+    shutil.copy2(built, partial)
+    partial.chmod(0o755)
+    partial.rename(target)
+    checksum = dist / f".{flavour.product}.sha256.partial"
+    checksum.write_text(f"{cache.file_digest(target)}  {flavour.product}\n")
+    checksum.rename(dist / f"{flavour.product}.sha256")
+    return target
