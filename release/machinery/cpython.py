@@ -112,7 +112,7 @@ def build(pins: Pins, source: Source, patch_set: PatchSet, log: Path) -> CPython
         apply(patch_set, tree, log)
         _compile(pins, tree, sqlite, log)
         with stage("CPython: wrapping as a distribution"):
-            _install(pins, tree, place, log)
+            _install(pins, tree, place, sqlite, log)
             facts = distribution.write(pins, tree, place / "python")
             facts["patches"] = patch_set.names
             facts["patches_not_applied"] = list(patch_set.unknown)
@@ -179,7 +179,7 @@ def _compile(pins: Pins, tree: Path, sqlite: Path, log: Path) -> None:
         run(["make", jobs], log=log, cwd=tree, env=environment, timeout=3600, what="make")
 
 
-def _install(pins: Pins, tree: Path, place: Path, log: Path) -> None:
+def _install(pins: Pins, tree: Path, place: Path, sqlite: Path, log: Path) -> None:
     """Install below `place/python/install` and strip what is never packed."""
     root = place / "python"
     root.mkdir()
@@ -202,8 +202,11 @@ def _install(pins: Pins, tree: Path, place: Path, log: Path) -> None:
     for folder in library.rglob("__pycache__"):
         shutil.rmtree(folder)
     for data in library.glob("_sysconfigdata*.py"):
-        text = data.read_text().replace(str(tree), "/build").replace(str(tree.parent), "/build")
-        data.write_text(text.replace(str(root), ""))
+        text = data.read_text()
+        # Longest first: the tree lies inside its parent.
+        for here, there in ((tree, "/build"), (tree.parent, "/build"), (sqlite, "/build/sqlite")):
+            text = text.replace(os.fspath(here), there)
+        data.write_text(text.replace(os.fspath(root), ""))
     shutil.rmtree(root / "install" / "share", ignore_errors=True)
     for other in (root / "install" / "lib").glob("*.a"):
         other.unlink()

@@ -99,6 +99,10 @@ def _gnu_arguments(python: CPython, resources: Resources, place: Path) -> list[s
     ]
 
 
+def _cargo_home() -> str:
+    return os.environ.get("CARGO_HOME") or os.path.expanduser("~/.cargo")
+
+
 def build(
     flavour: Flavour, python: CPython, resources: Resources, info: Path, log: Path
 ) -> Path:
@@ -116,6 +120,8 @@ def build(
         "AGI_EMBED_BUILD_INFO": os.fspath(info),
         "PYO3_CONFIG_FILE": os.fspath(python.pyo3_config),
         "CARGO_TARGET_DIR": os.fspath(target_directory()),
+        # Panic messages would name folders of this machine.
+        "RUSTFLAGS": f"--remap-path-prefix={_cargo_home()}/registry/src=/crates",
     }
     command = [
         "cargo", "rustc", "--release", "--locked", "--no-default-features",
