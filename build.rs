@@ -7,6 +7,11 @@
 //! script cannot tell the two links apart.  Without the feature there is only a build
 //! information that says so, and nothing here runs again.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "cargo and release/build speak to a build script by variables"
+)]
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -17,7 +22,11 @@ const EMBED_INFO: &str = "AGI_EMBED_BUILD_INFO";
 
 fn main() -> ExitCode {
     println!("cargo:rerun-if-changed=build.rs");
-    let done = if std::env::var_os("CARGO_FEATURE_EMBEDDED").is_some() { embedded() } else { development() };
+    let done = if std::env::var_os("CARGO_FEATURE_EMBEDDED").is_some() {
+        embedded()
+    } else {
+        development()
+    };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
@@ -35,7 +44,10 @@ fn embedded() -> Result<(), String> {
     let info = path_from(EMBED_INFO)?;
     for (name, path) in [("AGI_PACKED_RESOURCES", resources), ("AGI_BUILD_INFO", info)] {
         if !path.is_file() {
-            return Err(format!("no file `{}`: run `release/build`, it makes and names it", path.display()));
+            return Err(format!(
+                "no file `{}`: run `release/build`, it makes and names it",
+                path.display()
+            ));
         }
         println!("cargo:rerun-if-changed={}", path.display());
         println!("cargo:rustc-env={name}={}", path.display());
