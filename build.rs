@@ -5,7 +5,7 @@
 //! JSON file that `--version --verbose` prints.  What the linker needs is passed by
 //! `release/build` itself: the library is compiled once and linked twice, and a build
 //! script cannot tell the two links apart.  Without the feature there is only a build
-//! information that says so, and nothing here runs again.
+//! information that says so, and the run path of the installed Python.
 
 #![expect(
     clippy::disallowed_methods,
@@ -60,6 +60,8 @@ fn development() -> Result<(), String> {
     std::fs::write(&info, "{\"build\":\"development\"}\n")
         .map_err(|error| format!("cannot write `{}`: {error}", info.display()))?;
     println!("cargo:rustc-env=AGI_BUILD_INFO={}", info.display());
+    // An installed Python is often outside the places where the loader looks.
+    pyo3_build_config::add_libpython_rpath_link_args();
     Ok(())
 }
 

@@ -70,7 +70,7 @@ def run(
     name = what or Path(os.fspath(command[0])).name
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as sink:
-        sink.write(f"$ {' '.join(map(os.fspath, command))}\n".encode())
+        sink.write(f"$ {' '.join(os.fspath(part) for part in command)}\n".encode())
         sink.flush()
         try:
             code = subprocess.run(
@@ -119,8 +119,8 @@ def capture(
         raise ReleaseError(f"program `{command[0]}` not found") from error
     if done.returncode:
         raise ReleaseError(
-            f"`{' '.join(map(os.fspath, command))}` ended with status {done.returncode}: "
-            f"{done.stderr.strip()[-2000:]}"
+            f"`{' '.join(os.fspath(part) for part in command)}` ended with status "
+            f"{done.returncode}: {done.stderr.strip()[-2000:]}"
         )
     return done.stdout.strip()
 

@@ -8,6 +8,7 @@ that the final link takes the only copy there is.
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import shutil
@@ -78,9 +79,7 @@ class CPython:
 
 def sqlite_folder() -> Path:
     """Folder with the `sqlite3.c` and `sqlite3.h` that the Rust side compiles."""
-    metadata = capture(
-        ["cargo", "metadata", "--format-version=1", "--locked"], cwd=CHECKOUT
-    )
+    metadata = capture(["cargo", "metadata", "--format-version=1", "--locked"], cwd=CHECKOUT)
     for package in json.loads(metadata)["packages"]:
         if package["name"] == "libsqlite3-sys":
             return Path(package["manifest_path"]).parent / "sqlite3"
@@ -102,7 +101,8 @@ def build(pins: Pins, source: Source, patch_set: PatchSet, log: Path) -> CPython
             },
             "sqlite": cache.file_digest(sqlite / "sqlite3.h"),
             "recipe": [
-                cache.file_digest(machinery / name) for name in ("cpython.py", "distribution.py")
+                ast.dump(ast.parse((machinery / name).read_text()))
+                for name in ("cpython.py", "distribution.py")
             ],
         }
     )
@@ -168,9 +168,7 @@ def _compile(pins: Pins, tree: Path, sqlite: Path, log: Path) -> None:
         # Unoptimised: it never reaches a product.
         folder = tree.parent
         flags = "-O0 -fPIC -DSQLITE_ENABLE_LOAD_EXTENSION=1 -DSQLITE_THREADSAFE=1"
-        run(
-            ["cc", *flags.split(), "-c", sqlite / "sqlite3.c", "-o", folder / "sqlite3.o"], log=log
-        )
+        run(["cc", *flags.split(), "-c", sqlite / "sqlite3.c", "-o", folder / "sqlite3.o"], log=log)
         run(["ar", "rcs", folder / "libsqlite3.a", folder / "sqlite3.o"], log=log)
     with stage("CPython: configure"):
         run(["./configure", *CONFIGURE], log=log, cwd=tree, env=environment, what="configure")

@@ -56,8 +56,11 @@ def _archives(python: CPython, resources: Resources) -> list[Path]:
 
 
 def _static_arguments(python: CPython, resources: Resources) -> list[str]:
-    """Everything in one group, static: what comes after rustc's own `-Bdynamic`
-    would otherwise find libm.so, and the result would die before main."""
+    """Everything in one group, static.
+
+    What comes after rustc's own `-Bdynamic` would otherwise find libm.so, and the
+    result would die before main.
+    """
     archives = [resources.libpython, *_archives(python, resources)]
     system = [f"-l{name}" for name in (*SYSTEM_LIBRARIES, "c", "gcc", "gcc_eh")]
     return [
@@ -103,9 +106,7 @@ def _cargo_home() -> str:
     return os.environ.get("CARGO_HOME") or os.path.expanduser("~/.cargo")
 
 
-def build(
-    flavour: Flavour, python: CPython, resources: Resources, info: Path, log: Path
-) -> Path:
+def build(flavour: Flavour, python: CPython, resources: Resources, info: Path, log: Path) -> Path:
     """Compile what changed and link one flavour; returns its file in the target folder."""
     place = target_directory() / f"link-{flavour.name}"
     place.mkdir(parents=True, exist_ok=True)

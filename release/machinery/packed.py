@@ -150,9 +150,7 @@ def write(resources: list[Resource]) -> bytes:
     return b"".join([HEADER, lengths, head, index, *(sections[kind] for kind in sorted(sections))])
 
 
-def _write_resource(
-    resource: Resource, index: bytearray, sections: dict[int, bytearray]
-) -> None:
+def _write_resource(resource: Resource, index: bytearray, sections: dict[int, bytearray]) -> None:
     def put(kind: int, data: bytes) -> None:
         if data:
             sections.setdefault(kind, bytearray()).extend(data)

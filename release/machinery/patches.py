@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Optional
 
 from .cache import digest_of
-from .console import ReleaseError, run, say
+from .console import Argument, ReleaseError, run, say
 from .pins import Pins
 
 
@@ -82,5 +82,13 @@ def apply(patch_set: PatchSet, tree: Path, log: Path) -> None:
     for name, text in patch_set.patches:
         path = folder / name
         path.write_bytes(text)
-        command = ["patch", "-p1", "--batch", "--forward", "--no-backup-if-mismatch", "-i", path]
+        command: list[Argument] = [
+            "patch",
+            "-p1",
+            "--batch",
+            "--forward",
+            "--no-backup-if-mismatch",
+            "-i",
+            path,
+        ]
         run(command, log=log, cwd=tree, what=f"patch {name}")

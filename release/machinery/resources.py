@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import cache
-from .console import ReleaseError, run, stage
+from .console import Argument, ReleaseError, run, stage
 from .cpython import CPython
 from .pins import CHECKOUT, RELEASE
 
@@ -36,7 +36,7 @@ class Resources:
 
     @property
     def libpython(self) -> Path:
-        """libpython with the module table."""
+        """The archive of libpython with the module table."""
         return self.place / "libpython3.a"
 
     def facts(self) -> dict[str, object]:
@@ -55,7 +55,7 @@ def own_files() -> list[Path]:
 
 def pip_install(python: CPython, requirements: Path, target: Path, log: Path) -> None:
     """Install pinned packages with the pip that CPython's source carries."""
-    command = [
+    command: list[Argument] = [
         python.interpreter, "-B", "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile",
         "--disable-pip-version-check", "--require-hashes", "--only-binary=:all:",
         "--target", target, "-r", requirements,
@@ -107,7 +107,7 @@ def build(python: CPython, log: Path) -> Resources:
             made = _pack(program, python, site, work, log)
         with stage("resources: rewriting without sources"):
             report = place / "report.json"
-            command = [python.interpreter, "-B", "-m", "machinery.repack",
+            command: list[Argument] = [python.interpreter, "-B", "-m", "machinery.repack",
                        made / "packed-resources", place / "packed-resources", report]  # fmt: skip
             run(command, log=log, env={"PYTHONPATH": os.fspath(RELEASE)}, what="repack")
         shutil.copy(made / "libpython3.a", place / "libpython3.a")
@@ -158,4 +158,3 @@ def _pack(program: Path, python: CPython, site: Path, work: Path, log: Path) -> 
     if not found:
         raise ReleaseError("PyOxidizer wrote no packed resources", f"its log is `{log}`")
     return found[0].parent
-

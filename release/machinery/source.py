@@ -157,9 +157,11 @@ def _upstream(pins: Pins, scratch: Path) -> tuple[Optional[Path], str]:
     """The upstream tarball, or nothing and the reason."""
     target = scratch / pins.upstream.rsplit("/", 1)[-1]
     try:
-        with urllib.request.urlopen(pins.upstream, timeout=UPSTREAM_TIMEOUT) as answer:
-            with target.open("wb") as sink:
-                shutil.copyfileobj(answer, sink)
+        with (
+            urllib.request.urlopen(pins.upstream, timeout=UPSTREAM_TIMEOUT) as answer,
+            target.open("wb") as sink,
+        ):
+            shutil.copyfileobj(answer, sink)
     except OSError as error:
         target.unlink(missing_ok=True)
         say(f"    upstream not reachable ({error}), trying the distribution")
@@ -195,13 +197,14 @@ def _distribution(pins: Pins, scratch: Path, log: Path, tarball: bool) -> None:
 
 
 def source_entries(pins: Pins, configuration: Path) -> str:
-    """apt's deb-src entries for the pinned suites.
+    """Return apt's deb-src entries for the pinned suites.
 
     Mirror and key are those of the machine's own Debian entries where it has
     any, Debian's public ones otherwise.
     """
     archive, security, keyring = DEBIAN_ARCHIVE, DEBIAN_SECURITY, DEBIAN_KEYRING
-    for path in sorted([*configuration.glob("sources.list"), *configuration.glob("sources.list.d/*")]):
+    files = [*configuration.glob("sources.list"), *configuration.glob("sources.list.d/*")]
+    for path in sorted(files):
         text = path.read_text(errors="replace")
         for line in text.splitlines():
             if line.lstrip().startswith("#"):
@@ -212,7 +215,7 @@ def source_entries(pins: Pins, configuration: Path) -> str:
                     archive = plain
                 elif plain.endswith("/debian-security"):
                     security = plain
-    if not os.path.exists(keyring):
+    if not Path(keyring).exists():
         raise ReleaseError(
             f"no key to verify Debian's sources with (`{keyring}`)",
             "type: apt-get install debian-archive-keyring",
