@@ -1,3 +1,26 @@
-//! The border to Python, and the models behind it.
+//! The border to Python: the only place that knows `PyO3`.
+//!
+//! [`Python`] is the interpreter of this process, started by the first call on a thread that the
+//! bridge owns; [`PythonModel`] is a chat model behind it. JSON text and byte buffers cross, no
+//! Python object and no exception does. docs/bridge.md has the rules and what happens when they are
+//! broken.
+//!
+//! Never attached while waiting; never called by Python for tools, memory or files.
 
+mod attached;
+mod buffer;
+pub mod convert;
+mod error;
+mod interpreter;
+pub mod names;
+mod python_model;
 pub mod scripted;
+mod worker;
+
+pub use error::BridgeError;
+pub use error::ErrorKind;
+pub use python_model::PythonModel;
+pub use worker::Answer;
+pub use worker::CALL_DEADLINE;
+pub use worker::GRACE;
+pub use worker::Python;

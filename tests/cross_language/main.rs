@@ -1,1 +1,14 @@
-//! Cross-language tests: the real interpreter behind the real bridge; see tests/README.md.
+//! The border between the languages, with a real interpreter: one per process, as in the product.
+//!
+//! docs/bridge.md states an outcome for each way a call can go wrong; each has its test here.
+//! Tests that leave the interpreter unusable run in a process of their own (`support::alone`).
+
+#![expect(clippy::unwrap_used, reason = "a test may fail")]
+
+mod border;
+mod buffers;
+mod contract;
+mod long;
+mod signals;
+mod stopping;
+mod support;
