@@ -26,6 +26,8 @@ pub mod bridge;
 
 pub mod network;
 
+pub mod memory;
+
 pub mod config;
 
 pub mod protocol;

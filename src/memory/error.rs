@@ -68,7 +68,9 @@ pub enum MemoryError {
     NotFound { what: &'static str, id: String },
 
     /// Deleted, but other processes still read an older state, so old bytes stay in the WAL.
-    #[error("deleted, but another process keeps old pages of `{path}` alive: the bytes are not gone yet")]
+    #[error(
+        "deleted, but another process keeps old pages of `{path}` alive: the bytes are not gone yet"
+    )]
     NotPurged { path: PathBuf },
 
     /// A failure that has no better name.
@@ -84,8 +86,12 @@ impl MemoryError {
     /// What to do next, where we know.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::Locked { .. } => "try again when the other run has ended; a stopped process (`kill -CONT`) keeps its lock",
-            Self::Newer { .. } => "use the newer agi-agent, or restore a backup that this version wrote",
+            Self::Locked { .. } => {
+                "try again when the other run has ended; a stopped process (`kill -CONT`) keeps its lock"
+            }
+            Self::Newer { .. } => {
+                "use the newer agi-agent, or restore a backup that this version wrote"
+            }
             Self::ForeignMigration { .. } => {
                 "export with the program that wrote it (`memory export`) and import into a new database"
             }
@@ -96,9 +102,13 @@ impl MemoryError {
                 "it was left as it is; `agi-agent memory restore BACKUP` puts a backup in its place and keeps the damaged file"
             }
             Self::NotAFile { .. } => "move it away, or point XDG_DATA_HOME to another directory",
-            Self::Full { .. } => "free some space and try again; what was acknowledged before is safe",
+            Self::Full { .. } => {
+                "free some space and try again; what was acknowledged before is safe"
+            }
             Self::ReadOnly { .. } => "check owner and permissions, or use --ephemeral",
-            Self::NotPurged { .. } => "end the other agi-agent processes, then run `agi-agent memory forget --purge`",
+            Self::NotPurged { .. } => {
+                "end the other agi-agent processes, then run `agi-agent memory forget --purge`"
+            }
             Self::Io { .. }
             | Self::Invalid(_)
             | Self::Line { .. }
@@ -178,6 +188,10 @@ fn holder_text(holders: &[u32]) -> String {
 pub(super) fn is_busy(error: &rusqlite::Error) -> bool {
     matches!(
         error.sqlite_error_code(),
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed)
+        Some(
+            ErrorCode::DatabaseBusy
+                | ErrorCode::DatabaseLocked
+                | ErrorCode::FileLockingProtocolFailed
+        )
     )
 }

@@ -109,7 +109,7 @@ fn create_empty(path: &Path) -> io::Result<()> {
 #[cfg(target_os = "linux")]
 pub(super) fn is_on_network(path: &Path) -> bool {
     // linux/magic.h and the file systems' own sources.
-    const NETWORK: [i64; 16] = [
+    const NETWORK: [rustix::fs::FsWord; 16] = [
         0x6969,      // NFS
         0x517B,      // SMB
         0xFF53_4D42, // CIFS
@@ -127,8 +127,7 @@ pub(super) fn is_on_network(path: &Path) -> bool {
         0x1983_0326, // BeeGFS
         0x786F_4256, // VirtualBox shared folders
     ];
-    // The type of `f_type` differs between targets; its low 32 bits are the magic number.
-    rustix::fs::statfs(path).is_ok_and(|facts| NETWORK.contains(&(facts.f_type as i64 & 0xFFFF_FFFF)))
+    rustix::fs::statfs(path).is_ok_and(|facts| NETWORK.contains(&facts.f_type))
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -136,30 +135,40 @@ pub(super) fn is_on_network(_path: &Path) -> bool {
     false
 }
 
-/// The other processes that hold a write lock on the database or its log's index.
+/// Locks on the database or its log's index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lock {
+    /// Held while something is written.
+    Write,
+    /// Held by everybody who has the database open, too.
+    Any,
+}
+
+/// The other processes that hold such a lock. Empty also where the system does not tell.
 #[cfg(target_os = "linux")]
-pub(super) fn lock_holders(path: &Path) -> Vec<u32> {
+pub(super) fn lock_holders(path: &Path, lock: Lock) -> Vec<u32> {
     use std::os::unix::fs::MetadataExt;
     let inodes: Vec<u64> = protected(path).iter().map(MetadataExt::ino).collect();
     let table = fs::read_to_string("/proc/locks").unwrap_or_default();
-    holders_in(&table, &inodes, std::process::id())
+    holders_in(&table, &inodes, lock, std::process::id())
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(super) fn lock_holders(_path: &Path) -> Vec<u32> {
+pub(super) fn lock_holders(_path: &Path, _lock: Lock) -> Vec<u32> {
     Vec::new()
 }
 
 /// Lines look like `1: POSIX  ADVISORY  WRITE 1234 fe:00:4567 120 120`.
 #[cfg(target_os = "linux")]
-fn holders_in(table: &str, inodes: &[u64], own: u32) -> Vec<u32> {
+fn holders_in(table: &str, inodes: &[u64], lock: Lock, own: u32) -> Vec<u32> {
     let mut holders = Vec::new();
     for line in table.lines() {
         let fields: Vec<&str> = line.split_ascii_whitespace().collect();
-        let [_, "POSIX", _, "WRITE", pid, place, ..] = fields[..] else { continue };
+        let [_, "POSIX", _, kind, pid, place, ..] = fields[..] else { continue };
         let inode = place.rsplit(':').next().and_then(|text| text.parse::<u64>().ok());
         if let (Ok(pid), Some(inode)) = (pid.parse::<u32>(), inode)
             && pid != 0
+            && (kind == "WRITE" || lock == Lock::Any)
             && pid != own
             && inodes.contains(&inode)
             && !holders.contains(&pid)
@@ -211,7 +220,8 @@ mod tests {
         assert!(!exists(&path).unwrap());
         create(&path).unwrap();
         create(&path).unwrap();
-        let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let mode =
+            |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&path), 0o600);
         assert_eq!(mode(path.parent().unwrap()), 0o700);
     }
@@ -238,6 +248,7 @@ mod tests {
                      3: -> POSIX  ADVISORY  WRITE 44 fe:00:77 0 EOF\n\
                      4: POSIX  ADVISORY  WRITE 9 fe:00:77 120 120\n\
                      5: POSIX  ADVISORY  WRITE 45 fe:00:78 120 120\n";
-        assert_eq!(super::holders_in(table, &[77], 9), vec![41]);
+        assert_eq!(super::holders_in(table, &[77], super::Lock::Write, 9), vec![41]);
+        assert_eq!(super::holders_in(table, &[77], super::Lock::Any, 9), vec![41, 42]);
     }
 }

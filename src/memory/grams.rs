@@ -82,9 +82,11 @@ pub(super) fn column(text: &str) -> Option<String> {
             match run {
                 Run::Spaced(text) => append(&mut out, text),
                 Run::Dense(text) => {
-                    let pairs = pairs(text);
-                    pairs.iter().for_each(|pair| append(&mut out, pair));
-                    if let Some((at, _)) = text.char_indices().next_back().filter(|(at, _)| *at > 0) {
+                    for pair in pairs(text) {
+                        append(&mut out, pair);
+                    }
+                    if let Some((at, _)) = text.char_indices().next_back().filter(|(at, _)| *at > 0)
+                    {
                         append(&mut out, &text[at..]);
                     }
                 }

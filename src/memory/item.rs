@@ -16,16 +16,16 @@ use super::grams;
 use super::moment;
 
 /// Where nothing else was said.
-pub const DEFAULT_CATEGORY: &str = "general";
+pub(super) const DEFAULT_CATEGORY: &str = "general";
 
 /// Bytes of one item's content.
 pub const MAX_CONTENT: usize = 1 << 20;
 
 /// Characters of an id, a category, a tag or a source.
-pub const MAX_NAME: usize = 200;
+const MAX_NAME: usize = 200;
 
 /// Tags of one item.
-pub const MAX_TAGS: usize = 64;
+const MAX_TAGS: usize = 64;
 
 /// Whose word an item is. Text from the network or from foreign files stays marked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -345,8 +345,9 @@ pub(super) fn update(
     change: &ItemChange,
 ) -> Result<Option<Item>, Failure> {
     let Some(item) = get(transaction, id)? else { return Ok(None) };
-    let created_at: i64 = transaction
-        .query_row("SELECT created_at FROM items WHERE id = ?1", [id], |row| row.get(0))?;
+    let created_at: i64 =
+        transaction
+            .query_row("SELECT created_at FROM items WHERE id = ?1", [id], |row| row.get(0))?;
     let record = Record {
         id: item.id,
         content: change.content.clone().unwrap_or(item.content),
@@ -369,7 +370,3 @@ pub(super) fn delete(transaction: &Transaction<'_>, id: &str) -> Result<bool, ru
     let rows = transaction.prepare_cached("DELETE FROM items WHERE id = ?1")?.execute([id])?;
     Ok(rows > 0)
 }
-
-#[cfg(test)]
-#[path = "item_tests.rs"]
-mod tests;

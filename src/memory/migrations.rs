@@ -80,7 +80,8 @@ pub(super) fn standing(connection: &Connection, path: &Path) -> Result<Standing,
 pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), rusqlite::Error> {
     for (number, migration) in (1..).zip(ALL) {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let version: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        let version: i64 =
+            transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
         if version < number {
             apply(&transaction, number, migration)?;
             transaction.commit()?;
@@ -134,13 +135,5 @@ pub(super) fn backup_before(
 }
 
 fn hash(text: &str) -> String {
-    let mut hex = String::with_capacity(64);
-    for byte in Sha256::digest(text.as_bytes()) {
-        hex.push_str(&format!("{byte:02x}"));
-    }
-    hex
+    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
-
-#[cfg(test)]
-#[path = "migrations_tests.rs"]
-mod tests;

@@ -73,9 +73,15 @@ mod tests {
 
     #[test]
     fn python_isoformat_is_read() {
-        assert_eq!(parse("2024-01-02T03:04:05.678901").map(text).as_deref(), Some("2024-01-02T03:04:05.678901Z"));
+        assert_eq!(
+            parse("2024-01-02T03:04:05.678901").map(text).as_deref(),
+            Some("2024-01-02T03:04:05.678901Z")
+        );
         assert_eq!(parse("2024-01-02 03:04:05").map(text).as_deref(), Some("2024-01-02T03:04:05Z"));
-        assert_eq!(parse("2024-01-02T03:04:05+02:00").map(text).as_deref(), Some("2024-01-02T01:04:05Z"));
+        assert_eq!(
+            parse("2024-01-02T03:04:05+02:00").map(text).as_deref(),
+            Some("2024-01-02T01:04:05Z")
+        );
         assert_eq!(parse("yesterday"), None);
     }
 

@@ -96,7 +96,9 @@ fn add_words(terms: &mut Vec<Term>, text: &str) {
 fn term_of_run(run: &Run<'_>) -> Term {
     match run {
         Run::Spaced(text) => Term::Words((*text).to_owned()),
-        Run::Dense(text) => Term::Pairs(grams::pairs(text).into_iter().map(str::to_owned).collect()),
+        Run::Dense(text) => {
+            Term::Pairs(grams::pairs(text).into_iter().map(str::to_owned).collect())
+        }
     }
 }
 
@@ -104,7 +106,3 @@ fn term_of_run(run: &Run<'_>) -> Term {
 pub(super) fn any_of(expressions: &[String]) -> String {
     expressions.join(" OR ")
 }
-
-#[cfg(test)]
-#[path = "query_tests.rs"]
-mod tests;

@@ -111,9 +111,7 @@ pub(super) fn push_filters(
         values.push(Value::Text(category.to_owned()));
     }
     for tag in tags {
-        sql.push_str(
-            " AND EXISTS (SELECT 1 FROM item_tags WHERE tag = ? AND item = items.seq)",
-        );
+        sql.push_str(" AND EXISTS (SELECT 1 FROM item_tags WHERE tag = ? AND item = items.seq)");
         values.push(Value::Text(tag.clone()));
     }
 }
@@ -122,7 +120,3 @@ pub(super) fn push_filters(
 pub(super) fn limit_value(limit: usize) -> Value {
     Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX))
 }
-
-#[cfg(test)]
-#[path = "rank_tests.rs"]
-mod tests;

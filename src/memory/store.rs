@@ -62,7 +62,7 @@ impl Store {
     }
 
     /// Another patience than [`PATIENCE`].
-    #[must_use]
+    #[cfg(test)]
     pub(super) fn with_patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self
@@ -116,6 +116,28 @@ impl Store {
         self.patiently(|store| work(&store.for_writing()?.connection))
     }
 
+    /// Reads what cannot be in a transaction (`VACUUM INTO`). `None` where there is no database yet.
+    pub(super) fn read_alone<T>(
+        &mut self,
+        mut work: impl FnMut(&Connection) -> Result<T, Failure>,
+    ) -> Result<Option<T>, MemoryError> {
+        self.patiently(|store| match store.for_reading()? {
+            Some(open) => work(&open.connection).map(Some),
+            None => Ok(None),
+        })
+    }
+
+    /// Hands out the connection itself, for a copy of pages that bypasses SQL. What the connection
+    /// remembers of the file is stale afterwards, so it is closed.
+    pub(super) fn overwrite(
+        &mut self,
+        mut work: impl FnMut(&mut Connection) -> Result<(), Failure>,
+    ) -> Result<(), MemoryError> {
+        let done = self.patiently(|store| work(&mut store.for_writing()?.connection));
+        self.close();
+        done
+    }
+
     /// Closes the connection. As the last one it also empties the write-ahead log.
     pub(super) fn close(&mut self) {
         self.open = None;
@@ -139,7 +161,7 @@ impl Store {
                 }
                 Err(Failure::Sql(_)) => {
                     let path = self.path().to_path_buf();
-                    let holders = file::lock_holders(&path);
+                    let holders = file::lock_holders(&path, file::Lock::Write);
                     return Err(MemoryError::Locked { path, waited: start.elapsed(), holders });
                 }
             }
@@ -279,7 +301,3 @@ fn refuse_newer(transaction: &Transaction<'_>, path: &Path) -> Result<(), Failur
     }
     Ok(())
 }
-
-#[cfg(test)]
-#[path = "store_tests.rs"]
-mod tests;

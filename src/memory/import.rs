@@ -1,0 +1,188 @@
+//! Reads exported items and the old knowledge file.
+//!
+//! Two shapes are told apart by their content: one JSON object with `items` (the old
+//! `knowledge.json`, and `memory export --format json`), or one item per line. Ids, dates,
+//! confidence and source are kept. Importing twice changes nothing: an item whose id is known is
+//! written only if the file's is newer.
+
+use rusqlite::Transaction;
+use serde::Deserialize;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::error::Failure;
+use super::error::MemoryError;
+use super::item;
+use super::item::Record;
+use super::item::Trust;
+use super::moment;
+
+/// What an import did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct ImportReport {
+    pub added: u64,
+    pub updated: u64,
+    pub unchanged: u64,
+}
+
+impl ImportReport {
+    /// Adds another batch's numbers.
+    pub fn add(&mut self, other: &Self) {
+        self.added += other.added;
+        self.updated += other.updated;
+        self.unchanged += other.unchanged;
+    }
+}
+
+/// An item of a file; only its content must be there.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Incoming {
+    #[serde(default)]
+    id: Option<IdText>,
+    content: String,
+    #[serde(default)]
+    category: Option<String>,
+    #[serde(default)]
+    tags: Option<Vec<String>>,
+    #[serde(default)]
+    source: Option<String>,
+    #[serde(default)]
+    confidence: Option<f64>,
+    #[serde(default)]
+    trust: Option<Trust>,
+    #[serde(default)]
+    provenance: Option<Value>,
+    #[serde(default)]
+    created_at: Option<String>,
+    #[serde(default)]
+    updated_at: Option<String>,
+}
+
+/// Old files may count their items instead of naming them.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+enum IdText {
+    Text(String),
+    Number(u64),
+}
+
+#[derive(Deserialize)]
+struct KnowledgeFile {
+    items: Vec<Value>,
+}
+
+/// The items of a whole file, and a message for each that cannot be used.
+pub(super) fn parse(text: &str) -> Result<(Vec<Incoming>, Vec<String>), MemoryError> {
+    let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
+    if let Ok(file) = serde_json::from_str::<KnowledgeFile>(text) {
+        return Ok(parse_knowledge(file));
+    }
+    let mut items = Vec::new();
+    let mut refused = Vec::new();
+    for (number, line) in (1_u64..).zip(text.lines()) {
+        if line.trim().is_empty() {
+            continue;
+        }
+        match serde_json::from_str(line) {
+            Ok(item) => items.push(item),
+            Err(error) if items.is_empty() => {
+                return Err(MemoryError::Line { line: number, message: reason(&error) });
+            }
+            Err(error) => refused.push(format!("line {number}: {}", reason(&error))),
+        }
+    }
+    Ok((items, refused))
+}
+
+fn parse_knowledge(file: KnowledgeFile) -> (Vec<Incoming>, Vec<String>) {
+    let mut items = Vec::new();
+    let mut refused = Vec::new();
+    for (number, value) in (1..).zip(file.items) {
+        match serde_json::from_value(value) {
+            Ok(item) => items.push(item),
+            Err(error) => refused.push(format!("item {number}: {}", reason(&error))),
+        }
+    }
+    (items, refused)
+}
+
+/// serde's words without its own count of lines, which is always 1 here.
+fn reason(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    text.split(" at line ").next().unwrap_or(&text).to_owned()
+}
+
+impl Incoming {
+    /// A checked row. `source` is what a file without the field came from.
+    fn into_record(self, source: &str) -> Result<Record, MemoryError> {
+        let time = |what: &str, text: Option<&String>| match text {
+            None => Ok(None),
+            Some(text) => moment::parse(text).map(Some).ok_or_else(|| {
+                MemoryError::Invalid(format!("`{text}` in `{what}` is not a date and time"))
+            }),
+        };
+        let created = time("created_at", self.created_at.as_ref())?;
+        let updated = time("updated_at", self.updated_at.as_ref())?;
+        let created_at = created.or(updated).unwrap_or_else(moment::now);
+        Record {
+            id: match self.id {
+                Some(IdText::Text(id)) => id,
+                Some(IdText::Number(id)) => id.to_string(),
+                None => uuid::Uuid::now_v7().to_string(),
+            },
+            content: self.content,
+            category: self.category.unwrap_or_else(|| item::DEFAULT_CATEGORY.to_owned()),
+            tags: self.tags.unwrap_or_default(),
+            source: self.source.unwrap_or_else(|| source.to_owned()),
+            confidence: self.confidence.unwrap_or(1.0),
+            trust: self.trust.unwrap_or(Trust::Person),
+            provenance: self.provenance,
+            created_at,
+            updated_at: updated.unwrap_or(created_at),
+        }
+        .checked()
+    }
+}
+
+/// Checked items, ready to be written in batches.
+pub(super) fn records(
+    items: Vec<Incoming>,
+    source: &str,
+    refused: &mut Vec<String>,
+) -> Vec<Record> {
+    let mut records = Vec::with_capacity(items.len());
+    for (number, incoming) in (1..).zip(items) {
+        match incoming.into_record(source) {
+            Ok(record) => records.push(record),
+            Err(error) => refused.push(format!("item {number}: {error}")),
+        }
+    }
+    records
+}
+
+/// Writes rows whose id is new or which are newer than what is there.
+pub(super) fn store(
+    transaction: &Transaction<'_>,
+    records: &[Record],
+) -> Result<ImportReport, Failure> {
+    let mut report = ImportReport::default();
+    let mut known = transaction.prepare_cached("SELECT updated_at FROM items WHERE id = ?1")?;
+    for record in records {
+        let there = {
+            let mut rows = known.query([&record.id])?;
+            rows.next()?.map(|row| row.get::<_, i64>(0)).transpose()?
+        };
+        match there {
+            None => {
+                item::insert(transaction, record)?;
+                report.added += 1;
+            }
+            Some(at) if at < record.updated_at => {
+                item::replace(transaction, record)?;
+                report.updated += 1;
+            }
+            Some(_) => report.unchanged += 1,
+        }
+    }
+    Ok(report)
+}
