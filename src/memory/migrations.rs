@@ -5,6 +5,7 @@
 //! step never changes (a test holds the hashes). Nothing here opens or creates files but the backup
 //! that is taken before an existing database is changed.
 
+use std::fmt::Write;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -135,5 +136,10 @@ pub(super) fn backup_before(
 }
 
 fn hash(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    let digest = Sha256::digest(text.as_bytes());
+    digest.iter().fold(String::new(), |mut hex, byte| {
+        // Writing to a `String` cannot fail.
+        write!(hex, "{byte:02x}").ok();
+        hex
+    })
 }

@@ -301,3 +301,7 @@ fn refuse_newer(transaction: &Transaction<'_>, path: &Path) -> Result<(), Failur
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "store_tests.rs"]
+mod tests;
