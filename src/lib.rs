@@ -30,6 +30,8 @@ pub mod memory;
 
 pub mod config;
 
+pub mod metrics;
+
 pub mod protocol;
 
 pub mod system;

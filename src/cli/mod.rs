@@ -9,6 +9,8 @@ pub mod commands;
 
 pub mod context;
 
+pub mod contract;
+
 pub mod error;
 
 pub mod output;
@@ -21,6 +23,8 @@ use clap::CommandFactory;
 use clap::FromArgMatches;
 
 use crate::config::env::Environment;
+use crate::metrics::trace;
+use crate::metrics::trace::TraceOptions;
 use crate::protocol::ExitCode;
 
 use args::Cli;
@@ -60,7 +64,19 @@ fn start(cli: Cli, environment: Environment) -> ExitCode {
     let Cli { global, command } = cli;
     let quiet = global.quiet;
     let mut output = Output::new(&environment, global.color, global.verbose, quiet);
-    output.start_logging();
+    let options = TraceOptions {
+        stderr: output.trace_level(),
+        color: output.colors_stderr(),
+        file: global.trace.as_deref(),
+    };
+    // Held to the end: dropping it completes the file.
+    let _trace = match trace::start(options) {
+        Ok(guard) => guard,
+        Err(error) => {
+            let message = format!("cannot write the trace: {error}");
+            return output.failure(&CommandError::input(message));
+        }
+    };
     let mut context = match CommandContext::new(global, environment, output) {
         Ok(context) => context,
         Err((error, mut output)) => return output.failure(&error),

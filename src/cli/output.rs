@@ -8,7 +8,7 @@ use std::io::Stdout;
 use std::io::Write;
 
 use serde::Serialize;
-use tracing_subscriber::filter::LevelFilter;
+use tracing::level_filters::LevelFilter;
 
 use crate::config::env::Environment;
 use crate::protocol::ExitCode;
@@ -48,24 +48,19 @@ impl Output {
         }
     }
 
-    /// Sends `tracing` to stderr: warnings always, more with `-v`.
-    pub fn start_logging(&mut self) {
-        let level = match self.verbose {
-            0 => return,
+    /// What `-v` asks of `tracing`: nothing, then more with each `v`.
+    pub fn trace_level(&self) -> LevelFilter {
+        match self.verbose {
+            0 => LevelFilter::OFF,
             1 => LevelFilter::INFO,
             2 => LevelFilter::DEBUG,
             _ => LevelFilter::TRACE,
-        };
-        let subscriber = tracing_subscriber::fmt()
-            .with_writer(std::io::stderr)
-            .with_ansi(self.color_stderr)
-            .with_target(false)
-            .with_max_level(level)
-            .finish();
-        // A second start in one process (tests) keeps the first.
-        if tracing::subscriber::set_global_default(subscriber).is_err() {
-            self.verbose = 0;
         }
+    }
+
+    /// True where stderr may be coloured.
+    pub fn colors_stderr(&self) -> bool {
+        self.color_stderr
     }
 
     /// True where a person looks at stderr and may want progress.

@@ -8,6 +8,8 @@
     reason = "a test may fail"
 )]
 
+mod contracts;
+
 mod layering;
 
 mod tidy;

@@ -9,6 +9,8 @@ pub mod exit_codes;
 
 pub mod man;
 
+pub mod status;
+
 use clap::Subcommand;
 
 use crate::protocol::ExitCode;
@@ -21,6 +23,9 @@ use super::error::CommandError;
 pub enum Command {
     /// Show the configuration and where it comes from
     Config(config::ConfigArgs),
+
+    /// Show which model, limits and files are in force
+    Status,
 
     /// Print a completion script for a shell
     Completions(completions::CompletionsArgs),
@@ -38,6 +43,8 @@ impl Command {
     pub async fn run(self, context: &mut CommandContext) -> Result<ExitCode, CommandError> {
         match self {
             Self::Config(args) => config::run(args, context),
+
+            Self::Status => status::run(context),
 
             Self::Completions(args) => completions::run(args, context),
 

@@ -1,0 +1,56 @@
+//! `tracing` spans to stderr (`-v`) and to a file that Perfetto and Chrome can show (`--trace`).
+//!
+//! Installed once per process, before anything else runs.
+
+use std::path::Path;
+
+use tracing::level_filters::LevelFilter;
+use tracing_chrome::FlushGuard;
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::SubscriberExt;
+
+/// Keeps the trace file open; dropping it completes the JSON.
+#[must_use = "dropping it at once leaves an incomplete file"]
+pub struct TraceGuard(#[expect(dead_code, reason = "held for its Drop")] Option<FlushGuard>);
+
+/// Where spans go.
+#[derive(Debug, Clone, Copy)]
+pub struct TraceOptions<'a> {
+    /// What stderr shows; `OFF` for nothing.
+    pub stderr: LevelFilter,
+    pub color: bool,
+    /// Chrome trace JSON.
+    pub file: Option<&'a Path>,
+}
+
+/// Installs the subscriber; without anything to show it installs none, and spans cost nothing.
+pub fn start(options: TraceOptions<'_>) -> std::io::Result<TraceGuard> {
+    if options.stderr == LevelFilter::OFF && options.file.is_none() {
+        return Ok(TraceGuard(None));
+    }
+    let mut guard = None;
+    let mut layers = Vec::new();
+    if options.stderr != LevelFilter::OFF {
+        let layer = tracing_subscriber::fmt::layer()
+            .with_writer(std::io::stderr)
+            .with_ansi(options.color)
+            .with_target(false)
+            .with_filter(options.stderr);
+        layers.push(layer.boxed());
+    }
+    if let Some(path) = options.file {
+        let file = std::fs::File::create(path)?;
+        let (layer, flush) = tracing_chrome::ChromeLayerBuilder::new()
+            .writer(file)
+            .include_args(true)
+            .trace_style(tracing_chrome::TraceStyle::Async)
+            .build();
+        let ours = tracing_subscriber::filter::Targets::new()
+            .with_target("agi_agent", tracing::Level::DEBUG);
+        layers.push(layer.with_filter(ours).boxed());
+        guard = Some(flush);
+    }
+    // A second start in one process (only tests do that) keeps the first subscriber.
+    drop(tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layers)));
+    Ok(TraceGuard(guard))
+}
