@@ -158,6 +158,7 @@ class AdapterSettings(TypedDict):
     temperature: NotRequired[float | None]
     reasoning_effort: NotRequired[str | None]
     base_url: NotRequired[str | None]
+    native_schema: NotRequired[bool]
 
 
 class OpenPayload(TypedDict):
@@ -235,3 +236,5 @@ class ErrorAnswer(TypedDict):
     kind: ModelErrorKind
     message: str
     retry_after_s: NotRequired[float | None]
+    retry: NotRequired[bool]
+    hint: NotRequired[str]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from agi_agent import _json_text, providers
 
 CASES: list[tuple[int, Any, str, str]] = [

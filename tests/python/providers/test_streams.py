@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import streams
+
 from agi_agent import _errors, _json_text, providers
 
 CHAT: dict[str, Any] = {"provider": "openai"}
