@@ -11,6 +11,10 @@ pub mod dispatch;
 
 pub mod error;
 
+pub mod memory_add;
+
+pub mod memory_search;
+
 pub mod output;
 
 pub mod registry;
@@ -28,6 +32,7 @@ pub use error::ToolError;
 pub use output::ToolOutput;
 pub use registry::Registry;
 
+use crate::memory::MemoryHandle;
 use crate::protocol::Effect;
 use crate::protocol::ToolSpec;
 
@@ -71,6 +76,8 @@ pub struct ToolContext {
     /// Usual bound of one call.
     pub call_timeout: Duration,
     pub session_id: String,
+    /// `None`: nothing is remembered in this run.
+    pub memory: Option<MemoryHandle>,
     /// Lines that show a person that something goes on. Full means drop, never wait.
     pub progress: Option<mpsc::Sender<String>>,
 }
@@ -110,6 +117,7 @@ impl ToolContext {
             deadline: Instant::now() + Duration::from_secs(3600),
             call_timeout: Duration::from_secs(60),
             session_id: "test".to_owned(),
+            memory: None,
             progress: None,
         }
     }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use tokio::sync::RwLock;
 
 use super::Tool;
+use super::memory_add::MemoryAdd;
+use super::memory_search::MemorySearch;
 use crate::config::settings::PythonSettings;
 use crate::config::settings::WebSearchSettings;
 use crate::protocol::ToolSpec;
@@ -33,8 +35,13 @@ impl Registry {
     }
 
     /// Every tool there is.
-    pub fn standard(_settings: &RegistrySettings) -> Self {
-        Self::new(Vec::new())
+    pub fn standard(settings: &RegistrySettings) -> Self {
+        let mut tools: Vec<Arc<dyn Tool>> = Vec::new();
+        if settings.memory {
+            tools.push(Arc::new(MemoryAdd));
+            tools.push(Arc::new(MemorySearch));
+        }
+        Self::new(tools)
     }
 
     /// What models are offered, in a fixed order (providers cache by prefix).

@@ -1,0 +1,158 @@
+//! `memory_add`: keeps a fact for later conversations.
+//!
+//! What a model stores bears its mark (`trust: agent`) and the session it came from, so that a
+//! person can tell it from their own words.
+
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::json;
+
+use super::Tool;
+use super::ToolContext;
+use super::ToolError;
+use super::ToolOutput;
+use super::arguments;
+use crate::memory::MemoryError;
+use crate::memory::MemoryHandle;
+use crate::memory::NewItem;
+use crate::memory::Trust;
+use crate::protocol::Effect;
+use crate::protocol::ItemBody;
+use crate::protocol::ToolSpec;
+
+/// The tool; it has no settings.
+pub struct MemoryAdd;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Args {
+    /// One fact, understandable on its own
+    content: String,
+    category: Option<String>,
+    tags: Option<Vec<String>>,
+}
+
+#[async_trait]
+impl Tool for MemoryAdd {
+    fn spec(&self) -> ToolSpec {
+        ToolSpec {
+            name: "memory_add".to_owned(),
+            description: "Remember a fact for later conversations.".to_owned(),
+            parameters: arguments::schema::<Args>(),
+        }
+    }
+
+    fn check(&self, arguments: &Value) -> Result<(), ToolError> {
+        arguments::parse::<Args>(arguments).map(drop)
+    }
+
+    fn effect(&self, _arguments: &Value) -> Effect {
+        Effect::Remember
+    }
+
+    fn target(&self, arguments: &Value) -> String {
+        arguments["category"].as_str().unwrap_or("general").to_owned()
+    }
+
+    async fn run(&self, arguments: Value, context: &ToolContext) -> Result<ToolOutput, ToolError> {
+        let args: Args = arguments::parse(&arguments)?;
+        let new = NewItem {
+            category: args.category,
+            tags: args.tags.unwrap_or_default(),
+            source: Some("agent".to_owned()),
+            trust: Some(Trust::Agent),
+            provenance: Some(json!({"session": context.session_id})),
+            ..NewItem::new(args.content)
+        };
+        let item = memory(context)?.add(new).await.map_err(|error| for_model(&error))?;
+        let event = ItemBody::Memory {
+            action: "add".to_owned(),
+            id: item.id.clone(),
+            text: item.content.clone(),
+        };
+        Ok(ToolOutput::text(format!("remembered as {}", item.id))
+            .with_data(json!({"id": item.id}))
+            .with_item(event))
+    }
+}
+
+/// The run's memory, or words for the model why there is none.
+pub(super) fn memory(context: &ToolContext) -> Result<&MemoryHandle, ToolError> {
+    context
+        .memory
+        .as_ref()
+        .ok_or_else(|| ToolError::ForModel("memory is switched off for this run".to_owned()))
+}
+
+/// A failure of the database in words; the run goes on without what was asked.
+pub(super) fn for_model(error: &MemoryError) -> ToolError {
+    ToolError::ForModel(match error.hint() {
+        Some(hint) => format!("{error}; {hint}"),
+        None => error.to_string(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::MemoryAdd;
+    use crate::config::settings::MemorySettings;
+    use crate::memory::MemoryHandle;
+    use crate::memory::Trust;
+    use crate::tools::Tool;
+    use crate::tools::ToolContext;
+    use crate::tools::memory_search::MemorySearch;
+
+    fn context(directory: &std::path::Path) -> ToolContext {
+        let path = directory.join("agent.db");
+        let settings = MemorySettings { enabled: true, ephemeral: false, path };
+        let memory = Some(MemoryHandle::open(&settings).unwrap());
+        ToolContext { memory, ..ToolContext::for_tests(directory) }
+    }
+
+    #[tokio::test]
+    async fn what_is_added_is_found_and_bears_the_agent_s_mark() {
+        let directory = tempfile::tempdir().unwrap();
+        let context = context(directory.path());
+        let arguments = json!({"content": "the gate code is 4711", "tags": ["door"]});
+        let added = MemoryAdd.run(arguments, &context).await.unwrap();
+        let id = added.data.unwrap()["id"].as_str().unwrap().to_owned();
+        let memory = context.memory.clone().unwrap();
+        let item = memory.get(id.clone()).await.unwrap().unwrap();
+        assert_eq!((item.trust, item.source.as_str()), (Trust::Agent, "agent"));
+        assert_eq!(item.provenance, Some(json!({"session": "test"})));
+        let found = MemorySearch.run(json!({"query": "gate code?"}), &context).await.unwrap();
+        assert!(found.text.contains("the gate code is 4711"), "{}", found.text);
+        let data = found.data.unwrap();
+        assert_eq!(data["items"][0]["id"], json!(id));
+        assert!(data["items"][0]["score"].as_f64().unwrap() > 0.0);
+    }
+
+    #[tokio::test]
+    async fn nothing_found_is_said_so() {
+        let directory = tempfile::tempdir().unwrap();
+        let context = context(directory.path());
+        let found = MemorySearch.run(json!({"query": "unicorn"}), &context).await.unwrap();
+        assert_eq!(found.text, "nothing is remembered about this");
+        assert_eq!(found.data, Some(json!({"items": []})));
+    }
+
+    #[tokio::test]
+    async fn without_memory_the_model_is_told() {
+        let directory = tempfile::tempdir().unwrap();
+        let context = ToolContext::for_tests(directory.path());
+        let error = MemoryAdd.run(json!({"content": "x"}), &context).await.unwrap_err();
+        assert_eq!(error.to_string(), "memory is switched off for this run");
+    }
+
+    #[tokio::test]
+    async fn empty_content_is_the_model_s_mistake() {
+        let directory = tempfile::tempdir().unwrap();
+        let context = context(directory.path());
+        let error = MemoryAdd.run(json!({"content": "  "}), &context).await.unwrap_err();
+        assert_eq!(error.to_string(), "an item needs content");
+    }
+}
