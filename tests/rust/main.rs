@@ -10,6 +10,8 @@
 
 mod contracts;
 
+mod docs;
+
 mod layering;
 
 mod tidy;

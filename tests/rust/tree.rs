@@ -49,6 +49,10 @@ fn collect(folder: &Path, ending: &str, paths: &mut Vec<PathBuf>) {
     let Ok(entries) = std::fs::read_dir(folder) else { return };
     for entry in entries {
         let path = entry.expect("a readable folder").path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if path.is_dir() && (name.starts_with('.') || name == "target" || name == "dist") {
+            continue;
+        }
         if path.is_dir() {
             collect(&path, ending, paths);
         } else if path.extension().is_some_and(|extension| extension == ending) {

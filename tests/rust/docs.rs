@@ -1,0 +1,100 @@
+//! Documentation that is generated, and documentation that must not forget a command or a link.
+//! `AGI_UPDATE_CONTRACTS=1` rewrites the generated pages.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use agi_agent::cli::contract;
+use agi_agent::config::env::VARIABLES;
+use agi_agent::protocol::ExitCode;
+use serde_json::Value;
+
+use crate::tree::sources;
+
+fn hold(name: &str, generated: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
+    if std::env::var_os("AGI_UPDATE_CONTRACTS").is_some() {
+        std::fs::write(&path, generated).unwrap();
+        return;
+    }
+    let stored = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(stored == generated, "docs/{name} is stale: AGI_UPDATE_CONTRACTS=1 rewrites it");
+}
+
+#[test]
+fn exit_codes_are_documented() {
+    let mut page = String::from(
+        "# Exit codes\n\n\
+         An interface: scripts rely on them, `tests/cli` provokes them one by one, and this page is\n\
+         generated from `src/protocol/exit_code.rs`. `agi-agent help-exit-codes --json` prints them.\n\n\
+         | code | meaning |\n|---|---|\n",
+    );
+    for (code, meaning) in ExitCode::ALL {
+        writeln!(page, "| {} | {meaning} |", u8::from(code)).unwrap();
+    }
+    page.push_str(
+        "\nSeveral at once: the first that applies of 130/143, 124, 44, 55, 41, 45, 46, 54, 53/56,\n\
+         47, 43, 48, 1. A run with a declined call ends 43 unless the same tool on the same target\n\
+         succeeded later or every `--expect` held.\n",
+    );
+    hold("exit-codes.md", &page);
+}
+
+#[test]
+fn environment_variables_are_documented() {
+    let mut page = String::from(
+        "# Environment variables\n\n\
+         Generated from `src/config/env.rs`. They stand above configuration files and below the\n\
+         command line; an empty variable counts as unset.\n\n\
+         | variable | sets | meaning |\n|---|---|---|\n",
+    );
+    for variable in VARIABLES {
+        writeln!(page, "| `{}` | `{}` | {} |", variable.name, variable.key, variable.help).unwrap();
+    }
+    page.push_str(
+        "\nKeys and servers of models: `OPENAI_API_KEY`, `OPENAI_BASE_URL`, `ANTHROPIC_API_KEY`,\n\
+         `ANTHROPIC_BASE_URL`. Network: `http_proxy`, `https_proxy`, `all_proxy`, `no_proxy` (the\n\
+         latter three in upper case as well), `SSL_CERT_FILE`, `SSL_CERT_DIR`. Places:\n\
+         `XDG_CONFIG_HOME`, `XDG_DATA_HOME`, `HOME`. Colours: `NO_COLOR`, `TERM`.\n",
+    );
+    hold("environment.md", &page);
+}
+
+#[test]
+fn every_command_and_flag_has_help() {
+    let mut silent = Vec::new();
+    walk(&contract::describe()["command"], "", &mut silent);
+    assert!(silent.is_empty(), "no help: {silent:?}");
+}
+
+fn walk(command: &Value, parent: &str, silent: &mut Vec<String>) {
+    let name = format!("{parent} {}", command["name"].as_str().unwrap());
+    if command["about"].is_null() {
+        silent.push(name.clone());
+    }
+    for argument in command["arguments"].as_array().unwrap() {
+        if argument["help"].is_null() {
+            silent.push(format!("{name} {argument}"));
+        }
+    }
+    for sub in command["commands"].as_array().into_iter().flatten() {
+        walk(sub, &name, silent);
+    }
+}
+
+#[test]
+fn links_between_documents_lead_somewhere() {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut broken = Vec::new();
+    for source in sources("", "md") {
+        let folder = top.join(&source.path).parent().unwrap().to_path_buf();
+        for (at, _) in source.text.match_indices("](") {
+            let link = source.text[at + 2..].split(')').next().unwrap();
+            let file = link.split('#').next().unwrap();
+            if !file.is_empty() && !file.contains("://") && !folder.join(file).exists() {
+                broken.push(format!("{}: {link}", source.path));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "links to nothing:\n{}", broken.join("\n"));
+}
