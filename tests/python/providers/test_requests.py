@@ -6,6 +6,7 @@ import copy
 from typing import Any
 
 import pytest
+
 import streams
 
 SCHEMA: dict[str, Any] = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import streams
 
+import streams
 from agi_agent import _errors, _json_text, providers
 
 CHAT: dict[str, Any] = {"provider": "openai"}
