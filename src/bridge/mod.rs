@@ -14,12 +14,14 @@ mod error;
 mod interpreter;
 pub mod names;
 mod python_model;
+pub mod remote;
 pub mod scripted;
 mod worker;
 
 pub use error::BridgeError;
 pub use error::ErrorKind;
 pub use python_model::PythonModel;
+pub use remote::RemoteModel;
 pub use worker::Answer;
 pub use worker::CALL_DEADLINE;
 pub use worker::GRACE;

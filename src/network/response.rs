@@ -107,6 +107,18 @@ impl Body {
         self.next().now_or_never().flatten()
     }
 
+    /// Reads what little is left, so that the connection can be used again; what has not come after
+    /// `wait` is given up.
+    pub async fn finish(mut self, wait: Duration) -> Result<(), NetworkError> {
+        let rest = async {
+            // An error behind a whole answer does not matter to anybody.
+            while let Some(Ok(_)) = self.next().await {}
+        };
+        // Either way the answer is whole: a late end only costs the connection.
+        timeout(wait, rest).await.ok();
+        self.tape.take().map_or(Ok(()), |tape| tape.finish(None))
+    }
+
     /// The whole body as text (broken UTF-8 replaced), refused when larger than `limit` bytes.
     pub async fn text(mut self, limit: usize) -> Result<String, NetworkError> {
         let mut all = Vec::new();
