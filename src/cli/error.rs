@@ -2,6 +2,7 @@
 //! lower layers stand here.
 
 use crate::config::error::ConfigError;
+use crate::memory::MemoryError;
 use crate::protocol::ExitCode;
 use crate::protocol::ModelError;
 
@@ -44,6 +45,13 @@ impl From<ConfigError> for CommandError {
     fn from(error: ConfigError) -> Self {
         let hints = error.hint.iter().cloned().collect();
         Self { hints, ..Self::new(ExitCode::Configuration, error.to_string()) }
+    }
+}
+
+impl From<MemoryError> for CommandError {
+    fn from(error: MemoryError) -> Self {
+        let hints = error.hint().into_iter().collect();
+        Self { hints, ..Self::new(error.exit_code(), error.to_string()) }
     }
 }
 

@@ -96,12 +96,12 @@ impl MemoryError {
                 "export with the program that wrote it (`memory export`) and import into a new database"
             }
             Self::NotOurs { .. } | Self::NotADatabase { .. } => {
-                "it was left as it is; move it away, or point XDG_DATA_HOME to another directory"
+                "it was left as it is; move it away, or point AGI_DATA_DIR to another directory"
             }
             Self::Damaged { .. } => {
                 "it was left as it is; `agi-agent memory restore BACKUP` puts a backup in its place and keeps the damaged file"
             }
-            Self::NotAFile { .. } => "move it away, or point XDG_DATA_HOME to another directory",
+            Self::NotAFile { .. } => "move it away, or point AGI_DATA_DIR to another directory",
             Self::Full { .. } => {
                 "free some space and try again; what was acknowledged before is safe"
             }

@@ -32,6 +32,26 @@ pub(super) fn protected(path: &Path) -> Vec<Metadata> {
     family(path).iter().filter_map(|file| fs::metadata(file).ok()).collect()
 }
 
+/// True where `path` is one of the database's files under any name.
+pub(super) fn is_of_family(path: &Path, database: &Path) -> bool {
+    let Ok(metadata) = fs::metadata(path) else {
+        return family(database).iter().any(|own| own == path);
+    };
+    protected(database).iter().any(|own| same_file(own, &metadata))
+}
+
+#[cfg(unix)]
+fn same_file(a: &Metadata, b: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    (a.dev(), a.ino()) == (b.dev(), b.ino())
+}
+
+/// Without stable file numbers: size and times are as near as metadata comes.
+#[cfg(not(unix))]
+fn same_file(a: &Metadata, b: &Metadata) -> bool {
+    a.len() == b.len() && a.created().ok() == b.created().ok()
+}
+
 /// True where the database exists; an error where something else has its name.
 pub(super) fn exists(path: &Path) -> Result<bool, MemoryError> {
     match fs::metadata(path) {

@@ -81,6 +81,11 @@ pub struct NewItem {
 }
 
 impl NewItem {
+    /// Whether it can be stored, without storing it.
+    pub fn check(&self) -> Result<(), MemoryError> {
+        Record::of(self.clone()).map(drop)
+    }
+
     /// An item of the default category.
     pub fn new(content: impl Into<String>) -> Self {
         Self {

@@ -25,6 +25,7 @@ mod session;
 mod store;
 
 use std::fs::Metadata;
+use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -305,6 +306,11 @@ impl MemoryHandle {
     /// The database's files as they are now, for `Opener::protect`. Opens nothing.
     pub fn protected_files(&self) -> Vec<Metadata> {
         self.path.as_deref().map(file::protected).unwrap_or_default()
+    }
+
+    /// True where `path` leads to one of the database's files, by whatever name. Opens nothing.
+    pub fn owns(&self, path: &Path) -> bool {
+        self.path.as_deref().is_some_and(|own| file::is_of_family(path, own))
     }
 
     /// The names that the database's files have or may get.

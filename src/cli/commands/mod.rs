@@ -9,6 +9,10 @@ pub mod exit_codes;
 
 pub mod man;
 
+pub mod memory;
+
+pub mod session;
+
 pub mod status;
 
 use clap::Subcommand;
@@ -27,6 +31,12 @@ pub enum Command {
     /// Show which model, limits and files are in force
     Status,
 
+    /// Remember, find and look after facts
+    Memory(memory::MemoryArgs),
+
+    /// Look at past conversations
+    Session(session::SessionArgs),
+
     /// Print a completion script for a shell
     Completions(completions::CompletionsArgs),
 
@@ -39,12 +49,15 @@ pub enum Command {
 }
 
 impl Command {
-    #[expect(clippy::unused_async, reason = "commands that ask a model wait")]
     pub async fn run(self, context: &mut CommandContext) -> Result<ExitCode, CommandError> {
         match self {
             Self::Config(args) => config::run(args, context),
 
             Self::Status => status::run(context),
+
+            Self::Memory(args) => memory::run(args, context).await,
+
+            Self::Session(args) => session::run(args, context).await,
 
             Self::Completions(args) => completions::run(args, context),
 

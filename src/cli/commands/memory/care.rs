@@ -1,0 +1,75 @@
+//! `memory check`, `backup` and `restore`.
+
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use crate::cli::context::CommandContext;
+use crate::cli::error::CommandError;
+use crate::memory::MemoryHandle;
+use crate::protocol::ExitCode;
+
+pub(super) async fn check(
+    memory: &MemoryHandle,
+    context: &mut CommandContext,
+) -> Result<ExitCode, CommandError> {
+    let report = memory.check().await?;
+    if context.global.json {
+        context.output.json(&report)?;
+    } else if report.ok {
+        context.output.line(&format!(
+            "ok: {} items, {} sessions, no damage found",
+            report.items, report.sessions
+        ))?;
+    } else {
+        for problem in &report.problems {
+            context.output.line(problem)?;
+        }
+    }
+    if report.ok {
+        return Ok(ExitCode::Done);
+    }
+    let message = format!("the memory database is damaged: {} problems", report.problems.len());
+    Err(CommandError::new(ExitCode::TaskFailed, message)
+        .with_hint("`agi-agent memory restore BACKUP` puts a backup in its place")
+        .with_hint("what can still be read: `agi-agent memory export`"))
+}
+
+pub(super) async fn backup(
+    file: PathBuf,
+    memory: &MemoryHandle,
+    context: &mut CommandContext,
+) -> Result<ExitCode, CommandError> {
+    let file = context.directory()?.join(file);
+    memory.backup(file.clone()).await?;
+    if context.global.json {
+        context.output.json(&json!({ "backup": file }))?;
+    } else {
+        context.output.line(&file.display().to_string())?;
+    }
+    Ok(ExitCode::Done)
+}
+
+pub(super) async fn restore(
+    file: PathBuf,
+    memory: &MemoryHandle,
+    context: &mut CommandContext,
+) -> Result<ExitCode, CommandError> {
+    let file = context.directory()?.join(file);
+    if memory.owns(&file) {
+        let message = format!("`{}` is the memory database itself", file.display());
+        return Err(CommandError::input(message));
+    }
+    let report = memory.restore(file).await?;
+    if context.global.json {
+        context.output.json(&report)?;
+        return Ok(ExitCode::Done);
+    }
+    context
+        .output
+        .line(&format!("restored {} items, {} sessions", report.items, report.sessions))?;
+    if let Some(kept) = &report.kept {
+        context.output.status(&format!("what was there is kept as {}", kept.display()));
+    }
+    Ok(ExitCode::Done)
+}
