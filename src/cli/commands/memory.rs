@@ -32,6 +32,7 @@ enum Action {
     Add(add::AddArgs),
     /// Print one item
     Get {
+        /// The item's id
         #[arg(value_name = "ID")]
         id: String,
     },
@@ -41,6 +42,7 @@ enum Action {
     Update(change::UpdateArgs),
     /// Delete items
     Delete {
+        /// The items' ids
         #[arg(value_name = "ID", required = true)]
         ids: Vec<String>,
     },
@@ -62,11 +64,13 @@ enum Action {
     Check,
     /// Copy the database to a new file, also while it is in use
     Backup {
+        /// The new file
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
     /// Put a backup in the database's place; what was there is kept beside it
     Restore {
+        /// The backup
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },

@@ -49,6 +49,7 @@ enum Action {
     },
     /// Delete conversations for good
     Delete {
+        /// The conversations' ids
         #[arg(value_name = "ID", required = true)]
         ids: Vec<String>,
     },

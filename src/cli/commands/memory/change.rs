@@ -14,6 +14,7 @@ use crate::protocol::ExitCode;
 #[derive(Debug, Args)]
 #[group(required = true, multiple = true, id = "changes", args = ["text", "category", "tags", "no_tags", "confidence"])]
 pub(super) struct UpdateArgs {
+    /// The item's id
     #[arg(value_name = "ID")]
     id: String,
     /// The new content
@@ -35,6 +36,7 @@ pub(super) struct UpdateArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct ForgetArgs {
+    /// The items' ids
     #[arg(value_name = "ID", required_unless_present_any = ["all", "purge"])]
     ids: Vec<String>,
     /// Forget every item
