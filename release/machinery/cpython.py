@@ -193,7 +193,9 @@ def _install(pins: Pins, tree: Path, place: Path, sqlite: Path, log: Path) -> No
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
-    (library / "site-packages").mkdir()
+    # The interpreter complains when it cannot find these.
+    for name in ("site-packages", "lib-dynload"):
+        (library / name).mkdir()
     # PyOxidizer packs what it finds: the second libpython.a of config-*, caches.
     for folder in library.glob(f"config-{pins.major_minor}*"):
         shutil.rmtree(folder)

@@ -1,0 +1,166 @@
+"""The stages of `release/test`, by name and in the order they run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Callable
+
+from . import cache, devtools, foreign
+from .console import Argument, ReleaseError
+from .pins import CHECKOUT, RELEASE
+from .runner import Shell
+
+Action = Callable[[Shell], None]
+
+
+def target_directory() -> Path:
+    """Cargo's target folder for tests, shared by all checkouts of this machine."""
+    return cache.root() / "target" / "test"
+
+
+def base_environment() -> dict[str, str]:
+    """Variables of every stage."""
+    python = devtools.development_python()
+    return {
+        "PYO3_PYTHON": python,
+        "CARGO_TARGET_DIR": os.fspath(target_directory()),
+        "CARGO_TERM_COLOR": "never",
+        # Snapshots are compared, never written.
+        "CI": "true",
+        "INSTA_UPDATE": "no",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+
+def _python(shell: Shell, *arguments: Argument, cwd: Path = CHECKOUT) -> None:
+    """Run a module of the tools' environment."""
+    interpreter = devtools.environment(shell.env["PYO3_PYTHON"])
+    shell([interpreter, "-m", *arguments], cwd=cwd)
+
+
+def fmt(shell: Shell) -> None:
+    """Formatting of Rust."""
+    shell(["cargo", "fmt", "--check"])
+
+
+def clippy(shell: Shell) -> None:
+    """Lints of Rust; every warning is an error."""
+    shell(["cargo", "clippy", "--locked", "--all-targets", "--", "-D", "warnings"])
+
+
+def rust(shell: Shell) -> None:
+    """Unit tests and the test programs; documentation examples."""
+    if devtools.cargo_tool("nextest"):
+        shell(["cargo", "nextest", "run", "--locked", "--no-fail-fast", "--profile", "ci"])
+    else:
+        shell(["cargo", "test", "--locked", "--no-fail-fast", "--lib", "--bins", "--tests"])
+    shell(["cargo", "test", "--locked", "--doc", "--quiet"])
+
+
+def pytest(shell: Shell) -> None:
+    """Tests of `agi_agent` alone, without Rust."""
+    arguments = ["pytest", "-q", "-p", "no:cacheprovider", "tests/python"]
+    interpreter = devtools.environment(shell.env["PYO3_PYTHON"])
+    shell([interpreter, "-m", *arguments], env={"PYTHONPATH": os.fspath(CHECKOUT / "python")})
+
+
+def machinery(shell: Shell) -> None:
+    """Tests of the release programs themselves."""
+    _python(shell, "pytest", "-q", "-p", "no:cacheprovider", "release/tests")
+
+
+def ruff(shell: Shell) -> None:
+    """Lints and formatting of Python."""
+    folders = ["python"]
+    if (CHECKOUT / "tests" / "python").is_dir():
+        folders.append("tests/python")
+    _python(shell, "ruff", "check", "--no-cache", *folders)
+    for command in (["check"], ["format", "--check"]):
+        _python(shell, "ruff", *command, "--no-cache", "--config", RELEASE / "ruff.toml", "release")
+
+
+def mypy(shell: Shell) -> None:
+    """Types of Python, strictly."""
+    stored = cache.root() / "mypy"
+    own = CHECKOUT / "python" / "pyproject.toml"
+    config: list[Argument] = ["--config-file", own] if own.exists() else []
+    _python(
+        shell, "mypy", "--strict", *config, "--cache-dir", stored / "agent", "agi_agent",
+        cwd=CHECKOUT / "python",
+    )  # fmt: skip
+    settings: list[Argument] = ["--config-file", RELEASE / "mypy.ini"]
+    settings += ["--cache-dir", stored / "release"]
+    _python(shell, "mypy", *settings, "-p", "machinery", cwd=RELEASE)
+    for program in ("build", "test", "smoke"):
+        _python(shell, "mypy", *settings, program, cwd=RELEASE)
+
+
+def deny(shell: Shell) -> None:
+    """Licences, bans and sources of the crates; advisories run where they can be fetched."""
+    program = devtools.cargo_tool("deny")
+    if program is None:
+        raise ReleaseError("cargo-deny is not installed and could not be")
+    shell([program, "--locked", "--all-features", "check", "bans", "licenses", "sources"])
+
+
+def build(shell: Shell) -> None:
+    """The release build of both flavours."""
+    shell([RELEASE / "build"], timeout=3600)
+
+
+def smoke(shell: Shell) -> None:
+    """The release binaries on roots of their own."""
+    shell([RELEASE / "smoke"])
+
+
+def release_cli(shell: Shell) -> None:
+    """The tests of the command line, run against the static binary."""
+    binary = CHECKOUT / "dist" / "agi-agent"
+    command = ["cargo", "test", "--locked", "--test", "cli", "--", "--quiet"]
+    if devtools.cargo_tool("nextest"):
+        command = ["cargo", "nextest", "run", "--locked", "--no-fail-fast", "--profile", "ci"]
+        command += ["--test", "cli"]
+    shell(command, env={"AGI_TEST_BINARY": os.fspath(binary)})
+
+
+STAGES: Mapping[str, Action] = {
+    "fmt": fmt,
+    "ruff": ruff,
+    "mypy": mypy,
+    "deny": deny,
+    "clippy": clippy,
+    "rust": rust,
+    "pytest": pytest,
+    "machinery": machinery,
+    **{f"check-{target}": partial(foreign.check, target=target) for target in foreign.TARGETS},
+    "build": build,
+    "smoke": smoke,
+    "release-cli": release_cli,
+}
+
+#: Short names for several stages.
+GROUPS: Mapping[str, tuple[str, ...]] = {
+    "all": tuple(STAGES),
+    "lint": ("fmt", "ruff", "mypy", "deny", "clippy"),
+    "unit": ("rust", "pytest", "machinery"),
+    "foreign": tuple(f"check-{target}" for target in foreign.TARGETS),
+    "release": ("build", "smoke", "release-cli"),
+}
+
+
+def chosen(names: list[str]) -> list[str]:
+    """Stages for the names of a command line, in their usual order.
+
+    Raises:
+        ReleaseError: A name is neither a stage nor a group.
+    """
+    wanted: set[str] = set()
+    for name in names or ["all"]:
+        if name not in STAGES and name not in GROUPS:
+            known = ", ".join([*GROUPS, *STAGES])
+            raise ReleaseError(f"no stage `{name}`", f"known are: {known}")
+        wanted.update(GROUPS.get(name, (name,)))
+    return [name for name in STAGES if name in wanted]

@@ -1,0 +1,64 @@
+"""Running stages: verdicts, counts, time limits."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from machinery import checks, runner
+from machinery.console import ReleaseError
+
+
+def shell(tmp_path: Path) -> runner.Shell:
+    """A shell in an empty folder."""
+    return runner.Shell(tmp_path, {})
+
+
+@pytest.mark.parametrize(
+    ("line", "count"),
+    [
+        ("     Summary [   1.234s] 12 tests run: 12 passed, 3 skipped", 12),
+        ("test result: ok. 7 passed; 0 failed; 0 ignored; 0 measured", 7),
+        ("======== 5 passed, 1 skipped in 0.12s ========", 5),
+        ("1 failed, 26 passed in 0.64s", 26),
+        ("smoke: 9 passed, 0 failed", 9),
+        ("12 passengers passed by", 0),
+    ],
+)
+def test_counts_are_read_from_the_runners_summaries(tmp_path: Path, line: str, count: int) -> None:
+    """One pattern per test runner."""
+    own = shell(tmp_path)
+    own([sys.executable, "-c", f"print({line!r})"])
+    assert own.tests == count
+
+
+def test_a_failing_program_fails_the_stage_and_not_the_run(tmp_path: Path) -> None:
+    """The remark says which program ended how."""
+    outcome = runner.run_stage("x", lambda own: own(["false"]), shell(tmp_path))
+    assert (outcome.verdict, outcome.remark) == ("failed", "`false` ended with status 1")
+
+
+def test_a_program_without_end_is_killed(tmp_path: Path) -> None:
+    """With the children it started."""
+    with pytest.raises(ReleaseError, match="did not end within"):
+        shell(tmp_path)(["sh", "-c", "sleep 60 & sleep 60"], timeout=0.2)
+
+
+def test_the_last_line_counts_stages() -> None:
+    """It is what a person and a program look for."""
+    outcomes = [
+        runner.Outcome("a", "passed", 1.0, 3),
+        runner.Outcome("b", "failed", 2.0),
+        runner.Outcome("c", "skipped", 0.0, remark="no rustup"),
+    ]
+    assert runner.summary(outcomes).splitlines()[-1] == "1 passed, 1 failed, 1 skipped"
+
+
+def test_stages_are_chosen_by_name_and_group() -> None:
+    """In the order they always run."""
+    assert checks.chosen(["pytest", "lint"]) == ["fmt", "ruff", "mypy", "deny", "clippy", "pytest"]
+    assert checks.chosen([]) == list(checks.STAGES)
+    with pytest.raises(ReleaseError, match="no stage `nope`"):
+        checks.chosen(["nope"])
