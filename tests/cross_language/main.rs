@@ -3,7 +3,7 @@
 //! docs/bridge.md states an outcome for each way a call can go wrong; each has its test here.
 //! Tests that leave the interpreter unusable run in a process of their own (`support::alone`).
 
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail")]
 
 mod border;
 mod buffers;

@@ -298,8 +298,8 @@ fn a_recording_replays_without_network_and_key() {
     let server = ModelServer::start();
     let mut recording = network();
     recording.record = Some(directory.clone());
-    let recorder = model(DIALECTS[2], server.url("429once"), &recording);
-    let (recorded, _) = respond(&recorder, &ask("hi"));
+    let first = model(DIALECTS[2], server.url("429once"), &recording);
+    let (recorded, _) = respond(&first, &ask("hi"));
     let mut files: Vec<_> =
         std::fs::read_dir(&directory).unwrap().map(|f| f.unwrap().path()).collect();
     files.sort();

@@ -177,16 +177,13 @@ fn anthropic_events(call: Option<&Wanted>) -> Vec<Value> {
     message["stop_reason"] = Value::Null;
     let mut block = anthropic_block(call);
     let delta = |delta: Value| json!({"type": "content_block_delta", "index": 0, "delta": delta});
-    let pieces: Vec<Value> = match call {
-        Some(call) => {
-            block["input"] = json!({});
-            let text = call.arguments.to_string();
-            vec![delta(json!({"type": "input_json_delta", "partial_json": text}))]
-        }
-        None => {
-            block["text"] = json!("");
-            TEXT.iter().map(|text| delta(json!({"type": "text_delta", "text": text}))).collect()
-        }
+    let pieces: Vec<Value> = if let Some(call) = call {
+        block["input"] = json!({});
+        let text = call.arguments.to_string();
+        vec![delta(json!({"type": "input_json_delta", "partial_json": text}))]
+    } else {
+        block["text"] = json!("");
+        TEXT.iter().map(|text| delta(json!({"type": "text_delta", "text": text}))).collect()
     };
     let stop = if call.is_some() { "tool_use" } else { "end_turn" };
     let mut events = vec![json!({"type": "message_start", "message": message})];

@@ -200,11 +200,12 @@ impl Reply {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> std::io::Result<bool> {
-        let mut head = format!("HTTP/1.1 {status} Mock\r\ncontent-type: {content_type}\r\n");
-        for (name, value) in headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
-        }
-        head.push_str(&format!("content-length: {}\r\n\r\n", body.len()));
+        let headers: Vec<_> =
+            headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let (headers, length) = (headers.concat(), body.len());
+        let head = format!(
+            "HTTP/1.1 {status} Mock\r\ncontent-type: {content_type}\r\n{headers}content-length: {length}\r\n\r\n"
+        );
         self.stream.write_all(&[head.as_bytes(), body].concat())?;
         Ok(true)
     }
