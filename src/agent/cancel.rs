@@ -37,7 +37,7 @@ impl CancelReason {
         match self {
             Self::Interrupted => "interrupted",
             Self::Terminated => "terminated",
-            Self::TimeOut => "the run's time is up",
+            Self::TimeOut => "the time of the run is up",
         }
     }
 }
@@ -47,6 +47,8 @@ impl CancelReason {
 pub struct Cancellation {
     token: CancellationToken,
     reason: Arc<OnceLock<CancelReason>>,
+    /// The reason of the one this is a child of.
+    inherited: Option<Arc<OnceLock<CancelReason>>>,
 }
 
 impl Cancellation {
@@ -54,16 +56,31 @@ impl Cancellation {
         Self::default()
     }
 
+    /// Is cancelled with this one; cancelling it leaves this one alone.
+    #[must_use]
+    pub fn child(&self) -> Self {
+        Self {
+            token: self.token.child_token(),
+            reason: Arc::default(),
+            inherited: Some(Arc::clone(&self.reason)),
+        }
+    }
+
     /// Cancels; a second call changes nothing.
     pub fn cancel(&self, reason: CancelReason) {
-        // Set before the token fires, so that whoever wakes up finds a reason.
-        let _ = self.reason.set(reason);
+        // Set before the token fires, so that whoever wakes up finds a reason. An error means that
+        // there is an earlier reason, which stands.
+        self.reason.set(reason).ok();
         self.token.cancel();
     }
 
     /// The reason, once cancelled.
     pub fn reason(&self) -> Option<CancelReason> {
-        self.token.is_cancelled().then(|| self.reason.get().copied()).flatten()
+        if !self.token.is_cancelled() {
+            return None;
+        }
+        let inherited = || self.inherited.as_ref().and_then(|reason| reason.get());
+        self.reason.get().or_else(inherited).copied()
     }
 
     /// What waiting code listens to.
@@ -85,5 +102,16 @@ mod tests {
         cancellation.cancel(CancelReason::Interrupted);
         assert_eq!(clone.reason(), Some(CancelReason::Terminated));
         assert!(clone.token().is_cancelled());
+    }
+
+    #[test]
+    fn a_child_is_cancelled_with_its_parent_and_not_the_other_way_round() {
+        let parent = Cancellation::new();
+        let (first, second) = (parent.child(), parent.child());
+        first.cancel(CancelReason::TimeOut);
+        assert_eq!(parent.reason(), None);
+        parent.cancel(CancelReason::Interrupted);
+        assert_eq!(first.reason(), Some(CancelReason::TimeOut));
+        assert_eq!(second.reason(), Some(CancelReason::Interrupted));
     }
 }

@@ -7,3 +7,5 @@ pub mod clock;
 pub mod opener;
 
 pub mod terminal;
+
+pub mod user;

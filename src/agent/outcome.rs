@@ -1,0 +1,139 @@
+//! From the state of a run to its outcome: which exit code applies, and which word.
+//!
+//! Pure. The order among several codes is `ExitCode::first_that_applies`.
+
+use std::time::Duration;
+
+use crate::config::settings::ModelPrice;
+use crate::protocol::ExitCode;
+use crate::protocol::Outcome;
+use crate::protocol::OutcomeKind;
+
+use super::budget;
+use super::events::milliseconds;
+use super::state::RunState;
+
+/// What became of `--expect` and `--forbid`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Conditions {
+    /// None were given, or the run did not get that far.
+    NotChecked,
+    /// Every one holds. `expected` says whether an `--expect` was among them.
+    Held { expected: bool },
+    /// At least one does not.
+    Broken,
+}
+
+/// What the outcome says beside the state.
+#[derive(Debug, Clone)]
+pub struct Ending {
+    /// `provider/name`.
+    pub model: String,
+    pub session_id: String,
+    pub duration: Duration,
+    pub price: Option<ModelPrice>,
+    pub conditions: Conditions,
+}
+
+/// The outcome of a run.
+pub fn outcome(mut state: RunState, ending: Ending) -> Outcome {
+    if state.codes.is_empty() && state.text.is_empty() {
+        state.fail(ExitCode::Model, "the model gave no answer", None);
+    }
+    if ending.conditions == Conditions::Broken {
+        state.codes.push(ExitCode::PostCondition);
+    }
+    let excused = ending.conditions == Conditions::Held { expected: true };
+    if !excused && state.denials.iter().any(|denial| !denial.resolved) {
+        state.codes.push(ExitCode::PermissionDenied);
+        state.errors.extend(state.denials.iter().filter(|denial| !denial.resolved).map(|denial| {
+            format!("declined: `{}` on `{}`: {}", denial.tool, denial.target, denial.reason)
+        }));
+    }
+    let exit_code = ExitCode::first_that_applies(&state.codes);
+    let cost = ending.price.map(|price| budget::cost(&state.usage, &price));
+    Outcome {
+        outcome: kind(exit_code),
+        exit_code,
+        text: state.text,
+        structured: state.structured,
+        model: ending.model,
+        session_id: ending.session_id,
+        usage: state.usage,
+        cost,
+        duration_ms: milliseconds(ending.duration),
+        turns: state.turns,
+        denials: state.denials,
+        errors: state.errors,
+        hints: state.hints,
+        sandbox_level: state.sandbox.unwrap_or_else(|| "none".to_owned()),
+    }
+}
+
+fn kind(code: ExitCode) -> OutcomeKind {
+    match code {
+        ExitCode::Done => OutcomeKind::Completed,
+        ExitCode::Interrupted | ExitCode::Terminated => OutcomeKind::Cancelled,
+        ExitCode::TimeOut | ExitCode::TurnLimit | ExitCode::Budget => OutcomeKind::Limited,
+        _ => OutcomeKind::Failed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ending(conditions: Conditions) -> Ending {
+        Ending {
+            model: "scripted/script".to_owned(),
+            session_id: "s".to_owned(),
+            duration: Duration::from_millis(12),
+            price: None,
+            conditions,
+        }
+    }
+
+    fn answered() -> RunState {
+        RunState { text: "42".to_owned(), ..RunState::default() }
+    }
+
+    fn code(state: RunState, conditions: Conditions) -> u8 {
+        outcome(state, ending(conditions)).exit_code.into()
+    }
+
+    #[test]
+    fn an_answer_is_done_and_none_is_not() {
+        let done = outcome(answered(), ending(Conditions::NotChecked));
+        assert_eq!((done.outcome, done.exit_code), (OutcomeKind::Completed, ExitCode::Done));
+        assert_eq!(code(RunState::default(), Conditions::NotChecked), 46);
+    }
+
+    #[test]
+    fn a_denial_counts_unless_resolved_or_every_expectation_held() {
+        let denied = || {
+            let mut state = answered();
+            state.deny("shell", "rm x", "no");
+            state
+        };
+        assert_eq!(code(denied(), Conditions::NotChecked), 43);
+        assert_eq!(code(denied(), Conditions::Held { expected: false }), 43);
+        assert_eq!(code(denied(), Conditions::Held { expected: true }), 0);
+        assert_eq!(code(denied(), Conditions::Broken), 43);
+        let mut resolved = denied();
+        resolved.succeeded("shell", "rm x");
+        assert_eq!(code(resolved, Conditions::NotChecked), 0);
+        assert_eq!(code(answered(), Conditions::Broken), 48);
+    }
+
+    #[test]
+    fn the_word_follows_the_code() {
+        let mut state = answered();
+        state.fail(ExitCode::TurnLimit, "limit", None);
+        state.fail(ExitCode::Interrupted, "interrupted", None);
+        let both = outcome(state, ending(Conditions::NotChecked));
+        assert_eq!((both.outcome, both.exit_code), (OutcomeKind::Cancelled, ExitCode::Interrupted));
+        assert_eq!(both.errors, ["limit", "interrupted"]);
+        assert_eq!(kind(ExitCode::TimeOut), OutcomeKind::Limited);
+        assert_eq!(kind(ExitCode::Model), OutcomeKind::Failed);
+    }
+}

@@ -1,0 +1,242 @@
+//! The state of a run: what was said, used and refused. Pure values.
+
+use std::collections::HashSet;
+
+use crate::protocol::Denial;
+use crate::protocol::ExitCode;
+use crate::protocol::Message;
+use crate::protocol::Part;
+use crate::protocol::Role;
+use crate::protocol::ToolCall;
+use crate::protocol::ToolResult;
+use crate::protocol::Usage;
+
+use super::compact;
+use super::guard::LoopGuard;
+
+/// What the model is told about a call that a dead run left unanswered.
+const UNANSWERED: &str = "error: the run ended before this call did; what it did is not known";
+
+/// Everything that changes while a run goes on.
+#[derive(Debug, Default)]
+pub struct RunState {
+    /// The conversation as the model sees it (compacted where it had to be).
+    pub messages: Vec<Message>,
+    pub usage: Usage,
+    /// Model calls that were begun.
+    pub turns: u32,
+    pub denials: Vec<Denial>,
+    /// One line each, most important first.
+    pub errors: Vec<String>,
+    pub hints: Vec<String>,
+    /// Every exit code that applies; the outcome picks one.
+    pub codes: Vec<ExitCode>,
+    /// The last text the model said.
+    pub text: String,
+    pub structured: Option<serde_json::Value>,
+    /// The model's name as it reported it.
+    pub model: Option<String>,
+    /// The rung that children really got.
+    pub sandbox: Option<String>,
+    pub guard: LoopGuard,
+    /// Calls a person allowed for the rest of the session: tool and target.
+    pub allowed: HashSet<(String, String)>,
+    /// Tokens the provider counted for the first so many messages.
+    counted: Option<(u64, usize)>,
+}
+
+impl RunState {
+    /// A run that goes on from an earlier conversation.
+    pub fn new(history: Vec<Message>) -> Self {
+        Self { messages: mend(history), ..Self::default() }
+    }
+
+    /// Notes a failure: its code, its line and what can be done about it.
+    pub fn fail(&mut self, code: ExitCode, error: impl Into<String>, hint: Option<String>) {
+        self.codes.push(code);
+        self.errors.push(error.into());
+        self.hints.extend(hint);
+    }
+
+    /// Notes a reply's token counts.
+    pub fn count(&mut self, usage: &Usage) {
+        self.usage.add(usage);
+        if usage.total() > 0 {
+            // The reply itself has just been added to the messages.
+            self.counted = Some((usage.total(), self.messages.len()));
+        }
+    }
+
+    /// Tokens that the next request is likely to have; `fixed` are those of system prompt and
+    /// tools, which a provider's own count includes.
+    pub fn tokens(&self, fixed: u64) -> u64 {
+        match self.counted {
+            Some((tokens, messages)) if messages <= self.messages.len() => {
+                tokens + compact::estimate(&self.messages[messages..])
+            }
+            _ => fixed + compact::estimate(&self.messages),
+        }
+    }
+
+    /// Replaces the conversation; what the provider counted no longer holds.
+    pub fn replace_messages(&mut self, messages: Vec<Message>) {
+        self.messages = messages;
+        self.counted = None;
+    }
+
+    /// Notes that a call was declined.
+    pub fn deny(&mut self, tool: &str, target: &str, reason: &str) {
+        self.denials.push(Denial {
+            tool: tool.to_owned(),
+            target: target.to_owned(),
+            reason: reason.to_owned(),
+            resolved: false,
+        });
+    }
+
+    /// Notes that a call succeeded: earlier denials of the same no longer count.
+    pub fn succeeded(&mut self, tool: &str, target: &str) {
+        for denial in &mut self.denials {
+            if denial.tool == tool && denial.target == target {
+                denial.resolved = true;
+            }
+        }
+    }
+}
+
+/// Makes a stored conversation well formed: every call is answered in the message after it. A run
+/// that was killed leaves calls without results, which no provider accepts.
+pub fn mend(messages: Vec<Message>) -> Vec<Message> {
+    let mut mended: Vec<Message> = Vec::with_capacity(messages.len());
+    let mut open: Vec<ToolCall> = Vec::new();
+    for mut message in messages {
+        if message.role == Role::Tool {
+            message.parts.retain(|part| match part {
+                Part::ToolResult(result) => {
+                    let place = open.iter().position(|call| call.id == result.call_id);
+                    place.map(|place| open.remove(place)).is_some()
+                }
+                _ => false,
+            });
+            message.parts.extend(open.drain(..).map(unanswered));
+            if !message.parts.is_empty() {
+                mended.push(message);
+            }
+            continue;
+        }
+        close(&mut mended, &mut open);
+        open.extend(message.tool_calls().cloned());
+        if !message.parts.is_empty() {
+            mended.push(message);
+        }
+    }
+    close(&mut mended, &mut open);
+    mended
+}
+
+fn close(messages: &mut Vec<Message>, open: &mut Vec<ToolCall>) {
+    if !open.is_empty() {
+        let parts = open.drain(..).map(unanswered).collect();
+        messages.push(Message { role: Role::Tool, parts });
+    }
+}
+
+fn unanswered(call: ToolCall) -> Part {
+    Part::ToolResult(ToolResult {
+        call_id: call.id,
+        name: call.name,
+        text: UNANSWERED.to_owned(),
+        data: None,
+        is_error: true,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn calls(ids: &[&str]) -> Message {
+        let parts = ids
+            .iter()
+            .map(|id| {
+                Part::ToolCall(ToolCall {
+                    id: (*id).to_owned(),
+                    name: "shell".to_owned(),
+                    arguments: "{}".to_owned(),
+                })
+            })
+            .collect();
+        Message { role: Role::Assistant, parts }
+    }
+
+    fn results(ids: &[&str]) -> Message {
+        let parts = ids
+            .iter()
+            .map(|id| {
+                Part::ToolResult(ToolResult {
+                    call_id: (*id).to_owned(),
+                    name: "shell".to_owned(),
+                    text: "ok".to_owned(),
+                    data: None,
+                    is_error: false,
+                })
+            })
+            .collect();
+        Message { role: Role::Tool, parts }
+    }
+
+    fn answered(message: &Message) -> Vec<(&str, bool)> {
+        message
+            .parts
+            .iter()
+            .filter_map(|part| match part {
+                Part::ToolResult(result) => Some((result.call_id.as_str(), result.is_error)),
+                _ => None,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_killed_runs_open_calls_are_answered() {
+        let person = Message::text(Role::User, "go on");
+        let mended = mend(vec![calls(&["1", "2"]), results(&["2"]), calls(&["3"]), person.clone()]);
+        assert_eq!(mended.len(), 5);
+        assert_eq!(answered(&mended[1]), [("2", false), ("1", true)]);
+        assert_eq!(answered(&mended[3]), [("3", true)]);
+        assert_eq!(mended[4], person);
+        let at_the_end = mend(vec![person, calls(&["1"])]);
+        assert_eq!(answered(&at_the_end[2]), [("1", true)]);
+    }
+
+    #[test]
+    fn results_without_a_call_and_empty_messages_are_dropped() {
+        let empty = Message { role: Role::Assistant, parts: Vec::new() };
+        assert_eq!(mend(vec![results(&["9"]), empty]), []);
+        let whole = vec![calls(&["1"]), results(&["1"])];
+        assert_eq!(mend(whole.clone()), whole);
+    }
+
+    #[test]
+    fn a_providers_count_replaces_the_estimate() {
+        let mut state = RunState::new(vec![Message::text(Role::User, "x".repeat(4_000))]);
+        assert_eq!(state.tokens(50), 50 + 1_004);
+        let usage = Usage { input_tokens: 300, output_tokens: 20, ..Usage::default() };
+        state.count(&usage);
+        assert_eq!(state.tokens(50), 320);
+        state.messages.push(Message::text(Role::User, "x".repeat(40)));
+        assert_eq!(state.tokens(50), 320 + 14);
+        state.replace_messages(Vec::new());
+        assert_eq!(state.tokens(50), 50);
+    }
+
+    #[test]
+    fn a_denial_is_resolved_by_the_same_tool_on_the_same_target() {
+        let mut state = RunState::default();
+        state.deny("file_read", "/a", "no");
+        state.succeeded("file_read", "/b");
+        state.succeeded("shell", "/a");
+        assert!(!state.denials[0].resolved);
+        state.succeeded("file_read", "/a");
+        assert!(state.denials[0].resolved);
+    }
+}
