@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use crate::config::settings::ModelPrice;
+use crate::protocol::Denial;
 use crate::protocol::ExitCode;
 use crate::protocol::Outcome;
 use crate::protocol::OutcomeKind;
@@ -20,7 +21,7 @@ pub enum Conditions {
     NotChecked,
     /// Every one holds. `expected` says whether an `--expect` was among them.
     Held { expected: bool },
-    /// At least one does not.
+    /// At least one does not; the state has a failure for each.
     Broken,
 }
 
@@ -37,20 +38,27 @@ pub struct Ending {
 
 /// The outcome of a run.
 pub fn outcome(mut state: RunState, ending: Ending) -> Outcome {
-    if state.codes.is_empty() && state.text.is_empty() {
+    if state.failures.is_empty() && state.text.is_empty() {
         state.fail(ExitCode::Model, "the model gave no answer", None);
     }
-    if ending.conditions == Conditions::Broken {
-        state.codes.push(ExitCode::PostCondition);
-    }
     let excused = ending.conditions == Conditions::Held { expected: true };
-    if !excused && state.denials.iter().any(|denial| !denial.resolved) {
-        state.codes.push(ExitCode::PermissionDenied);
-        state.errors.extend(state.denials.iter().filter(|denial| !denial.resolved).map(|denial| {
-            format!("declined: `{}` on `{}`: {}", denial.tool, denial.target, denial.reason)
-        }));
+    if !excused {
+        let open: Vec<String> = state
+            .denials
+            .iter()
+            .filter(|denial| !denial.resolved)
+            .map(|Denial { tool, target, reason, .. }| {
+                format!("declined: `{tool}` on `{target}`: {reason}")
+            })
+            .collect();
+        for line in open {
+            state.fail(ExitCode::PermissionDenied, line, None);
+        }
     }
-    let exit_code = ExitCode::first_that_applies(&state.codes);
+    let codes: Vec<ExitCode> = state.failures.iter().map(|failure| failure.code).collect();
+    let exit_code = ExitCode::first_that_applies(&codes);
+    // The failures that decided come first.
+    state.failures.sort_by_key(|failure| failure.code != exit_code);
     let cost = ending.price.map(|price| budget::cost(&state.usage, &price));
     Outcome {
         outcome: kind(exit_code),
@@ -64,8 +72,8 @@ pub fn outcome(mut state: RunState, ending: Ending) -> Outcome {
         duration_ms: milliseconds(ending.duration),
         turns: state.turns,
         denials: state.denials,
-        errors: state.errors,
-        hints: state.hints,
+        hints: state.failures.iter().filter_map(|failure| failure.hint.clone()).collect(),
+        errors: state.failures.into_iter().map(|failure| failure.error).collect(),
         sandbox_level: state.sandbox.unwrap_or_else(|| "none".to_owned()),
     }
 }
@@ -118,11 +126,12 @@ mod tests {
         assert_eq!(code(denied(), Conditions::NotChecked), 43);
         assert_eq!(code(denied(), Conditions::Held { expected: false }), 43);
         assert_eq!(code(denied(), Conditions::Held { expected: true }), 0);
-        assert_eq!(code(denied(), Conditions::Broken), 43);
+        let mut broken = denied();
+        broken.fail(ExitCode::PostCondition, "`--expect` is false", None);
+        assert_eq!(code(broken, Conditions::Broken), 43);
         let mut resolved = denied();
         resolved.succeeded("shell", "rm x");
         assert_eq!(code(resolved, Conditions::NotChecked), 0);
-        assert_eq!(code(answered(), Conditions::Broken), 48);
     }
 
     #[test]
@@ -132,7 +141,7 @@ mod tests {
         state.fail(ExitCode::Interrupted, "interrupted", None);
         let both = outcome(state, ending(Conditions::NotChecked));
         assert_eq!((both.outcome, both.exit_code), (OutcomeKind::Cancelled, ExitCode::Interrupted));
-        assert_eq!(both.errors, ["limit", "interrupted"]);
+        assert_eq!(both.errors, ["interrupted", "limit"]);
         assert_eq!(kind(ExitCode::TimeOut), OutcomeKind::Limited);
         assert_eq!(kind(ExitCode::Model), OutcomeKind::Failed);
     }

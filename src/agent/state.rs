@@ -17,6 +17,16 @@ use super::guard::LoopGuard;
 /// What the model is told about a call that a dead run left unanswered.
 const UNANSWERED: &str = "error: the run ended before this call did; what it did is not known";
 
+/// Something that keeps a run from ending well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    pub code: ExitCode,
+    /// One line.
+    pub error: String,
+    /// What to do about it, where we know.
+    pub hint: Option<String>,
+}
+
 /// Everything that changes while a run goes on.
 #[derive(Debug, Default)]
 pub struct RunState {
@@ -26,11 +36,8 @@ pub struct RunState {
     /// Model calls that were begun.
     pub turns: u32,
     pub denials: Vec<Denial>,
-    /// One line each, most important first.
-    pub errors: Vec<String>,
-    pub hints: Vec<String>,
-    /// Every exit code that applies; the outcome picks one.
-    pub codes: Vec<ExitCode>,
+    /// Everything that went wrong; the outcome picks the exit code.
+    pub failures: Vec<Failure>,
     /// The last text the model said.
     pub text: String,
     pub structured: Option<serde_json::Value>,
@@ -51,11 +58,12 @@ impl RunState {
         Self { messages: mend(history), ..Self::default() }
     }
 
-    /// Notes a failure: its code, its line and what can be done about it.
+    /// Notes a failure. The same one is noted once.
     pub fn fail(&mut self, code: ExitCode, error: impl Into<String>, hint: Option<String>) {
-        self.codes.push(code);
-        self.errors.push(error.into());
-        self.hints.extend(hint);
+        let failure = Failure { code, error: error.into(), hint };
+        if !self.failures.contains(&failure) {
+            self.failures.push(failure);
+        }
     }
 
     /// Notes a reply's token counts.

@@ -1,0 +1,229 @@
+//! The tool calls of one reply: each is decided on, asked about where it must be, run, and told.
+//!
+//! Runs nothing itself (`tools::dispatch` does) and decides nothing itself (`approval` does).
+
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+use crate::protocol::Approver;
+use crate::protocol::ExitCode;
+use crate::protocol::ItemBody;
+use crate::protocol::ItemStatus;
+use crate::protocol::Message;
+use crate::protocol::Part;
+use crate::protocol::Role;
+use crate::protocol::ToolCall;
+use crate::protocol::port::Verdict;
+use crate::tools::Registry;
+use crate::tools::ToolContext;
+use crate::tools::ToolError;
+use crate::tools::dispatch;
+use crate::tools::dispatch::CallEvent;
+use crate::tools::dispatch::CallOutcome;
+use crate::tools::dispatch::PreparedCall;
+
+use super::approval;
+use super::approval::Action;
+use super::approval::Decision;
+use super::approval::Situation;
+use super::call_items;
+use super::events::Emitter;
+use super::guard::Advice;
+use super::model_call::Pacing;
+use super::rules::Target;
+use super::state::RunState;
+use super::summary;
+
+/// What calls are run with.
+pub(super) struct CallRoom<'a> {
+    pub(super) registry: &'a Registry,
+    /// With the run's token, deadline and session id.
+    pub(super) context: &'a ToolContext,
+    pub(super) situation: &'a Situation,
+    pub(super) approver: Option<&'a dyn Approver>,
+    pub(super) emitter: &'a Emitter,
+    pub(super) pacing: Pacing,
+}
+
+/// Whether the run goes on after its calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Flow {
+    GoOn,
+    Stop,
+}
+
+/// Carries out the calls of a reply. The message holds one result per call, in order.
+pub(super) async fn carry_out(
+    room: &CallRoom<'_>,
+    calls: Vec<ToolCall>,
+    state: &mut RunState,
+) -> (Message, Flow) {
+    let mut outcomes: Vec<Option<CallOutcome>> = Vec::with_capacity(calls.len());
+    let mut approved = Vec::new();
+    let mut places = Vec::new();
+    for call in calls {
+        match dispatch::prepare(call, room.registry) {
+            Err(outcome) => {
+                call_items::tell_end(room.emitter, None, &outcome);
+                outcomes.push(Some(*outcome));
+            }
+            Ok(prepared) => match judge(room, &prepared, state).await {
+                Ok(()) => {
+                    places.push(outcomes.len());
+                    outcomes.push(None);
+                    approved.push(prepared.approve());
+                }
+                Err(reason) => {
+                    let outcome = prepared.decline(&reason);
+                    call_items::tell_end(room.emitter, None, &outcome);
+                    outcomes.push(Some(outcome));
+                }
+            },
+        }
+    }
+    let running = run(room, approved);
+    let ended = room.emitter.with_heartbeat(room.pacing.heartbeat, "tools", running).await;
+    for (place, outcome) in places.into_iter().zip(ended) {
+        outcomes[place] = Some(outcome);
+    }
+    note(outcomes.into_iter().flatten().collect(), state)
+}
+
+/// Whether a call may run; the reason where it may not.
+async fn judge(
+    room: &CallRoom<'_>,
+    prepared: &PreparedCall,
+    state: &mut RunState,
+) -> Result<(), String> {
+    let names = names_of(prepared, &room.context.cwd);
+    let action = Action {
+        effect: prepared.effect,
+        target: Target {
+            tool: &prepared.call.name,
+            names: &names,
+            is_path: is_path(&prepared.call.name),
+            cwd: &room.context.cwd,
+        },
+    };
+    let reason = match approval::decide(room.situation, &action) {
+        Decision::Allow { .. } => return Ok(()),
+        Decision::Deny { reason } => return Err(reason),
+        Decision::Ask { reason } => reason,
+    };
+    let key = (prepared.call.name.clone(), prepared.target.clone());
+    if state.allowed.contains(&key) {
+        return Ok(());
+    }
+    let Some(approver) = room.approver else {
+        return Err(format!("{reason}, and nobody can be asked"));
+    };
+    let summary = summary::of_call(&prepared.call.name, &prepared.arguments, &prepared.target);
+    let asked = async {
+        tokio::select! {
+            biased;
+            () = room.context.cancel.cancelled() => None,
+            verdict = approver.ask(&prepared.call, &summary) => Some(verdict),
+        }
+    };
+    let verdict = room.emitter.with_heartbeat(room.pacing.heartbeat, "approval", asked).await;
+    match verdict {
+        // Nothing runs after a cancellation, whatever was answered in the meantime.
+        _ if room.context.cancel.is_cancelled() => Err("the run was cancelled".to_owned()),
+        Some(Verdict::AllowOnce) => Ok(()),
+        Some(Verdict::AllowForSession) => {
+            state.allowed.insert(key);
+            Ok(())
+        }
+        Some(Verdict::Deny) | None => Err("the person declined it".to_owned()),
+    }
+}
+
+fn is_path(tool: &str) -> bool {
+    tool.starts_with("file_")
+}
+
+/// The target as written and, of a path, the name behind its links.
+fn names_of(prepared: &PreparedCall, cwd: &Path) -> Vec<String> {
+    let mut names = vec![prepared.target.clone()];
+    if is_path(&prepared.call.name)
+        && let Ok(real) = cwd.join(&prepared.target).canonicalize()
+        && let Ok(real_cwd) = cwd.canonicalize()
+    {
+        // A link above the working directory concerns nobody: rules are about what is below it.
+        let seen_from_here = match real.strip_prefix(&real_cwd) {
+            Ok(below) => cwd.join(below),
+            Err(_) => real,
+        };
+        names.push(seen_from_here.to_string_lossy().into_owned());
+    }
+    names
+}
+
+/// An item under way: its id and what was told at its start.
+type Begun = Option<(String, ItemBody)>;
+
+pub(super) async fn run(room: &CallRoom<'_>, approved: Vec<dispatch::ApprovedCall>) -> Vec<CallOutcome> {
+    let begun: Mutex<Vec<Begun>> = Mutex::new(vec![None; approved.len()]);
+    // Locked for single statements only; the emitter is called without it.
+    let slots = || begun.lock().unwrap_or_else(PoisonError::into_inner);
+    let on_event = |event: CallEvent<'_>| match event {
+        CallEvent::Started { index, call } => {
+            let body = call_items::at_start(call);
+            let id = room.emitter.start(body.clone());
+            slots()[index] = Some((id, body));
+        }
+        CallEvent::Progress { index, line } => {
+            let slot = slots()[index].clone();
+            if let Some((id, body)) = slot {
+                room.emitter.update(&id, call_items::with_output(body, line));
+            }
+        }
+        CallEvent::Ended { index, outcome } => {
+            let slot = slots()[index].take();
+            call_items::tell_end(room.emitter, slot.map(|(id, _)| id), outcome);
+        }
+    };
+    dispatch::run_all(approved, room.registry, room.context, &on_event).await
+}
+
+/// Enters what came of the calls into the state; the message is what the model is told.
+fn note(outcomes: Vec<CallOutcome>, state: &mut RunState) -> (Message, Flow) {
+    let mut flow = Flow::GoOn;
+    let mut parts = Vec::with_capacity(outcomes.len());
+    for outcome in outcomes {
+        let mut result = outcome.result;
+        let name = &outcome.call.name;
+        if outcome.status == ItemStatus::Completed {
+            state.succeeded(name, &outcome.target);
+        }
+        if let Some(ItemBody::CommandExecution { sandbox, .. }) = &outcome.item {
+            state.sandbox = Some(sandbox.clone());
+        }
+        match &outcome.error {
+            Some(ToolError::Denied { target, reason }) => state.deny(name, target, reason),
+            Some(ToolError::SandboxUnavailable(reason)) => {
+                state.fail(ExitCode::SandboxUnavailable, reason.clone(), None);
+            }
+            Some(ToolError::Fatal(reason)) => {
+                let line = format!("the tool `{name}` failed: {reason}");
+                state.fail(ExitCode::FatalTool, line, None);
+                flow = Flow::Stop;
+            }
+            _ => {}
+        }
+        match state.guard.record(&outcome.call, result.is_error) {
+            Advice::Continue => {}
+            Advice::Tell(times) => result.text.push_str(&format!(
+                "\nnote: this very call has now failed {times} times; do something else"
+            )),
+            Advice::Stop(times) => {
+                let line = format!("the model repeated the same failing call to `{name}` {times} times");
+                state.fail(ExitCode::TaskFailed, line, None);
+                flow = Flow::Stop;
+            }
+        }
+        parts.push(Part::ToolResult(result));
+    }
+    (Message { role: Role::Tool, parts }, flow)
+}

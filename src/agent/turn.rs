@@ -1,0 +1,345 @@
+//! The loop: ask the model, carry out its calls, tell it the results, until an answer, a limit or a
+//! failure.
+//!
+//! Everything that goes wrong ends up as a failure in the state; nothing here returns an error.
+
+use tokio::time::Instant;
+
+use crate::protocol::Approver;
+use crate::protocol::Event;
+use crate::protocol::ExitCode;
+use crate::protocol::Message;
+use crate::protocol::ModelError;
+use crate::protocol::ModelErrorKind;
+use crate::protocol::ModelReply;
+use crate::protocol::ModelRequest;
+use crate::protocol::Role;
+use crate::protocol::StopReason;
+use crate::protocol::ToolCall;
+use crate::protocol::ToolSpec;
+use crate::tools::ToolContext;
+
+use super::AgentParts;
+use super::approval::Situation;
+use super::budget;
+use super::calls;
+use super::calls::CallRoom;
+use super::calls::Flow;
+use super::cancel::Cancellation;
+use super::compact;
+use super::compact::Plan;
+use super::conditions;
+use super::events::Emitter;
+use super::model_call;
+use super::outcome::Conditions;
+use super::schema_repair;
+use super::schema_repair::OutputSchema;
+use super::session::SessionLog;
+use super::state::RunState;
+
+/// A conversation is compacted when it fills so much (in percent) of the room for input.
+const FULL_PERCENT: u64 = 85;
+
+/// After compaction it fills at most so much of that room.
+const TARGET_PERCENT: u64 = 50;
+
+/// Tokens kept free for a reply when no bound of output is set, at most a quarter of the window.
+const REPLY_TOKENS: u64 = 4_096;
+
+/// An empty reply is asked for again so often.
+const EMPTY_REPLIES: u32 = 1;
+
+/// One run under way.
+pub(super) struct Turns<'a> {
+    pub(super) parts: &'a AgentParts,
+    pub(super) emitter: &'a Emitter,
+    pub(super) cancel: &'a Cancellation,
+    pub(super) approver: Option<&'a dyn Approver>,
+    pub(super) situation: Situation,
+    pub(super) context: ToolContext,
+    pub(super) system: String,
+    pub(super) specs: Vec<ToolSpec>,
+    pub(super) schema: Option<OutputSchema>,
+    pub(super) session: SessionLog,
+    pub(super) state: RunState,
+}
+
+/// What a reply without calls means.
+enum Ending {
+    Answered,
+    /// Ask again, after telling this where there is something to tell.
+    Again(Option<Message>),
+    Failed,
+}
+
+impl Turns<'_> {
+    /// Goes on until the run is over, but for its post-conditions.
+    pub(super) async fn converse(&mut self) {
+        let (mut repairs, mut empties) = (schema_repair::REPAIRS, EMPTY_REPLIES);
+        loop {
+            if self.note_cancellation() || self.note_limit() {
+                return;
+            }
+            self.state.turns += 1;
+            self.emitter.event(Event::TurnStarted { turn: self.state.turns });
+            let reply = match self.ask_with_room().await {
+                Ok(reply) => reply,
+                Err(error) => {
+                    self.emitter.event(Event::TurnFailed { error: error.message.clone() });
+                    self.note_model_error(error);
+                    return;
+                }
+            };
+            let usage = reply.usage;
+            let calls = self.take(&reply).await;
+            let goes_on = if calls.is_empty() {
+                match self.judge(&reply, &mut repairs, &mut empties) {
+                    Ending::Answered | Ending::Failed => false,
+                    Ending::Again(message) => {
+                        if let Some(message) = message {
+                            self.say(message).await;
+                        }
+                        true
+                    }
+                }
+            } else {
+                self.carry_out(calls).await == Flow::GoOn
+            };
+            if self.note_cancellation() {
+                let error = self.cancel.reason().map_or("cancelled", |reason| reason.as_str());
+                self.emitter.event(Event::TurnFailed { error: error.to_owned() });
+                return;
+            }
+            self.emitter.event(Event::TurnCompleted { usage });
+            if !goes_on {
+                return;
+            }
+        }
+    }
+
+    /// Checks `--expect` and `--forbid`, where the run got far enough for them to mean something.
+    pub(super) async fn check_conditions(
+        &mut self,
+        expect: &[String],
+        forbid: &[String],
+    ) -> Conditions {
+        if !self.state.failures.is_empty() {
+            return Conditions::NotChecked;
+        }
+        let room = CallRoom {
+            registry: &self.parts.registry,
+            context: &self.context,
+            situation: &self.situation,
+            approver: self.approver,
+            emitter: self.emitter,
+            pacing: self.parts.pacing,
+        };
+        let checked = conditions::check(&room, expect, forbid, &mut self.state).await;
+        self.note_cancellation();
+        checked
+    }
+
+    /// Adds a message to the conversation and to the stored session.
+    pub(super) async fn say(&mut self, message: Message) {
+        self.session.append(&message, self.emitter).await;
+        self.state.messages.push(message);
+    }
+
+    /// Enters a reply into the conversation; its calls are what is to be done next.
+    async fn take(&mut self, reply: &ModelReply) -> Vec<ToolCall> {
+        self.state.model = Some(reply.model.clone());
+        let text = reply.message.plain_text();
+        if !text.trim().is_empty() {
+            self.state.text = text;
+        }
+        if reply.message.parts.is_empty() {
+            self.state.usage.add(&reply.usage);
+        } else {
+            self.say(reply.message.clone()).await;
+            self.state.count(&reply.usage);
+        }
+        reply.message.tool_calls().cloned().collect()
+    }
+
+    async fn carry_out(&mut self, calls: Vec<ToolCall>) -> Flow {
+        let room = CallRoom {
+            registry: &self.parts.registry,
+            context: &self.context,
+            situation: &self.situation,
+            approver: self.approver,
+            emitter: self.emitter,
+            pacing: self.parts.pacing,
+        };
+        let (results, flow) = calls::carry_out(&room, calls, &mut self.state).await;
+        self.say(results).await;
+        flow
+    }
+
+    fn judge(&mut self, reply: &ModelReply, repairs: &mut u32, empties: &mut u32) -> Ending {
+        match reply.stop {
+            StopReason::MaxTokens => {
+                let hint = "raise `model.max_output_tokens`".to_owned();
+                let error = "the answer was cut off at the model's output limit";
+                self.state.fail(ExitCode::Model, error, Some(hint));
+                return Ending::Failed;
+            }
+            StopReason::Refusal => {
+                self.state.fail(ExitCode::TaskFailed, "the provider withheld the answer", None);
+                return Ending::Failed;
+            }
+            StopReason::EndTurn | StopReason::ToolCalls => {}
+        }
+        let text = reply.message.plain_text();
+        if text.trim().is_empty() {
+            if *empties > 0 {
+                *empties -= 1;
+                return Ending::Again(None);
+            }
+            self.state.text.clear();
+            self.state.fail(ExitCode::Model, "the model gave no answer", None);
+            return Ending::Failed;
+        }
+        let Some(schema) = &self.schema else { return Ending::Answered };
+        match schema.check(&text) {
+            Ok(value) => {
+                self.state.structured = Some(value);
+                Ending::Answered
+            }
+            Err(problems) if *repairs > 0 => {
+                *repairs -= 1;
+                let prompt = schema_repair::repair_prompt(schema, &problems);
+                Ending::Again(Some(Message::text(Role::User, prompt)))
+            }
+            Err(problems) => {
+                let error = format!("the answer does not meet the schema: {}", problems.join("; "));
+                self.state.fail(ExitCode::OutputSchema, error, None);
+                Ending::Failed
+            }
+        }
+    }
+
+    /// Asks the model, after making room where the conversation fills its window.
+    async fn ask_with_room(&mut self) -> Result<ModelReply, ModelError> {
+        let room = self.room_for_input();
+        if self.state.tokens(self.fixed_tokens()) > room * FULL_PERCENT / 100 {
+            self.compact(room * TARGET_PERCENT / 100).await;
+        }
+        let request = self.request();
+        let result = self.ask(&request).await;
+        match result {
+            Err(error) if error.kind == ModelErrorKind::ContextTooLong => {
+                // The provider knows better than our estimate; half of what was too much should do.
+                let tokens = self.state.tokens(self.fixed_tokens()).min(room);
+                if !self.compact(tokens / 2).await {
+                    return Err(error);
+                }
+                let request = self.request();
+                self.ask(&request).await
+            }
+            result => result,
+        }
+    }
+
+    async fn ask(&self, request: &ModelRequest) -> Result<ModelReply, ModelError> {
+        let model = self.parts.model.as_ref();
+        model_call::ask(model, request, self.emitter, self.cancel, self.parts.pacing).await
+    }
+
+    fn request(&self) -> ModelRequest {
+        ModelRequest {
+            system: self.system.clone(),
+            messages: self.state.messages.clone(),
+            tools: self.specs.clone(),
+            output_schema: self.schema.as_ref().map(|schema| schema.schema.clone()),
+            max_output_tokens: self.parts.max_output_tokens,
+            temperature: self.parts.temperature,
+        }
+    }
+
+    /// Tokens of the window that the request may fill.
+    fn room_for_input(&self) -> u64 {
+        let window = self.parts.model.info().context_window;
+        let reply = self.parts.max_output_tokens.map_or(REPLY_TOKENS, u64::from);
+        window - reply.min(window / 4)
+    }
+
+    fn fixed_tokens(&self) -> u64 {
+        let tools = serde_json::to_string(&self.specs).map_or(0, |text| text.len());
+        compact::estimate_bytes(self.system.len() + tools)
+    }
+
+    /// Makes the conversation smaller; false where it cannot be.
+    async fn compact(&mut self, target: u64) -> bool {
+        let fixed = self.fixed_tokens();
+        let before = (self.state.messages.len(), self.state.tokens(fixed));
+        let messages = match compact::plan(&self.state.messages, target.saturating_sub(fixed)) {
+            Plan::Impossible => return false,
+            Plan::Shortened(messages) => messages,
+            Plan::Summarise(split) => {
+                let summary = self.summarise(&split.removed, target).await;
+                split.join(&summary)
+            }
+        };
+        self.state.replace_messages(messages);
+        let count = |messages: usize| u64::try_from(messages).unwrap_or(u64::MAX);
+        self.emitter.event(Event::ContextCompacted {
+            messages_before: count(before.0),
+            messages_after: count(self.state.messages.len()),
+            tokens_before: before.1,
+            tokens_after: self.state.tokens(fixed),
+        });
+        true
+    }
+
+    /// The model's summary, or the digest where it gives none.
+    async fn summarise(&mut self, removed: &[Message], bound: u64) -> String {
+        let request = compact::summary_request(removed, bound);
+        // Nobody listens to these deltas: a summary is no message of the agent's.
+        let (deltas, _) = tokio::sync::mpsc::channel(1);
+        let reply = self.parts.model.respond(&request, deltas, self.cancel.token().clone());
+        let beat = self.parts.pacing.heartbeat;
+        match self.emitter.with_heartbeat(beat, "summary", reply).await {
+            Ok(reply) => {
+                self.state.usage.add(&reply.usage);
+                let text = reply.message.plain_text();
+                if text.trim().is_empty() { compact::digest(removed) } else { text }
+            }
+            Err(error) => {
+                tracing::debug!(%error, "no summary by the model");
+                compact::digest(removed)
+            }
+        }
+    }
+
+    fn note_limit(&mut self) -> bool {
+        let (limits, price) = (&self.parts.limits, self.parts.price.as_ref());
+        let Some(limit) = budget::before_turn(limits, self.state.turns, &self.state.usage, price)
+        else {
+            return false;
+        };
+        let hint = limit.hint().to_owned();
+        self.state.fail(limit.exit_code(), limit.to_string(), Some(hint));
+        true
+    }
+
+    /// Notes a cancellation once.
+    fn note_cancellation(&mut self) -> bool {
+        let Some(reason) = self.cancel.reason() else { return false };
+        self.state.fail(reason.exit_code(), reason.as_str(), None);
+        true
+    }
+
+    fn note_model_error(&mut self, error: ModelError) {
+        if !self.note_cancellation() {
+            let code = ExitCode::from_model_error(error.kind);
+            self.state.fail(code, error.message, error.hint);
+        }
+    }
+}
+
+/// The moment at which a run has to be over; far away without a limit.
+pub(super) fn deadline(started: Instant, timeout: Option<std::time::Duration>) -> Instant {
+    /// Longer than any run; `Instant` cannot hold "never".
+    const NEVER: std::time::Duration = std::time::Duration::from_secs(365 * 24 * 3600);
+    started + timeout.unwrap_or(NEVER)
+}
