@@ -2,6 +2,7 @@
 //!
 //! Runs nothing itself (`tools::dispatch` does) and decides nothing itself (`approval` does).
 
+use std::fmt::Write;
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -163,7 +164,10 @@ fn names_of(prepared: &PreparedCall, cwd: &Path) -> Vec<String> {
 /// An item under way: its id and what was told at its start.
 type Begun = Option<(String, ItemBody)>;
 
-pub(super) async fn run(room: &CallRoom<'_>, approved: Vec<dispatch::ApprovedCall>) -> Vec<CallOutcome> {
+pub(super) async fn run(
+    room: &CallRoom<'_>,
+    approved: Vec<dispatch::ApprovedCall>,
+) -> Vec<CallOutcome> {
     let begun: Mutex<Vec<Begun>> = Mutex::new(vec![None; approved.len()]);
     // Locked for single statements only; the emitter is called without it.
     let slots = || begun.lock().unwrap_or_else(PoisonError::into_inner);
@@ -214,11 +218,14 @@ fn note(outcomes: Vec<CallOutcome>, state: &mut RunState) -> (Message, Flow) {
         }
         match state.guard.record(&outcome.call, result.is_error) {
             Advice::Continue => {}
-            Advice::Tell(times) => result.text.push_str(&format!(
-                "\nnote: this very call has now failed {times} times; do something else"
-            )),
+            Advice::Tell(times) => {
+                let note = "\nnote: this very call has failed";
+                // Writing to a string cannot fail.
+                write!(result.text, "{note} {times} times in a row; do something else").ok();
+            }
             Advice::Stop(times) => {
-                let line = format!("the model repeated the same failing call to `{name}` {times} times");
+                let line =
+                    format!("the model repeated the same failing call to `{name}` {times} times");
                 state.fail(ExitCode::TaskFailed, line, None);
                 flow = Flow::Stop;
             }

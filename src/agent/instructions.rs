@@ -142,6 +142,7 @@ fn foreign_owner(_metadata: &Metadata, _user: Option<u32>) -> Option<u32> {
     None
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 #[path = "instructions_tests.rs"]
 mod tests;

@@ -1,17 +1,313 @@
 //! The agent: prompt, model, tool calls, results, until an answer, a limit or a failure.
 //!
 //! Everything here is values and decisions; the world is reached through ports only (the model,
-//! the tools, the sandbox, memory, a sink for events, a person who approves). Prints nothing, reads
-//! no environment, opens no connection, and knows no provider by name.
+//! the tools, memory, a sink for events, a person who approves). Prints nothing, reads no
+//! environment, opens no connection, and knows no provider by name.
 
 pub mod approval;
 pub mod budget;
+mod call_items;
+mod calls;
 pub mod cancel;
 pub mod compact;
+mod conditions;
 pub mod events;
 mod excerpt;
 pub mod guard;
 pub mod instructions;
+mod model_call;
+pub mod outcome;
+pub mod prompt;
+mod recall;
 pub mod rules;
 pub mod schema_repair;
+mod session;
 pub mod state;
+mod summary;
+mod turn;
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+pub use self::cancel::CancelReason;
+pub use self::cancel::Cancellation;
+pub use self::model_call::Pacing;
+pub use self::session::SessionChoice;
+
+use self::approval::Situation;
+use self::events::Emitter;
+use self::outcome::Conditions;
+use self::outcome::Ending;
+use self::prompt::Surroundings;
+use self::rules::Rules;
+use self::schema_repair::OutputSchema;
+use self::session::Heading;
+use self::session::SessionLog;
+use self::state::RunState;
+use self::turn::Turns;
+use crate::config::settings::ApprovalSettings;
+use crate::config::settings::LimitSettings;
+use crate::config::settings::ModelPrice;
+use crate::config::settings::SandboxSettings;
+use crate::memory::MemoryHandle;
+use crate::protocol::Approver;
+use crate::protocol::ChatModel;
+use crate::protocol::Event;
+use crate::protocol::EventSink;
+use crate::protocol::ExitCode;
+use crate::protocol::ItemBody;
+use crate::protocol::ItemStatus;
+use crate::protocol::Message;
+use crate::protocol::Outcome;
+use crate::protocol::Part;
+use crate::protocol::Role;
+use crate::system::clock;
+use crate::tools::Registry;
+use crate::tools::ToolContext;
+
+/// What an agent is built from; the composition root fills it in.
+pub struct AgentParts {
+    pub model: Arc<dyn ChatModel>,
+    pub registry: Registry,
+    /// What tools may use: opener, sandbox, memory, network. The agent sets `cancel`, `deadline`,
+    /// `call_timeout`, `session_id` and `progress` for each run. Its memory is also where sessions
+    /// are kept and what is recalled from; `None` means neither.
+    pub tools: ToolContext,
+    pub approval: ApprovalSettings,
+    pub sandbox: SandboxSettings,
+    pub limits: LimitSettings,
+    /// Upper bound of output tokens for each reply.
+    pub max_output_tokens: Option<u32>,
+    pub temperature: Option<f64>,
+    pub price: Option<ModelPrice>,
+    /// For the prompt: `linux x86_64`.
+    pub platform: String,
+    pub pacing: Pacing,
+}
+
+/// What one run is to do.
+#[derive(Debug, Clone, Default)]
+pub struct Task {
+    /// The task and what belongs to it (texts of files, images).
+    pub input: Vec<Part>,
+    pub session: SessionChoice,
+    /// JSON Schema that the answer must meet.
+    pub output_schema: Option<serde_json::Value>,
+    /// Commands that must succeed after the run.
+    pub expect: Vec<String>,
+    /// Commands that must not.
+    pub forbid: Vec<String>,
+}
+
+impl Task {
+    /// A task in words, in a new session.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self { input: vec![Part::Text { text: text.into() }], ..Self::default() }
+    }
+}
+
+/// An agent, ready for any number of runs, side by side if need be.
+pub struct Agent {
+    parts: AgentParts,
+}
+
+impl Agent {
+    pub fn new(parts: AgentParts) -> Self {
+        Self { parts }
+    }
+
+    /// `provider/name` of the model.
+    pub fn model_name(&self) -> String {
+        let info = self.parts.model.info();
+        format!("{}/{}", info.provider, info.name)
+    }
+
+    /// Carries out a task. Every event goes to `sink`, the outcome also as the last one. Without an
+    /// approver, what would be asked is declined. On cancellation the outcome comes within seconds.
+    pub async fn run(
+        &self,
+        task: Task,
+        sink: Arc<dyn EventSink>,
+        approver: Option<Arc<dyn Approver>>,
+        cancel: &Cancellation,
+    ) -> Outcome {
+        let started = Instant::now();
+        let emitter = Emitter::new(sink);
+        // The run's own time limit must not cancel whatever else the caller's token governs.
+        let cancel = cancel.child();
+        let run = self.run_within(task, &emitter, approver.as_deref(), &cancel, started);
+        let mut run = std::pin::pin!(run);
+        let ended = tokio::select! {
+            biased;
+            ended = &mut run => ended,
+            () = tokio::time::sleep_until(turn::deadline(started, self.parts.limits.timeout)) => {
+                cancel.cancel(CancelReason::TimeOut);
+                run.await
+            }
+        };
+        emitter.end_all(ItemStatus::Cancelled);
+        let outcome = outcome::outcome(
+            ended.state,
+            Ending {
+                model: self.model_name(),
+                session_id: ended.session_id,
+                duration: started.elapsed(),
+                price: self.parts.price,
+                conditions: ended.conditions,
+            },
+        );
+        emitter.event(Event::Result(Box::new(outcome.clone())));
+        outcome
+    }
+
+    async fn run_within(
+        &self,
+        task: Task,
+        emitter: &Emitter,
+        approver: Option<&dyn Approver>,
+        cancel: &Cancellation,
+        started: Instant,
+    ) -> Ended {
+        let model = self.model_name();
+        let cwd = self.parts.tools.cwd.display().to_string();
+        // Texts of files follow the task itself; neither titles nor recall are about them.
+        let title = task.input.iter().find_map(words).unwrap_or_default();
+        let request = Message { role: Role::User, parts: task.input };
+        let heading = Heading { title: &title, model: &model, cwd: &cwd };
+        let opened =
+            SessionLog::open(self.parts.tools.memory.clone(), &task.session, &heading).await;
+        let (session, history, refused) = match opened {
+            Ok((session, history)) => (session, history, None),
+            Err(error) => (SessionLog::unkept(&heading), Vec::new(), Some(error)),
+        };
+        let session_id = session.id().to_owned();
+        emitter.event(Event::ThreadStarted { thread_id: session_id.clone(), model });
+        let mut state = RunState::new(history);
+        if let Some(error) = refused {
+            let hint = "`agi-agent session list` shows the stored sessions".to_owned();
+            state.fail(ExitCode::Input, error, Some(hint));
+            return Ended { state, session_id, conditions: Conditions::NotChecked };
+        }
+        let (rules, schema) = match self.checked(task.output_schema) {
+            Ok(checked) => checked,
+            Err(Refusal { code, error, hint }) => {
+                state.fail(code, error, hint);
+                return Ended { state, session_id, conditions: Conditions::NotChecked };
+            }
+        };
+        let mut turns = Turns {
+            parts: &self.parts,
+            emitter,
+            cancel,
+            approver,
+            situation: self.situation(rules, approver.is_some()),
+            context: self.context(cancel, started, &session_id),
+            system: self.system_prompt(&title, emitter).await,
+            specs: self.parts.registry.specs(),
+            schema,
+            session,
+            state,
+        };
+        turns.say(request).await;
+        turns.converse().await;
+        let conditions = turns.check_conditions(&task.expect, &task.forbid).await;
+        Ended { state: turns.state, session_id, conditions }
+    }
+
+    /// Settings and options that cannot work are refused before the model is asked.
+    fn checked(
+        &self,
+        schema: Option<serde_json::Value>,
+    ) -> Result<(Rules, Option<OutputSchema>), Refusal> {
+        if self.parts.limits.max_cost.is_some() && self.parts.price.is_none() {
+            return Err(Refusal {
+                code: ExitCode::Configuration,
+                error: "`--max-cost` needs the model's price, which is not known".to_owned(),
+                hint: Some("set `model.price` in the configuration".to_owned()),
+            });
+        }
+        let names = self.parts.registry.names();
+        let known: Vec<&str> = names.iter().map(String::as_str).collect();
+        let rules = Rules::new(&self.parts.approval, &known).map_err(|error| Refusal {
+            code: ExitCode::Configuration,
+            error: error.message,
+            hint: error.hint,
+        })?;
+        let schema = schema.map(OutputSchema::new).transpose().map_err(|error| Refusal {
+            code: ExitCode::Usage,
+            error,
+            hint: None,
+        })?;
+        Ok((rules, schema))
+    }
+
+    fn situation(&self, rules: Rules, can_ask: bool) -> Situation {
+        Situation {
+            level: self.parts.sandbox.level,
+            mode: self.parts.approval.mode,
+            can_ask,
+            net: self.parts.sandbox.net.clone(),
+            rules,
+        }
+    }
+
+    fn context(&self, cancel: &Cancellation, started: Instant, session_id: &str) -> ToolContext {
+        ToolContext {
+            cancel: cancel.token().clone(),
+            deadline: turn::deadline(started, self.parts.limits.timeout),
+            call_timeout: self.parts.limits.tool_timeout,
+            session_id: session_id.to_owned(),
+            progress: None,
+            ..self.parts.tools.clone()
+        }
+    }
+
+    /// Reads AGENTS.md, recalls, and words the prompt. What had to be skipped is told as items.
+    async fn system_prompt(&self, task: &str, emitter: &Emitter) -> String {
+        let memory = self.parts.tools.memory.as_ref();
+        let cwd = &self.parts.tools.cwd;
+        let protected = memory.map(MemoryHandle::protected_files).unwrap_or_default();
+        let found = instructions::load(cwd, crate::system::user::effective_id(), &protected);
+        for message in found.warnings {
+            emitter.instant(ItemStatus::Completed, ItemBody::Error { message });
+        }
+        let notes = recall::recall(memory, task, emitter).await;
+        let timestamp = clock::timestamp(clock::now());
+        let date = timestamp.split('T').next().unwrap_or_default();
+        prompt::system_prompt(&Surroundings {
+            cwd,
+            platform: &self.parts.platform,
+            date,
+            level: self.parts.sandbox.level,
+            net: &self.parts.sandbox.net,
+            instructions: &found.text,
+            notes: &notes,
+        })
+    }
+}
+
+fn words(part: &Part) -> Option<String> {
+    match part {
+        Part::Text { text } => Some(text.clone()),
+        _ => None,
+    }
+}
+
+/// A run that is over, but for its outcome.
+struct Ended {
+    state: RunState,
+    session_id: String,
+    conditions: Conditions,
+}
+
+/// Why a run does not even begin.
+struct Refusal {
+    code: ExitCode,
+    error: String,
+    hint: Option<String>,
+}
+
+#[cfg(test)]
+#[path = "run_tests/mod.rs"]
+mod tests;

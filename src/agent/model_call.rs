@@ -114,10 +114,8 @@ pub(super) async fn ask(
 ) -> Result<ModelReply, ModelError> {
     let (sender, mut deltas) = mpsc::channel(DELTAS);
     let reply = model.respond(request, sender, cancel.token().clone());
-    let mut streams = Streams {
-        reasoning: Stream::new(Kind::Reasoning),
-        message: Stream::new(Kind::Message),
-    };
+    let mut streams =
+        Streams { reasoning: Stream::new(Kind::Reasoning), message: Stream::new(Kind::Message) };
     let work = async {
         let mut reply = std::pin::pin!(reply);
         let mut abandon = std::pin::pin!(async {

@@ -102,7 +102,9 @@ mod tests {
     }
 
     fn answered() -> RunState {
-        RunState { text: "42".to_owned(), ..RunState::default() }
+        let mut state = RunState::default();
+        state.text.push_str("42");
+        state
     }
 
     fn code(state: RunState, conditions: Conditions) -> u8 {

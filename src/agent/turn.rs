@@ -25,6 +25,7 @@ use super::budget;
 use super::calls;
 use super::calls::CallRoom;
 use super::calls::Flow;
+use super::cancel::CancelReason;
 use super::cancel::Cancellation;
 use super::compact;
 use super::compact::Plan;
@@ -322,8 +323,11 @@ impl Turns<'_> {
         true
     }
 
-    /// Notes a cancellation once.
+    /// Notes a cancellation once. A tool may have met the end of the run before our timer did.
     fn note_cancellation(&mut self) -> bool {
+        if Instant::now() >= self.context.deadline {
+            self.cancel.cancel(CancelReason::TimeOut);
+        }
         let Some(reason) = self.cancel.reason() else { return false };
         self.state.fail(reason.exit_code(), reason.as_str(), None);
         true

@@ -1,0 +1,40 @@
+//! What the memory knows about a task, fetched once, before the model is asked.
+//!
+//! A memory that cannot be read does not end the run; it is told, and the run goes on without.
+
+use crate::memory::MemoryHandle;
+use crate::memory::Query;
+use crate::protocol::ItemBody;
+use crate::protocol::ItemStatus;
+
+use super::events::Emitter;
+
+/// Items that are recalled at most.
+const ITEMS: usize = 5;
+
+/// The contents of the best items, best first.
+pub(super) async fn recall(
+    memory: Option<&MemoryHandle>,
+    task: &str,
+    emitter: &Emitter,
+) -> Vec<String> {
+    let Some(memory) = memory else { return Vec::new() };
+    let query = Query { text: task.to_owned(), limit: ITEMS, category: None, tags: Vec::new() };
+    let hits = match memory.search(query).await {
+        Ok(hits) => hits,
+        Err(error) => {
+            let message = format!("nothing could be recalled: {error}");
+            emitter.instant(ItemStatus::Failed, ItemBody::Error { message });
+            return Vec::new();
+        }
+    };
+    for hit in &hits {
+        let body = ItemBody::Memory {
+            action: "recall".to_owned(),
+            id: hit.item.id.clone(),
+            text: hit.item.content.clone(),
+        };
+        emitter.instant(ItemStatus::Completed, body);
+    }
+    hits.into_iter().map(|hit| hit.item.content).collect()
+}

@@ -1,0 +1,106 @@
+//! The stored conversation of a run: each message is on the disk before the next step, so that a
+//! run that was killed can be continued.
+//!
+//! A memory that cannot be written does not end the run; it is told once, as an item.
+
+use crate::memory::MemoryError;
+use crate::memory::MemoryHandle;
+use crate::memory::Session;
+use crate::protocol::ItemBody;
+use crate::protocol::ItemStatus;
+use crate::protocol::Message;
+
+use super::events::Emitter;
+
+/// Which conversation a run belongs to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum SessionChoice {
+    /// A new one.
+    #[default]
+    New,
+    /// A new one under an id that the caller made.
+    Named(String),
+    /// `--session ID`: the stored one.
+    Resume(String),
+    /// `--continue`: the one used last in the working directory.
+    Latest,
+}
+
+/// Writes a conversation as it grows.
+pub(super) struct SessionLog {
+    memory: Option<MemoryHandle>,
+    session: Session,
+    complained: bool,
+}
+
+/// What a new session is called after.
+pub(super) struct Heading<'a> {
+    pub(super) title: &'a str,
+    pub(super) model: &'a str,
+    pub(super) cwd: &'a str,
+}
+
+impl SessionLog {
+    /// A conversation that nobody keeps: what stands in for one that could not be opened.
+    pub(super) fn unkept(heading: &Heading<'_>) -> Self {
+        let session = Session::new(heading.title, heading.model, heading.cwd);
+        Self { memory: None, session, complained: false }
+    }
+
+    /// Opens the chosen conversation and gives what was said in it. The error is one line.
+    pub(super) async fn open(
+        memory: Option<MemoryHandle>,
+        choice: &SessionChoice,
+        heading: &Heading<'_>,
+    ) -> Result<(Self, Vec<Message>), String> {
+        let id = match choice {
+            SessionChoice::New => {
+                let session = Session::new(heading.title, heading.model, heading.cwd);
+                return Ok((Self { memory, session, complained: false }, Vec::new()));
+            }
+            SessionChoice::Named(id) => {
+                let session = Session::with_id(id, heading.title, heading.model, heading.cwd);
+                return Ok((Self { memory, session, complained: false }, Vec::new()));
+            }
+            SessionChoice::Resume(id) => Some(id.clone()),
+            SessionChoice::Latest => None,
+        };
+        let Some(handle) = memory else {
+            return Err("without a memory there is no earlier session to continue".to_owned());
+        };
+        let id = match id {
+            Some(id) => id,
+            None => latest(&handle, heading.cwd).await?,
+        };
+        let (session, history) = match handle.session_load(id).await {
+            Ok(found) => found,
+            Err(error) => return Err(error.to_string()),
+        };
+        Ok((Self { memory: Some(handle), session, complained: false }, history))
+    }
+
+    pub(super) fn id(&self) -> &str {
+        &self.session.id
+    }
+
+    /// Adds a message; durable when this returns.
+    pub(super) async fn append(&mut self, message: &Message, emitter: &Emitter) {
+        let Some(memory) = &self.memory else { return };
+        let written = memory.session_append(&self.session, vec![message.clone()], Vec::new()).await;
+        if let Err(error) = written
+            && !self.complained
+        {
+            self.complained = true;
+            let message = format!("this conversation cannot be stored: {error}");
+            emitter.instant(ItemStatus::Failed, ItemBody::Error { message });
+        }
+    }
+}
+
+async fn latest(memory: &MemoryHandle, cwd: &str) -> Result<String, String> {
+    let found: Result<_, MemoryError> = memory.last_session(Some(cwd.to_owned())).await;
+    match found.map_err(|error| error.to_string())? {
+        Some(summary) => Ok(summary.session.id),
+        None => Err(format!("no session was started in `{cwd}` yet")),
+    }
+}
