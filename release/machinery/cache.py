@@ -71,18 +71,20 @@ def build_lock() -> Iterator[None]:
         yield
 
 
-def entry(kind: str, key: str, fill: Callable[[Path], None]) -> Path:
+def entry(kind: str, key: str, fill: Callable[[Path], None], announce: bool = True) -> Path:
     """Return the cache entry `kind/key`, made by `fill` when it is absent.
 
     Args:
         kind: Family of the entry, a directory of the cache.
         key: Hash of all inputs.
         fill: Fills the empty directory it is given; may raise.
+        announce: Whether to say that the entry was there.
     """
     place = root() / kind / key
     if place.is_dir():
         os.utime(place)
-        say(f"    from the cache: {place}")
+        if announce:
+            say(f"    from the cache: {place}")
         return place
     place.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=place.parent))

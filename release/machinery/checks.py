@@ -13,6 +13,7 @@ from .console import Argument, ReleaseError
 from .pins import CHECKOUT, RELEASE
 from .runner import Shell
 
+PYTHON = CHECKOUT / "python"
 Action = Callable[[Shell], None]
 
 
@@ -61,10 +62,8 @@ def rust(shell: Shell) -> None:
 
 
 def pytest(shell: Shell) -> None:
-    """Tests of `agi_agent` alone, without Rust."""
-    arguments = ["pytest", "-q", "-p", "no:cacheprovider", "tests/python"]
-    interpreter = devtools.environment(shell.env["PYO3_PYTHON"])
-    shell([interpreter, "-m", *arguments], env={"PYTHONPATH": os.fspath(CHECKOUT / "python")})
+    """Tests of `agi_agent` alone, without Rust; python/pyproject.toml says how."""
+    _python(shell, "pytest", "-p", "no:cacheprovider", cwd=PYTHON)
 
 
 def machinery(shell: Shell) -> None:
@@ -73,29 +72,23 @@ def machinery(shell: Shell) -> None:
 
 
 def ruff(shell: Shell) -> None:
-    """Lints and formatting of Python."""
-    folders = ["python"]
-    if (CHECKOUT / "tests" / "python").is_dir():
-        folders.append("tests/python")
-    _python(shell, "ruff", "check", "--no-cache", *folders)
-    for command in (["check"], ["format", "--check"]):
-        _python(shell, "ruff", *command, "--no-cache", "--config", RELEASE / "ruff.toml", "release")
+    """Lints and formatting of Python; the release programs have rules of their own."""
+    own: list[Argument] = ["--config", PYTHON / "pyproject.toml", "python", "tests/python"]
+    release: list[Argument] = ["--config", RELEASE / "ruff.toml", "release"]
+    for part in (own, release):
+        _python(shell, "ruff", "check", "--no-cache", *part)
+        _python(shell, "ruff", "format", "--check", "--no-cache", *part)
 
 
 def mypy(shell: Shell) -> None:
     """Types of Python, strictly."""
-    stored = cache.root() / "mypy"
-    own = CHECKOUT / "python" / "pyproject.toml"
-    config: list[Argument] = ["--config-file", own] if own.exists() else []
-    _python(
-        shell, "mypy", "--strict", *config, "--cache-dir", stored / "agent", "agi_agent",
-        cwd=CHECKOUT / "python",
-    )  # fmt: skip
-    settings: list[Argument] = ["--config-file", RELEASE / "mypy.ini"]
-    settings += ["--cache-dir", stored / "release"]
-    _python(shell, "mypy", *settings, "-p", "machinery", cwd=RELEASE)
+    kept = cache.root() / "mypy"
+    own: list[Argument] = ["--config-file", "pyproject.toml", "--cache-dir", kept / "agent"]
+    _python(shell, "mypy", "--strict", *own, cwd=PYTHON)
+    release: list[Argument] = ["--config-file", "mypy.ini", "--cache-dir", kept / "release"]
+    _python(shell, "mypy", *release, "-p", "machinery", cwd=RELEASE)
     for program in ("build", "test", "smoke"):
-        _python(shell, "mypy", *settings, program, cwd=RELEASE)
+        _python(shell, "mypy", *release, program, cwd=RELEASE)
 
 
 def deny(shell: Shell) -> None:

@@ -75,7 +75,7 @@ def environment(python: str) -> Path:
         run(pip, log=log_file(), timeout=900, what="pip install")
 
     # Called as `python -m TOOL` only: the scripts carry the folder's first name.
-    return cache.entry("dev-venv", key, fill) / "bin" / "python"
+    return cache.entry("dev-venv", key, fill, announce=False) / "bin" / "python"
 
 
 def cargo_tool(name: str) -> Optional[Path]:
