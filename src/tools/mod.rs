@@ -7,6 +7,8 @@
 
 pub mod arguments;
 
+pub mod calculator;
+
 pub mod dispatch;
 
 pub mod error;
