@@ -24,6 +24,8 @@ pub mod tools;
 
 pub mod bridge;
 
+pub mod files;
+
 pub mod network;
 
 pub mod memory;
