@@ -58,7 +58,10 @@ fn refusal(message: impl Into<String>, hint: impl Into<String>) -> Refusal {
 fn replaced(text: &[u8], replacement: &Replacement) -> Result<(Vec<u8>, u64), Refusal> {
     let (old, new) = with_line_ends_of(text, replacement);
     if old.is_empty() {
-        return Err(refusal("the text to replace is empty", "to write a whole file, use file_write"));
+        return Err(refusal(
+            "the text to replace is empty",
+            "to write a whole file, use file_write",
+        ));
     }
     if old == new {
         return Err(Refusal { message: "old and new text are the same".to_owned(), hint: None });
@@ -91,7 +94,8 @@ fn replaced(text: &[u8], replacement: &Replacement) -> Result<(Vec<u8>, u64), Re
 fn with_line_ends_of(text: &[u8], replacement: &Replacement) -> (Vec<u8>, Vec<u8>) {
     let (old, new) = (replacement.old.as_bytes(), replacement.new.as_bytes());
     let plain = !replacement.old.contains('\r') && !replacement.new.contains('\r');
-    if plain && has_crlf_only(text) && memmem::find(text, old).is_none_or(|_| new.contains(&b'\n')) {
+    if plain && has_crlf_only(text) && memmem::find(text, old).is_none_or(|_| new.contains(&b'\n'))
+    {
         return (with_crlf(old), with_crlf(new));
     }
     (old.to_vec(), new.to_vec())
@@ -141,7 +145,8 @@ fn not_found(text: &[u8], old: &[u8]) -> Refusal {
     });
     if let Some(first) = same.filter(|_| !wanted.is_empty()) {
         let (from, to) = (first + 1, first + wanted.len());
-        let place = if from == to { format!("line {from}") } else { format!("lines {from} to {to}") };
+        let place =
+            if from == to { format!("line {from}") } else { format!("lines {from} to {to}") };
         return refusal(
             message,
             format!("{place} differ only in white space; read them and copy them exactly"),

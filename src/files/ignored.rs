@@ -62,7 +62,10 @@ impl Rules {
             .iter()
             .map(|entry| entry.name.as_os_str())
             .filter(|name| {
-                matches!(name.to_str(), Some(".rgignore" | ".ignore" | ".gitignore" | ".git" | ".jj"))
+                matches!(
+                    name.to_str(),
+                    Some(".rgignore" | ".ignore" | ".gitignore" | ".git" | ".jj")
+                )
             })
             .collect();
         Self::with_names(opener, parent, directory, &names)

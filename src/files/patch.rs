@@ -74,7 +74,8 @@ fn create(opener: &Opener, path: &Path, patch: &Patch) -> Result<Patched, FileEr
             return Err(FileError::edit(path, message, None));
         }
     }
-    let (after, hunks) = patched(b"", patch).map_err(|message| FileError::edit(path, message, None))?;
+    let (after, hunks) =
+        patched(b"", patch).map_err(|message| FileError::edit(path, message, None))?;
     if let Some(parent) = opener.resolve(path).parent() {
         opener.create_dir_all(parent)?;
     }
@@ -200,7 +201,10 @@ fn find(
     let levels: [&dyn Fn(&[u8], &[u8]) -> bool; 2] = [&exact, &loose];
     for same in levels {
         let fits = |start: &usize| {
-            lines[*start..*start + old.len()].iter().zip(old).all(|(line, wanted)| same(line, wanted))
+            lines[*start..*start + old.len()]
+                .iter()
+                .zip(old)
+                .all(|(line, wanted)| same(line, wanted))
         };
         let found: Option<usize> = match expected {
             Some(expected) => nearest(expected, from, last, fits),

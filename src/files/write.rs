@@ -174,10 +174,15 @@ pub(super) fn unified(path: &Path, before: &[u8], after: &[u8]) -> Option<String
 
 /// Lines of both sides without the equal ones at the beginning and the end.
 fn lines_that_differ(before: &str, after: &str) -> usize {
-    let (before, after): (Vec<&str>, Vec<&str>) = (before.lines().collect(), after.lines().collect());
+    let (before, after): (Vec<&str>, Vec<&str>) =
+        (before.lines().collect(), after.lines().collect());
     let first = before.iter().zip(&after).take_while(|(left, right)| left == right).count();
     let (before, after) = (&before[first..], &after[first..]);
-    let last =
-        before.iter().rev().zip(after.iter().rev()).take_while(|(left, right)| left == right).count();
+    let last = before
+        .iter()
+        .rev()
+        .zip(after.iter().rev())
+        .take_while(|(left, right)| left == right)
+        .count();
     before.len() + after.len() - 2 * last
 }

@@ -22,6 +22,7 @@ pub mod output;
 pub mod registry;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -35,8 +36,10 @@ pub use output::ToolOutput;
 pub use registry::Registry;
 
 use crate::memory::MemoryHandle;
+use crate::network::Client;
 use crate::protocol::Effect;
 use crate::protocol::ToolSpec;
+use crate::system::opener::Opener;
 
 /// Something the agent can do. Implementations hold settings at most: all state is in the context.
 #[async_trait]
@@ -54,6 +57,11 @@ pub trait Tool: Send + Sync {
     /// What rules and denials are about: the path, command, URL or expression of this call.
     fn target(&self, arguments: &Value) -> String;
 
+    /// Exactly what would happen, for a person who is asked: a command, a diff, a URL.
+    fn summary(&self, arguments: &Value) -> String {
+        format!("{} {}", self.spec().name, self.target(arguments))
+    }
+
     /// How long this call asks to run; `None` means the usual bound (`ToolContext::call_timeout`).
     /// The deadline of the run holds in any case.
     fn timeout(&self, _arguments: &Value) -> Option<Duration> {
@@ -69,6 +77,12 @@ pub trait Tool: Send + Sync {
 /// deadline and a progress channel of its own.
 #[derive(Clone)]
 pub struct ToolContext {
+    /// The only way to files.
+    pub opener: Opener,
+    /// `None`: nothing is remembered in this run.
+    pub memory: Option<MemoryHandle>,
+    /// The only way to other machines.
+    pub http: Arc<Client>,
     /// Relative paths of arguments are meant against this directory.
     pub cwd: PathBuf,
     /// Cancelled when the run is, or when the call's deadline has passed.
@@ -78,8 +92,6 @@ pub struct ToolContext {
     /// Usual bound of one call.
     pub call_timeout: Duration,
     pub session_id: String,
-    /// `None`: nothing is remembered in this run.
-    pub memory: Option<MemoryHandle>,
     /// Lines that show a person that something goes on. Full means drop, never wait.
     pub progress: Option<mpsc::Sender<String>>,
 }
@@ -111,9 +123,17 @@ impl ToolContext {
 
 #[cfg(test)]
 impl ToolContext {
-    /// A context for tests: everything allowed that may be, an hour of time.
+    /// A context for tests: `cwd` may be read and written, an hour of time, no memory, offline.
     pub(crate) fn for_tests(cwd: &std::path::Path) -> Self {
+        let rules = crate::system::opener::PathRules {
+            cwd: cwd.to_path_buf(),
+            write: vec![cwd.to_path_buf()],
+            ..Default::default()
+        };
         Self {
+            opener: Opener::new(rules),
+            memory: None,
+            http: Arc::new(Client::new(&offline()).unwrap()),
             cwd: cwd.to_path_buf(),
             cancel: CancellationToken::new(),
             deadline: Instant::now() + Duration::from_secs(3600),
@@ -122,5 +142,25 @@ impl ToolContext {
             memory: None,
             progress: None,
         }
+    }
+}
+
+#[cfg(test)]
+fn offline() -> crate::config::settings::NetworkSettings {
+    crate::config::settings::NetworkSettings {
+        offline: true,
+        ca: None,
+        ssl_cert_file: None,
+        ssl_cert_dir: None,
+        http_proxy: None,
+        https_proxy: None,
+        all_proxy: None,
+        no_proxy: None,
+        idle_timeout: Duration::from_secs(1),
+        total_timeout: Duration::from_secs(2),
+        connect_timeout: Duration::from_secs(1),
+        max_retries: 0,
+        record: None,
+        replay: None,
     }
 }

@@ -159,7 +159,10 @@ impl Patch {
         // Empty lines behind the last hunk are the end of the message, not context.
         let said = hunk.old.map_or(0, |(_, count)| count);
         while hunk.side(Side::Old).count() > said
-            && hunk.lines.last().is_some_and(|(kind, text)| *kind == Kind::Context && text.is_empty())
+            && hunk
+                .lines
+                .last()
+                .is_some_and(|(kind, text)| *kind == Kind::Context && text.is_empty())
         {
             hunk.lines.pop();
         }
