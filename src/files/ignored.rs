@@ -29,7 +29,7 @@ const GIT_SOURCES: usize = 2;
 /// The rules of one directory and, through its parent, of all above it.
 #[derive(Debug, Default)]
 pub(super) struct Rules {
-    parent: Option<Arc<Rules>>,
+    parent: Option<Arc<Self>>,
     sources: [Option<Gitignore>; 4],
     has_git: bool,
     /// Whether this directory is in a repository.

@@ -9,11 +9,11 @@ use std::path::Path;
 
 use super::FileError;
 use super::edit::has_crlf_only;
+use super::write;
 use super::write::Change;
 use super::write::ChangeKind;
 use super::write::load_text;
 use super::write::save;
-use super::write::unified;
 use crate::system::opener::OpenError;
 use crate::system::opener::Opener;
 
@@ -32,9 +32,9 @@ pub struct Patched {
 }
 
 /// Applies a patch of one file.
-pub fn apply(opener: &Opener, path: &Path, patch: &str) -> Result<Patched, FileError> {
-    let patch = Patch::parse(patch)?;
-    if let Some(name) = &patch.name
+pub fn apply(opener: &Opener, path: &Path, text: &str) -> Result<Patched, FileError> {
+    let unified = Patch::parse(text)?;
+    if let Some(name) = &unified.name
         && Path::new(name).file_name() != path.file_name()
     {
         return Err(FileError::pattern(format!(
@@ -43,13 +43,13 @@ pub fn apply(opener: &Opener, path: &Path, patch: &str) -> Result<Patched, FileE
         )));
     }
     opener.check_write(path)?;
-    if patch.creates {
-        return create(opener, path, &patch);
+    if unified.creates {
+        return create(opener, path, &unified);
     }
     let before = load_text(opener, path)?;
-    let (after, hunks) =
-        patched(&before, &patch).map_err(|message| FileError::edit(path, message, hint()))?;
-    if !patch.deletes {
+    let (after, hunks) = patched(&before, &unified)
+        .map_err(|message| FileError::edit(path, message, Some(hint())))?;
+    if !unified.deletes {
         return Ok(Patched { hunks, change: save(opener, path, Some(&before), &after)? });
     }
     if !after.is_empty() {
@@ -57,15 +57,15 @@ pub fn apply(opener: &Opener, path: &Path, patch: &str) -> Result<Patched, FileE
         return Err(FileError::edit(path, message, None));
     }
     opener.remove_file(path)?;
-    let change = Change { kind: ChangeKind::Deleted, diff: unified(path, &before, &after) };
+    let change = Change { kind: ChangeKind::Deleted, diff: write::unified(path, &before, &after) };
     Ok(Patched { hunks, change })
 }
 
-fn hint() -> Option<String> {
-    Some("nothing was changed; read the file again and copy the context exactly".to_owned())
+fn hint() -> String {
+    "nothing was changed; read the file again and copy the context exactly".to_owned()
 }
 
-fn create(opener: &Opener, path: &Path, patch: &Patch) -> Result<Patched, FileError> {
+fn create(opener: &Opener, path: &Path, unified: &Patch) -> Result<Patched, FileError> {
     match opener.open_read(path) {
         Err(OpenError::NotFound { .. }) => {}
         Err(error) => return Err(error.into()),
@@ -75,7 +75,7 @@ fn create(opener: &Opener, path: &Path, patch: &Patch) -> Result<Patched, FileEr
         }
     }
     let (after, hunks) =
-        patched(b"", patch).map_err(|message| FileError::edit(path, message, None))?;
+        patched(b"", unified).map_err(|message| FileError::edit(path, message, None))?;
     if let Some(parent) = opener.resolve(path).parent() {
         opener.create_dir_all(parent)?;
     }
@@ -101,20 +101,20 @@ fn patched(before: &[u8], patch: &Patch) -> Result<(Vec<u8>, Vec<u64>), String> 
         if let Some(expected) = hunk.old_index() {
             offset = signed(start) - signed(expected);
         }
-        lines[next..start].iter().for_each(|line| result.extend_from_slice(line));
+        result.extend_from_slice(&lines[next..start].concat());
         new_line += (start - next) as u64;
         places.push(new_line);
         let end = start + old.len();
         let added = new_lines(&lines[start..end], hunk, crlf, end == lines.len());
         ensure_line_end(&mut result, mark.len(), &added, crlf);
         new_line += added.len() as u64;
-        added.iter().for_each(|line| result.extend_from_slice(line));
+        result.extend_from_slice(&added.concat());
         next = end;
     }
     if next < lines.len() {
         ensure_line_end(&mut result, mark.len(), &lines[next..], crlf);
     }
-    lines[next..].iter().for_each(|line| result.extend_from_slice(line));
+    result.extend_from_slice(&lines[next..].concat());
     Ok((result, places))
 }
 
@@ -196,36 +196,40 @@ fn find(
         let only = lines.is_empty().then_some(0);
         return expected.or(only).ok_or_else(|| nowhere.to_owned());
     }
-    let exact = |line: &[u8], wanted: &[u8]| without_feed(line) == wanted;
-    let loose = |line: &[u8], wanted: &[u8]| line.trim_ascii_end() == wanted.trim_ascii_end();
-    let levels: [&dyn Fn(&[u8], &[u8]) -> bool; 2] = [&exact, &loose];
-    for same in levels {
+    for same in [is_same, is_alike] {
         let fits = |start: &usize| {
-            lines[*start..*start + old.len()]
-                .iter()
-                .zip(old)
-                .all(|(line, wanted)| same(line, wanted))
+            let window = &lines[*start..*start + old.len()];
+            window.iter().zip(old).all(|(line, wanted)| same(line, wanted))
         };
-        let found: Option<usize> = match expected {
+        let found = match expected {
             Some(expected) => nearest(expected, from, last, fits),
-            None => {
-                let mut all = (from..=last).filter(fits);
-                let first = all.next();
-                if let (Some(first), Some(second)) = (first, all.next()) {
-                    return Err(format!(
-                        "has no line number and fits at lines {} and {}",
-                        first + 1,
-                        second + 1
-                    ));
-                }
-                first
-            }
+            None => only(from, last, fits)?,
         };
         if let Some(found) = found {
             return Ok(found);
         }
     }
     Err(mismatch(lines, expected.unwrap_or(from), old))
+}
+
+fn is_same(line: &[u8], wanted: &[u8]) -> bool {
+    line.strip_suffix(b"\n").unwrap_or(line) == wanted
+}
+
+/// The same but for white space at the end.
+fn is_alike(line: &[u8], wanted: &[u8]) -> bool {
+    line.trim_ascii_end() == wanted.trim_ascii_end()
+}
+
+/// The one place that fits; several are an error, since nothing says which.
+fn only(from: usize, last: usize, fits: impl Fn(&usize) -> bool) -> Result<Option<usize>, String> {
+    let mut all = (from..=last).filter(fits);
+    let first = all.next();
+    if let (Some(first), Some(second)) = (first, all.next()) {
+        let (first, second) = (first + 1, second + 1);
+        return Err(format!("has no line number and fits at lines {first} and {second}"));
+    }
+    Ok(first)
 }
 
 /// The place nearest to `expected` that fits; of two equally near the earlier.
@@ -241,10 +245,6 @@ fn nearest(
         .flatten()
         .filter(|place| (from..=last).contains(place))
         .find(fits)
-}
-
-fn without_feed(line: &[u8]) -> &[u8] {
-    line.strip_suffix(b"\n").unwrap_or(line)
 }
 
 /// Names the first line that differs at the expected place.

@@ -146,24 +146,17 @@ impl Taken {
         }
         text.truncated = self.full;
         text.lines = self.feeds + u64::from(!self.at_line_start);
-        text.content = match String::from_utf8(self.bytes) {
-            Ok(content) => content,
-            Err(error) => {
-                let bytes = error.into_bytes();
-                // A character cut by the limit is not a fault of the file.
-                let valid = std::str::from_utf8(&bytes).map_or_else(
-                    |error| error.error_len().is_none().then_some(error.valid_up_to()),
-                    |_| None,
-                );
-                match valid.filter(|_| text.truncated) {
-                    Some(end) => String::from_utf8_lossy(&bytes[..end]).into_owned(),
-                    None => {
-                        text.lossy = true;
-                        String::from_utf8_lossy(&bytes).into_owned()
-                    }
-                }
-            }
-        };
+        // A character that the limit cut is not a fault of the file.
+        if self.full
+            && let Err(error) = std::str::from_utf8(&self.bytes)
+            && error.error_len().is_none()
+        {
+            self.bytes.truncate(error.valid_up_to());
+        }
+        text.content = String::from_utf8(self.bytes).unwrap_or_else(|error| {
+            text.lossy = true;
+            String::from_utf8_lossy(error.as_bytes()).into_owned()
+        });
         text.shown = text.content.lines().count() as u64;
     }
 }

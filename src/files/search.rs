@@ -110,8 +110,8 @@ pub fn search(
             {
                 return Ok(());
             }
-            let matches = search_file(opener, &mut searcher, matcher, file, search, cancel)?;
-            found.add(matches, search.lines);
+            let result = search_file(opener, &mut searcher, matcher, file, search, cancel)?;
+            found.add(result, search.lines);
             Ok(())
         };
         Box::new(visit) as Box<dyn FnMut(&Found) -> Result<(), FileError> + '_>
@@ -148,7 +148,7 @@ fn searcher(search: &Search) -> Searcher {
 }
 
 /// What one file gave.
-struct Matches {
+struct Searched {
     file: FileMatches,
     matches: u64,
     binary: bool,
@@ -161,7 +161,7 @@ fn search_file(
     found: &Found,
     search: &Search,
     cancel: &CancellationToken,
-) -> Result<Matches, FileError> {
+) -> Result<Searched, FileError> {
     let file = opener.open_read(&found.path)?;
     let mut sink = LineSink {
         matcher,
@@ -174,7 +174,7 @@ fn search_file(
     searcher
         .search_file(matcher, &file, &mut sink)
         .map_err(|source| FileError::io(&found.shown, source))?;
-    Ok(Matches { file: sink.file, matches: sink.matches, binary: sink.binary })
+    Ok(Searched { file: sink.file, matches: sink.matches, binary: sink.binary })
 }
 
 /// Takes the lines of one file.
@@ -254,15 +254,10 @@ fn shown_line(bytes: &[u8], matched: Option<(usize, usize)>) -> String {
     let from = start.saturating_sub(room / 2).min(line.len() - SHOWN_LINE);
     let part = &line[from..from + SHOWN_LINE];
     let (before, after) = (from, line.len() - from - SHOWN_LINE);
-    let mut text = String::new();
-    if before > 0 {
-        text.push_str(&format!("[… {before} bytes …]"));
-    }
-    text.push_str(&String::from_utf8_lossy(part));
-    if after > 0 {
-        text.push_str(&format!("[… {after} bytes …]"));
-    }
-    text
+    let note = |bytes: usize| {
+        if bytes > 0 { format!("[… {bytes} bytes …]") } else { String::new() }
+    };
+    format!("{}{}{}", note(before), String::from_utf8_lossy(part), note(after))
 }
 
 /// What all threads found: counts of everything, and the first files in order of path.
@@ -294,22 +289,22 @@ impl Collected {
         }
     }
 
-    fn add(&self, matches: Matches, lines: bool) {
-        if matches.binary {
+    fn add(&self, searched: Searched, lines: bool) {
+        if searched.binary {
             self.binary.fetch_add(1, Ordering::Relaxed);
             return;
         }
         self.searched.fetch_add(1, Ordering::Relaxed);
-        if matches.file.count == 0 {
+        if searched.file.count == 0 {
             return;
         }
         let weigh = |file: &FileMatches| if lines { matching(file) } else { 1 };
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.lines += matches.file.count;
-        kept.matches += matches.matches;
+        kept.lines += searched.file.count;
+        kept.matches += searched.matches;
         kept.with_matches += 1;
-        kept.weight += weigh(&matches.file);
-        kept.files.insert(matches.file.path.clone(), matches.file);
+        kept.weight += weigh(&searched.file);
+        kept.files.insert(searched.file.path.clone(), searched.file);
         // The last file goes when all before it fill the limit by themselves.
         while let Some(last) = kept.files.last_entry() {
             let weight = weigh(last.get());

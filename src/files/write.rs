@@ -165,11 +165,11 @@ pub(super) fn unified(path: &Path, before: &[u8], after: &[u8]) -> Option<String
         return None;
     }
     let name = super::name::shown(path);
-    let patch = diffy::DiffOptions::new()
+    let difference = diffy::DiffOptions::new()
         .set_original_filename(name.clone())
         .set_modified_filename(name)
         .create_patch(before, after);
-    Some(patch.to_string())
+    Some(difference.to_string())
 }
 
 /// Lines of both sides without the equal ones at the beginning and the end.

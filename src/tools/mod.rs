@@ -13,6 +13,20 @@ pub mod dispatch;
 
 pub mod error;
 
+mod file;
+
+pub mod file_edit;
+
+pub mod file_find;
+
+pub mod file_read;
+
+pub mod file_search;
+
+pub mod file_stats;
+
+pub mod file_write;
+
 pub mod memory_add;
 
 pub mod memory_search;
@@ -139,7 +153,6 @@ impl ToolContext {
             deadline: Instant::now() + Duration::from_secs(3600),
             call_timeout: Duration::from_secs(60),
             session_id: "test".to_owned(),
-            memory: None,
             progress: None,
         }
     }

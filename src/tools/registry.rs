@@ -5,6 +5,13 @@ use std::sync::Arc;
 use tokio::sync::RwLock;
 
 use super::Tool;
+use super::calculator::Calculator;
+use super::file_edit::FileEdit;
+use super::file_find::FileFind;
+use super::file_read::FileRead;
+use super::file_search::FileSearch;
+use super::file_stats::FileStats;
+use super::file_write::FileWrite;
 use super::memory_add::MemoryAdd;
 use super::memory_search::MemorySearch;
 use crate::config::settings::PythonSettings;
@@ -23,7 +30,8 @@ pub struct RegistrySettings {
 /// Name to tool. Clones share the gate: calls of all clones exclude each other as they must.
 #[derive(Clone, Default)]
 pub struct Registry {
-    tools: Vec<Arc<dyn Tool>>,
+    /// With their specs: making a schema costs more than most calls.
+    tools: Arc<[(ToolSpec, Arc<dyn Tool>)]>,
     /// Held shared by calls that only read, exclusively by all others; first come, first served.
     gate: Arc<RwLock<()>>,
 }
@@ -31,12 +39,21 @@ pub struct Registry {
 impl Registry {
     /// A registry of just these tools. Of two with the same name the first is found.
     pub fn new(tools: Vec<Arc<dyn Tool>>) -> Self {
+        let tools = tools.into_iter().map(|tool| (tool.spec(), tool)).collect();
         Self { tools, gate: Arc::default() }
     }
 
     /// Every tool there is.
     pub fn standard(settings: &RegistrySettings) -> Self {
-        let mut tools: Vec<Arc<dyn Tool>> = Vec::new();
+        let mut tools: Vec<Arc<dyn Tool>> = vec![
+            Arc::new(FileRead),
+            Arc::new(FileWrite),
+            Arc::new(FileEdit),
+            Arc::new(FileSearch),
+            Arc::new(FileFind),
+            Arc::new(FileStats),
+            Arc::new(Calculator),
+        ];
         if settings.memory {
             tools.push(Arc::new(MemoryAdd));
             tools.push(Arc::new(MemorySearch));
@@ -46,16 +63,16 @@ impl Registry {
 
     /// What models are offered, in a fixed order (providers cache by prefix).
     pub fn specs(&self) -> Vec<ToolSpec> {
-        self.tools.iter().map(|tool| tool.spec()).collect()
+        self.tools.iter().map(|(spec, _)| spec.clone()).collect()
     }
 
     pub fn get(&self, name: &str) -> Option<&Arc<dyn Tool>> {
-        self.tools.iter().find(|tool| tool.spec().name == name)
+        self.tools.iter().find(|(spec, _)| spec.name == name).map(|(_, tool)| tool)
     }
 
     /// All names, in order.
     pub fn names(&self) -> Vec<String> {
-        self.specs().into_iter().map(|spec| spec.name).collect()
+        self.tools.iter().map(|(spec, _)| spec.name.clone()).collect()
     }
 
     pub(super) fn gate(&self) -> &Arc<RwLock<()>> {

@@ -88,6 +88,10 @@ impl Patch {
         let mut at = 0;
         while at < lines.len() {
             let line = lines[at];
+            if line.trim_end() == "--" && !patch.hunks.is_empty() {
+                // The signature of a patch that came by mail.
+                break;
+            }
             if line.starts_with("@@") {
                 at = patch.take_hunk(&lines, at)?;
             } else if is_header(&lines, at) {
@@ -141,6 +145,7 @@ impl Patch {
             match line.as_bytes().first() {
                 Some(b'@') if line.starts_with("@@") => break,
                 Some(b'-') if (complete || hunk.old.is_none()) && is_header(lines, at) => break,
+                Some(b'-') if complete && line.trim_end() == "--" => break,
                 Some(b' ') => hunk.push(Kind::Context, &line[1..]),
                 Some(b'-') => hunk.push(Kind::Removed, &line[1..]),
                 Some(b'+') => hunk.push(Kind::Added, &line[1..]),
@@ -183,7 +188,7 @@ fn is_header(lines: &[&str], at: usize) -> bool {
 }
 
 fn is_blank(line: &str) -> bool {
-    line.trim().is_empty() || line.starts_with("```") || line.starts_with("-- ")
+    line.trim().is_empty() || line.starts_with("```")
 }
 
 /// The path of `--- a/path<TAB>date`.

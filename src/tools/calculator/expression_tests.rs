@@ -146,8 +146,8 @@ fn what_would_be_huge_is_refused_at_once() {
 #[derive(Debug, Clone)]
 enum Tree {
     Leaf(i64),
-    Negated(Box<Tree>),
-    Node(Box<Tree>, &'static str, Box<Tree>),
+    Negated(Box<Self>),
+    Node(Box<Self>, &'static str, Box<Self>),
 }
 
 impl Tree {

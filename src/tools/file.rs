@@ -1,0 +1,70 @@
+//! What the file tools share: errors of files in the words of tools, and notes about what is left
+//! out.
+
+use std::path::Path;
+
+use super::ToolError;
+use crate::files::FileError;
+use crate::files::name::shown;
+use crate::files::walk::Problems;
+use crate::files::write::Change;
+use crate::protocol::ItemBody;
+use crate::system::opener::OpenError;
+
+/// A file error as the tool's: what the policy forbids is a denial, the rest is told to the model.
+pub(super) fn tool_error(error: FileError) -> ToolError {
+    let hint = error.hint();
+    match error {
+        FileError::Cancelled => ToolError::Cancelled,
+        FileError::Open(OpenError::Denied { path, reason, .. }) => {
+            ToolError::Denied { target: shown(&path), reason: with_hint(reason, hint) }
+        }
+        FileError::Open(OpenError::Protected { path }) => {
+            let reason = "it belongs to the agent itself".to_owned();
+            ToolError::Denied { target: shown(&path), reason: with_hint(reason, hint) }
+        }
+        error => ToolError::ForModel(with_hint(error.to_string(), hint)),
+    }
+}
+
+fn with_hint(text: String, hint: Option<String>) -> String {
+    match hint {
+        Some(hint) => format!("{text} ({hint})"),
+        None => text,
+    }
+}
+
+/// A line per few problems of a walk, empty when there are none.
+pub(super) fn problem_notes(problems: &Problems) -> String {
+    let mut text = String::new();
+    for line in problems.first.iter().take(3) {
+        text.push_str("\n[skipped: ");
+        text.push_str(line);
+        text.push(']');
+    }
+    let more = problems.total.saturating_sub(3);
+    if more > 0 {
+        text.push_str("\n[skipped: ");
+        text.push_str(&more.to_string());
+        text.push_str(" more]");
+    }
+    text
+}
+
+/// The event stream's view of a change.
+pub(super) fn change_item(path: &Path, change: &Change) -> ItemBody {
+    ItemBody::FileChange {
+        path: shown(path),
+        change: change.kind.as_str().to_owned(),
+        diff: change.diff.clone().unwrap_or_default(),
+    }
+}
+
+/// `1 line`, `2 lines`.
+pub(super) fn counted(count: u64, noun: &str) -> String {
+    match (count, noun) {
+        (1, _) => format!("1 {noun}"),
+        (_, "match") => format!("{count} matches"),
+        _ => format!("{count} {noun}s"),
+    }
+}

@@ -1,0 +1,191 @@
+//! The `file_find` tool: finds files and directories by name, size and age.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::json;
+
+use super::Tool;
+use super::ToolContext;
+use super::ToolError;
+use super::ToolOutput;
+use super::arguments;
+use super::file::problem_notes;
+use super::file::tool_error;
+use crate::files::age::moment;
+use crate::files::find;
+use crate::files::find::Find;
+use crate::files::find::FindResult;
+use crate::files::find::SortBy;
+use crate::files::name::NameGlob;
+use crate::files::name::shown;
+use crate::files::walk::Walk;
+use crate::protocol::Effect;
+use crate::protocol::ToolSpec;
+use crate::system::clock;
+use crate::system::opener::EntryKind;
+
+/// Entries shown when the model names no number, and the most it may ask for.
+const USUAL: usize = 200;
+const MOST: usize = 5000;
+
+/// Finds files.
+pub struct FileFind;
+
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    File,
+    Dir,
+}
+
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Sort {
+    Name,
+    Size,
+    Modified,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Args {
+    path: Option<PathBuf>,
+    /// glob
+    name: Option<String>,
+    #[serde(rename = "type")]
+    kind: Option<Kind>,
+    /// bytes
+    min_size: Option<u64>,
+    max_size: Option<u64>,
+    /// 2d, 3h or RFC 3339
+    newer_than: Option<String>,
+    older_than: Option<String>,
+    sort: Option<Sort>,
+    descending: Option<bool>,
+    limit: Option<usize>,
+    /// also hidden and ignored
+    hidden: Option<bool>,
+}
+
+impl Args {
+    fn find(self) -> Result<Find, ToolError> {
+        let now = clock::now();
+        let at = |text: Option<String>| {
+            text.map(|text| moment(&text, now)).transpose().map_err(tool_error)
+        };
+        let name = self.name.as_deref().map(NameGlob::new).transpose().map_err(tool_error)?;
+        Ok(Find {
+            walk: Walk {
+                root: self.path.unwrap_or_else(|| ".".into()),
+                hidden: self.hidden.unwrap_or(false),
+            },
+            name,
+            kind: self.kind.map(|kind| match kind {
+                Kind::File => EntryKind::File,
+                Kind::Dir => EntryKind::Directory,
+            }),
+            min_size: self.min_size,
+            max_size: self.max_size,
+            newer_than: at(self.newer_than)?,
+            older_than: at(self.older_than)?,
+            sort: match self.sort {
+                None | Some(Sort::Name) => SortBy::Name,
+                Some(Sort::Size) => SortBy::Size,
+                Some(Sort::Modified) => SortBy::Modified,
+            },
+            descending: self.descending.unwrap_or(false),
+            limit: self.limit.unwrap_or(USUAL).min(MOST),
+        })
+    }
+}
+
+#[async_trait]
+impl Tool for FileFind {
+    fn spec(&self) -> ToolSpec {
+        ToolSpec {
+            name: "file_find".to_owned(),
+            description: "Find files by name, size, age; list directories".to_owned(),
+            parameters: arguments::schema::<Args>(),
+        }
+    }
+
+    fn check(&self, arguments: &Value) -> Result<(), ToolError> {
+        arguments::parse::<Args>(arguments).map(drop)
+    }
+
+    fn effect(&self, _arguments: &Value) -> Effect {
+        Effect::Read
+    }
+
+    fn target(&self, arguments: &Value) -> String {
+        arguments["path"].as_str().unwrap_or(".").to_owned()
+    }
+
+    async fn run(&self, arguments: Value, context: &ToolContext) -> Result<ToolOutput, ToolError> {
+        let args: Args = arguments::parse(&arguments)?;
+        let (opener, cancel) = (context.opener.clone(), context.cancel.clone());
+        context
+            .blocking(move || {
+                let found = find::find(&opener, &args.find()?, &cancel).map_err(tool_error)?;
+                Ok(ToolOutput::text(text(&found)).with_data(data(&found)))
+            })
+            .await
+    }
+}
+
+/// The word of results for what something is.
+pub(crate) fn kind_name(kind: EntryKind) -> &'static str {
+    match kind {
+        EntryKind::File => "file",
+        EntryKind::Directory => "dir",
+        EntryKind::Symlink => "symlink",
+        EntryKind::Other => "other",
+    }
+}
+
+fn text(found: &FindResult) -> String {
+    let mut text = format!("{} found", found.total);
+    for entry in &found.entries {
+        let path = shown(&entry.path);
+        let modified = clock::timestamp(entry.modified);
+        let modified = modified.get(..16).unwrap_or_default();
+        // Writing to a `String` cannot fail.
+        match entry.kind {
+            EntryKind::File => write!(text, "\n{path} {} {modified}", entry.size).ok(),
+            EntryKind::Directory => write!(text, "\n{path}/ {modified}").ok(),
+            EntryKind::Symlink => write!(text, "\n{path}@ {modified}").ok(),
+            EntryKind::Other => write!(text, "\n{path} (special) {modified}").ok(),
+        };
+    }
+    if found.total > found.entries.len() as u64 {
+        write!(text, "\n[{} are shown]", found.entries.len()).ok();
+    }
+    text + &problem_notes(&found.problems)
+}
+
+/// The result as data.
+pub(crate) fn data(found: &FindResult) -> Value {
+    let entries: Vec<Value> = found
+        .entries
+        .iter()
+        .map(|entry| {
+            json!({
+                "path": shown(&entry.path),
+                "type": kind_name(entry.kind),
+                "size": entry.size,
+                "modified": clock::timestamp(entry.modified),
+            })
+        })
+        .collect();
+    json!({
+        "entries": entries,
+        "total": found.total,
+        "total_size": found.total_size,
+        "truncated": found.total > found.entries.len() as u64,
+    })
+}

@@ -1,0 +1,90 @@
+//! The `file_write` tool: writes a whole file, or appends to one.
+//!
+//! How contents reach the disk (atomically, mode kept) is `files::write`'s business.
+
+use std::path::PathBuf;
+
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::json;
+
+use super::Tool;
+use super::ToolContext;
+use super::ToolError;
+use super::ToolOutput;
+use super::arguments;
+use super::file::change_item;
+use super::file::counted;
+use super::file::tool_error;
+use crate::files::name::shown;
+use crate::files::write;
+use crate::files::write::ChangeKind;
+use crate::protocol::Effect;
+use crate::protocol::ToolSpec;
+
+/// Writes a file.
+pub struct FileWrite;
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Args {
+    path: PathBuf,
+    content: String,
+    append: Option<bool>,
+}
+
+#[async_trait]
+impl Tool for FileWrite {
+    fn spec(&self) -> ToolSpec {
+        ToolSpec {
+            name: "file_write".to_owned(),
+            description: "Create or overwrite a file".to_owned(),
+            parameters: arguments::schema::<Args>(),
+        }
+    }
+
+    fn check(&self, arguments: &Value) -> Result<(), ToolError> {
+        arguments::parse::<Args>(arguments).map(drop)
+    }
+
+    fn effect(&self, _arguments: &Value) -> Effect {
+        Effect::Write
+    }
+
+    fn target(&self, arguments: &Value) -> String {
+        arguments["path"].as_str().unwrap_or_default().to_owned()
+    }
+
+    fn summary(&self, arguments: &Value) -> String {
+        let how = if arguments["append"] == true { "append to" } else { "write" };
+        let content = arguments["content"].as_str().unwrap_or_default();
+        format!("{how} {}\n{content}", self.target(arguments))
+    }
+
+    async fn run(&self, arguments: Value, context: &ToolContext) -> Result<ToolOutput, ToolError> {
+        let args: Args = arguments::parse(&arguments)?;
+        let opener = context.opener.clone();
+        context
+            .blocking(move || {
+                let append = args.append.unwrap_or(false);
+                let change = write::write(&opener, &args.path, args.content.as_bytes(), append)
+                    .map_err(tool_error)?;
+                let bytes = args.content.len();
+                let verb = if append { "appended" } else { "wrote" };
+                let path = shown(&args.path);
+                let size = counted(bytes as u64, "byte");
+                let text = format!("{verb} {size} to `{path}` ({})", change.kind.as_str());
+                let created = change.kind == ChangeKind::Created;
+                Ok(ToolOutput::text(text)
+                    .with_data(json!({
+                        "path": args.path,
+                        "bytes_written": bytes,
+                        "created": created,
+                    }))
+                    .with_item(change_item(&args.path, &change)))
+            })
+            .await
+    }
+}
