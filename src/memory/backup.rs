@@ -133,3 +133,7 @@ fn move_aside(path: &Path) -> Result<PathBuf, MemoryError> {
     }
     Ok(target)
 }
+
+#[cfg(test)]
+#[path = "backup_tests.rs"]
+mod tests;

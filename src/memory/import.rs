@@ -3,12 +3,15 @@
 //! Two shapes are told apart by their content: one JSON object with `items` (the old
 //! `knowledge.json`, and `memory export --format json`), or one item per line. Ids, dates,
 //! confidence and source are kept. Importing twice changes nothing: an item whose id is known is
-//! written only if the file's is newer.
+//! written only if the file says that its own is newer, and an item without an id gets one that
+//! follows from its content.
 
 use rusqlite::Transaction;
 use serde::Deserialize;
 use serde::Serialize;
 use serde_json::Value;
+use sha2::Digest;
+use sha2::Sha256;
 
 use super::error::Failure;
 use super::error::MemoryError;
@@ -32,6 +35,13 @@ impl ImportReport {
         self.updated += other.updated;
         self.unchanged += other.unchanged;
     }
+}
+
+/// A checked row of a file.
+pub(super) struct Arrival {
+    record: Record,
+    /// The file says when it changed: without that it is never newer than what is there.
+    dated: bool,
 }
 
 /// An item of a file; only its content must be there.
@@ -113,8 +123,17 @@ fn reason(error: &serde_json::Error) -> String {
 }
 
 impl Incoming {
+    /// Names it in a message: its id, or how it begins.
+    fn name(&self) -> String {
+        match &self.id {
+            Some(IdText::Text(id)) => format!("`{id}`"),
+            Some(IdText::Number(id)) => format!("`{id}`"),
+            None => format!("`{}…`", self.content.chars().take(40).collect::<String>()),
+        }
+    }
+
     /// A checked row. `source` is what a file without the field came from.
-    fn into_record(self, source: &str) -> Result<Record, MemoryError> {
+    fn into_arrival(self, source: &str) -> Result<Arrival, MemoryError> {
         let time = |what: &str, text: Option<&String>| match text {
             None => Ok(None),
             Some(text) => moment::parse(text).map(Some).ok_or_else(|| {
@@ -123,12 +142,13 @@ impl Incoming {
         };
         let created = time("created_at", self.created_at.as_ref())?;
         let updated = time("updated_at", self.updated_at.as_ref())?;
+        let dated = created.is_some() || updated.is_some();
         let created_at = created.or(updated).unwrap_or_else(moment::now);
-        Record {
+        let record = Record {
             id: match self.id {
                 Some(IdText::Text(id)) => id,
                 Some(IdText::Number(id)) => id.to_string(),
-                None => uuid::Uuid::now_v7().to_string(),
+                None => id_of(&self.content),
             },
             content: self.content,
             category: self.category.unwrap_or_else(|| item::DEFAULT_CATEGORY.to_owned()),
@@ -139,35 +159,43 @@ impl Incoming {
             provenance: self.provenance,
             created_at,
             updated_at: updated.unwrap_or(created_at),
-        }
-        .checked()
+        };
+        Ok(Arrival { record: record.checked()?, dated })
     }
 }
 
+/// The same content has the same id: the first half of its SHA-256 as a UUID of version 8.
+fn id_of(content: &str) -> String {
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&Sha256::digest(content.as_bytes())[..16]);
+    uuid::Builder::from_custom_bytes(bytes).into_uuid().to_string()
+}
+
 /// Checked items, ready to be written in batches.
-pub(super) fn records(
+pub(super) fn arrivals(
     items: Vec<Incoming>,
     source: &str,
     refused: &mut Vec<String>,
-) -> Vec<Record> {
-    let mut records = Vec::with_capacity(items.len());
-    for (number, incoming) in (1..).zip(items) {
-        match incoming.into_record(source) {
-            Ok(record) => records.push(record),
-            Err(error) => refused.push(format!("item {number}: {error}")),
+) -> Vec<Arrival> {
+    let mut arrivals = Vec::with_capacity(items.len());
+    for incoming in items {
+        let name = incoming.name();
+        match incoming.into_arrival(source) {
+            Ok(arrival) => arrivals.push(arrival),
+            Err(error) => refused.push(format!("item {name}: {error}")),
         }
     }
-    records
+    arrivals
 }
 
 /// Writes rows whose id is new or which are newer than what is there.
 pub(super) fn store(
     transaction: &Transaction<'_>,
-    records: &[Record],
+    arrivals: &[Arrival],
 ) -> Result<ImportReport, Failure> {
     let mut report = ImportReport::default();
     let mut known = transaction.prepare_cached("SELECT updated_at FROM items WHERE id = ?1")?;
-    for record in records {
+    for Arrival { record, dated } in arrivals {
         let there = {
             let mut rows = known.query([&record.id])?;
             rows.next()?.map(|row| row.get::<_, i64>(0)).transpose()?
@@ -177,7 +205,7 @@ pub(super) fn store(
                 item::insert(transaction, record)?;
                 report.added += 1;
             }
-            Some(at) if at < record.updated_at => {
+            Some(at) if *dated && at < record.updated_at => {
                 item::replace(transaction, record)?;
                 report.updated += 1;
             }
@@ -186,3 +214,7 @@ pub(super) fn store(
     }
     Ok(report)
 }
+
+#[cfg(test)]
+#[path = "import_tests.rs"]
+mod tests;

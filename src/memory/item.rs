@@ -375,3 +375,7 @@ pub(super) fn delete(transaction: &Transaction<'_>, id: &str) -> Result<bool, ru
     let rows = transaction.prepare_cached("DELETE FROM items WHERE id = ?1")?.execute([id])?;
     Ok(rows > 0)
 }
+
+#[cfg(test)]
+#[path = "item_tests.rs"]
+mod tests;

@@ -79,7 +79,15 @@ pub(super) fn standing(connection: &Connection, path: &Path) -> Result<Standing,
 /// Runs the steps that are missing. Safe when many processes do it at once: the first one that gets
 /// the write lock does the work, the others find it done.
 pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), rusqlite::Error> {
-    for (number, migration) in (1..).zip(ALL) {
+    run(connection, path, ALL)
+}
+
+fn run(
+    connection: &mut Connection,
+    path: &Path,
+    steps: &[Migration],
+) -> Result<(), rusqlite::Error> {
+    for (number, migration) in (1..).zip(steps) {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let version: i64 =
             transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
@@ -143,3 +151,7 @@ fn hash(text: &str) -> String {
         hex
     })
 }
+
+#[cfg(test)]
+#[path = "migrations_tests.rs"]
+mod tests;

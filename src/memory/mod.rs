@@ -198,10 +198,10 @@ impl MemoryHandle {
         source: &str,
     ) -> Result<(ImportReport, Vec<String>), MemoryError> {
         let (items, mut refused) = import::parse(text)?;
-        let mut records = import::records(items, source, &mut refused).into_iter();
+        let mut arrivals = import::arrivals(items, source, &mut refused).into_iter();
         let mut report = ImportReport::default();
         loop {
-            let batch: Vec<Record> = records.by_ref().take(IMPORT_BATCH).collect();
+            let batch: Vec<_> = arrivals.by_ref().take(IMPORT_BATCH).collect();
             if batch.is_empty() {
                 return Ok((report, refused));
             }

@@ -25,3 +25,7 @@ pub(super) fn purge(store: &mut Store) -> Result<(), MemoryError> {
     })?;
     if emptied { Ok(()) } else { Err(MemoryError::NotPurged { path }) }
 }
+
+#[cfg(test)]
+#[path = "purge_tests.rs"]
+mod tests;

@@ -106,3 +106,7 @@ fn term_of_run(run: &Run<'_>) -> Term {
 pub(super) fn any_of(expressions: &[String]) -> String {
     expressions.join(" OR ")
 }
+
+#[cfg(test)]
+#[path = "query_tests.rs"]
+mod tests;

@@ -120,3 +120,7 @@ pub(super) fn push_filters(
 pub(super) fn limit_value(limit: usize) -> Value {
     Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX))
 }
+
+#[cfg(test)]
+#[path = "rank_tests.rs"]
+mod tests;
