@@ -12,6 +12,7 @@
 use std::ffi::CStr;
 use std::ffi::CString;
 use std::ffi::OsStr;
+use std::ffi::c_char;
 use std::ffi::c_int;
 use std::ffi::c_void;
 use std::path::PathBuf;
@@ -50,7 +51,10 @@ impl Home {
             .or_else(|| std::env::args_os().next().map(PathBuf::from))
             .unwrap_or_else(|| PathBuf::from("agi-agent"));
         #[cfg(feature = "embedded")]
-        let directory = executable.parent().map_or_else(PathBuf::new, std::path::Path::to_path_buf);
+        let directory = executable
+            .parent()
+            .filter(|directory| !directory.as_os_str().is_empty())
+            .map_or_else(|| PathBuf::from("."), std::path::Path::to_path_buf);
         Self {
             executable,
             #[cfg(feature = "embedded")]
@@ -59,41 +63,76 @@ impl Home {
     }
 }
 
+/// Why there is no interpreter.
+pub(super) enum Stopped {
+    /// CPython has done what it was asked for (`--version`) and wants to leave with this status.
+    Exit(u8),
+    Failed(String),
+}
+
+impl From<String> for Stopped {
+    fn from(reason: String) -> Self {
+        Self::Failed(reason)
+    }
+}
+
 /// A `PyConfig` until the interpreter has taken over what is in it.
 pub(super) struct Config(Box<ffi::PyConfig>);
 
 impl Config {
-    /// Isolated, UTF-8, no signal handlers, no `site`, told where everything is.
-    pub(super) fn isolated(home: &Home) -> Result<Self, String> {
-        let mut preparation = std::mem::MaybeUninit::<ffi::PyPreConfig>::zeroed();
-        // SAFETY: the function fills the whole struct it is given.
-        let mut preparation = unsafe {
-            ffi::PyPreConfig_InitIsolatedConfig(preparation.as_mut_ptr());
-            preparation.assume_init()
-        };
+    /// For the bridge: isolated, no signal handlers, told where everything is.
+    pub(super) fn isolated(home: &Home) -> Result<Self, Stopped> {
+        let mut preparation = prepared(ffi::PyPreConfig_InitIsolatedConfig);
         preparation.utf8_mode = 1;
         // SAFETY: no interpreter exists yet (the callers are the only two places that start one).
         check(unsafe { ffi::Py_PreInitialize(&raw const preparation) })?;
-
-        let mut config = Box::new(std::mem::MaybeUninit::<ffi::PyConfig>::zeroed());
-        // SAFETY: the function fills the whole struct it is given.
-        let config = unsafe {
-            ffi::PyConfig_InitIsolatedConfig(config.as_mut_ptr());
-            Box::from_raw(Box::into_raw(config).cast::<ffi::PyConfig>())
-        };
-        let mut config = Self(config);
+        let mut config = Self::filled(ffi::PyConfig_InitIsolatedConfig);
         config.0.install_signal_handlers = 0;
-        config.0.pathconfig_warnings = 0;
-        config.0.write_bytecode = 0;
-        config.0.use_frozen_modules = 1;
         config.place(home)?;
         Ok(config)
     }
 
+    /// For `agi-agent python`: an ordinary `python3` that reads its options from `arguments` (the
+    /// first is the program's name) and its `PYTHON…` variables, with our places.
+    pub(super) fn for_person(home: &Home, arguments: &[CString]) -> Result<Self, Stopped> {
+        let mut pointers: Vec<*mut c_char> =
+            arguments.iter().map(|argument| argument.as_ptr().cast_mut()).collect();
+        let count = ffi::Py_ssize_t::try_from(pointers.len()).map_err(|error| error.to_string())?;
+        let mut preparation = prepared(ffi::PyPreConfig_InitPythonConfig);
+        preparation.utf8_mode = 1;
+        // UTF-8 does not depend on the locale, so that children's environment stays as it is.
+        preparation.coerce_c_locale = 0;
+        // SAFETY: no interpreter exists yet; CPython reads the arguments and keeps no pointer.
+        check(unsafe {
+            ffi::Py_PreInitializeFromBytesArgs(&raw const preparation, count, pointers.as_mut_ptr())
+        })?;
+        let mut config = Self::filled(ffi::PyConfig_InitPythonConfig);
+        config.place(home)?;
+        // SAFETY: `config` is initialised, and CPython copies the arguments.
+        check(unsafe {
+            ffi::PyConfig_SetBytesArgv(&raw mut *config.0, count, pointers.as_mut_ptr().cast())
+        })?;
+        Ok(config)
+    }
+
+    fn filled(fill: unsafe extern "C" fn(*mut ffi::PyConfig)) -> Self {
+        let mut config = Box::new(std::mem::MaybeUninit::<ffi::PyConfig>::zeroed());
+        // SAFETY: the function fills the whole struct it is given, so that it is initialised.
+        let config = unsafe {
+            fill(config.as_mut_ptr());
+            Box::from_raw(Box::into_raw(config).cast::<ffi::PyConfig>())
+        };
+        let mut config = Self(config);
+        config.0.pathconfig_warnings = 0;
+        config
+    }
+
     /// Names every directory that CPython would otherwise look for.
     #[cfg(feature = "embedded")]
-    fn place(&mut self, home: &Home) -> Result<(), String> {
+    fn place(&mut self, home: &Home) -> Result<(), Stopped> {
         super::frozen::install()?;
+        self.0.write_bytecode = 0;
+        self.0.use_frozen_modules = 1;
         self.0.site_import = 0;
         self.0.module_search_paths_set = 1;
         let executable = home.executable.as_os_str();
@@ -107,26 +146,21 @@ impl Config {
         self.set(|config| &raw mut config.exec_prefix, directory)?;
         self.set(|config| &raw mut config.base_exec_prefix, directory)?;
         self.set(|config| &raw mut config.platlibdir, OsStr::new("lib"))?;
-        self.set(|config| &raw mut config.stdlib_dir, directory)
+        self.set(|config| &raw mut config.stdlib_dir, OsStr::new(super::frozen::NOWHERE))
     }
 
     /// The installed Python knows its own places; only our name is told.
     #[cfg(not(feature = "embedded"))]
-    fn place(&mut self, home: &Home) -> Result<(), String> {
-        self.0.site_import = 1;
+    fn place(&mut self, home: &Home) -> Result<(), Stopped> {
         self.set(|config| &raw mut config.executable, home.executable.as_os_str())
     }
 
-    pub(super) fn raw(&mut self) -> &mut ffi::PyConfig {
-        &mut self.0
-    }
-
     /// Sets one text field; `field` picks it.
-    pub(super) fn set(
+    fn set(
         &mut self,
         field: impl FnOnce(&mut ffi::PyConfig) -> *mut *mut wchar_t,
         value: &OsStr,
-    ) -> Result<(), String> {
+    ) -> Result<(), Stopped> {
         let text = c_text(value)?;
         let config: *mut ffi::PyConfig = &raw mut *self.0;
         // SAFETY: `config` is valid, initialised and not aliased by a live reference; `field`
@@ -135,9 +169,9 @@ impl Config {
     }
 
     /// Starts the interpreter; the calling thread is its main thread from now on, and attached.
-    pub(super) fn start(mut self) -> Result<(), String> {
+    pub(super) fn start(self) -> Result<(), Stopped> {
         // SAFETY: the configuration is whole, and no interpreter exists yet.
-        check(unsafe { ffi::Py_InitializeFromConfig(&raw const *self.raw()) })?;
+        check(unsafe { ffi::Py_InitializeFromConfig(&raw const *self.0) })?;
         STARTS.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
@@ -156,22 +190,46 @@ pub(super) fn c_text(value: &OsStr) -> Result<CString, String> {
         .map_err(|_| format!("`{}` holds a zero byte", value.display()))
 }
 
+fn prepared(fill: unsafe extern "C" fn(*mut ffi::PyPreConfig)) -> ffi::PyPreConfig {
+    let mut preparation = std::mem::MaybeUninit::<ffi::PyPreConfig>::zeroed();
+    // SAFETY: the function fills the whole struct it is given.
+    unsafe {
+        fill(preparation.as_mut_ptr());
+        preparation.assume_init()
+    }
+}
+
 /// CPython's status as a result.
-pub(super) fn check(status: ffi::PyStatus) -> Result<(), String> {
+fn check(status: ffi::PyStatus) -> Result<(), Stopped> {
     // SAFETY: looks at the value only.
     if unsafe { ffi::PyStatus_Exception(status) } == 0 {
         return Ok(());
     }
     if status.err_msg.is_null() {
-        return Err(format!("python left with status {}", status.exitcode));
+        return Err(Stopped::Exit(status.exitcode.to_le_bytes()[0]));
     }
     // SAFETY: a message is a static C string of CPython.
-    Err(unsafe { CStr::from_ptr(status.err_msg) }.to_string_lossy().into_owned())
+    let message = unsafe { CStr::from_ptr(status.err_msg) };
+    Err(Stopped::Failed(message.to_string_lossy().into_owned()))
+}
+
+/// Whether this process was linked statically: then there is no loader that could load extension
+/// modules. Both flavours share one library, so that the compiler cannot tell.
+pub(super) fn is_static() -> bool {
+    #[cfg(target_os = "linux")]
+    // SAFETY: looks a number up. It is the loader's address, 0 where the kernel started none.
+    return unsafe { libc::getauxval(libc::AT_BASE) } == 0;
+    #[cfg(not(target_os = "linux"))]
+    false
 }
 
 /// Starts the interpreter of the bridge on the calling thread and leaves it detached.
 pub(super) fn start_for_bridge() -> Result<(), String> {
-    Config::isolated(&Home::of_this_process())?.start()?;
+    match Config::isolated(&Home::of_this_process()).and_then(Config::start) {
+        Ok(()) => {}
+        Err(Stopped::Failed(reason)) => return Err(reason),
+        Err(Stopped::Exit(status)) => return Err(format!("it left with status {status}")),
+    }
     // SAFETY: this thread is attached (it has just started the interpreter); from here on PyO3
     // attaches and detaches it.
     unsafe { ffi::PyEval_SaveThread() };
@@ -186,11 +244,10 @@ pub(super) fn find_agi_agent(py: Python<'_>) -> PyResult<()> {
     Ok(())
 }
 
-/// Nothing to do: the modules are in the table.
+/// The modules are in the table of frozen ones; what that lacks is added.
 #[cfg(feature = "embedded")]
-#[expect(clippy::unnecessary_wraps, reason = "the other flavour's signature")]
-pub(super) fn find_agi_agent(_py: Python<'_>) -> PyResult<()> {
-    Ok(())
+pub(super) fn find_agi_agent(py: Python<'_>) -> PyResult<()> {
+    super::frozen::complete(py)
 }
 
 /// Notes which job runs (0: none), so that an interrupt hits no other.

@@ -9,8 +9,12 @@
 
 mod attached;
 mod buffer;
+mod console;
+mod console_line;
 pub mod convert;
 mod error;
+#[cfg(feature = "embedded")]
+mod frozen;
 mod interpreter;
 pub mod names;
 mod python_model;
@@ -18,6 +22,7 @@ pub mod remote;
 pub mod scripted;
 mod worker;
 
+pub use console::Console;
 pub use error::BridgeError;
 pub use error::ErrorKind;
 pub use python_model::PythonModel;

@@ -35,11 +35,11 @@ use output::Output;
 /// Runs the program and returns what the process ends with.
 pub fn run(argv: Vec<OsString>) -> std::process::ExitCode {
     let environment = Environment::of_process();
-    let code = match parse(argv) {
+    let code = match parse(commands::python::separated(argv)) {
         Ok(cli) => start(cli, environment),
-        Err(error) => usage(&error, &environment),
+        Err(error) => usage(&error, &environment).into(),
     };
-    std::process::ExitCode::from(u8::from(code))
+    std::process::ExitCode::from(code)
 }
 
 fn parse(argv: Vec<OsString>) -> Result<Cli, clap::Error> {
@@ -60,7 +60,8 @@ fn usage(error: &clap::Error, environment: &Environment) -> ExitCode {
     }
 }
 
-fn start(cli: Cli, environment: Environment) -> ExitCode {
+/// The status is one of ours but for commands that hand on another program's.
+fn start(cli: Cli, environment: Environment) -> u8 {
     let Cli { global, command } = cli;
     let quiet = global.quiet;
     let mut output = Output::new(&environment, global.color, global.verbose, quiet);
@@ -74,27 +75,27 @@ fn start(cli: Cli, environment: Environment) -> ExitCode {
         Ok(guard) => guard,
         Err(error) => {
             let message = format!("cannot write the trace: {error}");
-            return output.failure(&CommandError::input(message));
+            return output.failure(&CommandError::input(message)).into();
         }
     };
     let mut context = match CommandContext::new(global, environment, output) {
         Ok(context) => context,
-        Err((error, mut output)) => return output.failure(&error),
+        Err((error, mut output)) => return output.failure(&error).into(),
     };
     let result = match command {
-        _ if context.global.version => version::print(&mut context),
+        _ if context.global.version => version::print(&mut context).map(u8::from),
         Some(command) => runtime().and_then(|runtime| {
             let code = runtime.block_on(command.run(&mut context));
             // A thread that waits for a terminal or a dead server must not keep us here.
             runtime.shutdown_background();
             code
         }),
-        None => Ok(no_command(&mut context)),
+        None => Ok(no_command(&mut context).into()),
     };
     let result = result.and_then(|code| context.output.finish().map(|()| code).map_err(Into::into));
     match result {
         Ok(code) => code,
-        Err(error) => context.output.failure(&error),
+        Err(error) => context.output.failure(&error).into(),
     }
 }
 

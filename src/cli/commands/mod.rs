@@ -11,6 +11,8 @@ pub mod man;
 
 pub mod memory;
 
+pub mod python;
+
 pub mod session;
 
 pub mod status;
@@ -37,6 +39,9 @@ pub enum Command {
     /// Look at past conversations
     Session(session::SessionArgs),
 
+    /// Run the bundled Python interpreter
+    Python(python::PythonArgs),
+
     /// Print a completion script for a shell
     Completions(completions::CompletionsArgs),
 
@@ -49,8 +54,12 @@ pub enum Command {
 }
 
 impl Command {
-    pub async fn run(self, context: &mut CommandContext) -> Result<ExitCode, CommandError> {
-        match self {
+    /// Carries the command out; gives the status of the process.
+    pub async fn run(self, context: &mut CommandContext) -> Result<u8, CommandError> {
+        let code: Result<ExitCode, CommandError> = match self {
+            // Python's status is anything from 0 to 255.
+            Self::Python(args) => return python::run(args, context),
+
             Self::Config(args) => config::run(args, context),
 
             Self::Status => status::run(context),
@@ -64,6 +73,7 @@ impl Command {
             Self::Man => man::run(context),
 
             Self::ExitCodes => exit_codes::run(context),
-        }
+        };
+        code.map(u8::from)
     }
 }

@@ -19,7 +19,6 @@ use rustix::fs::FileType;
 use rustix::fs::Gid;
 use rustix::fs::Mode;
 use rustix::fs::OFlags;
-use rustix::fs::RawMode;
 use rustix::fs::Stat;
 use rustix::fs::Uid;
 use rustix::io::Errno;
@@ -270,7 +269,7 @@ fn write_temporary(
     if let Some(old) = old {
         keep_owner(&file, &old.stat);
     }
-    let wanted = mode.map(|bits| Mode::from_bits_truncate(bits as RawMode)).or_else(|| {
+    let wanted = mode.map(Mode::from_bits_truncate).or_else(|| {
         // Never carried over: set-user-id and set-group-id, as the kernel drops them on a write.
         old.map(|old| Mode::from_raw_mode(old.stat.st_mode) & Mode::from_bits_truncate(0o1777))
     });
