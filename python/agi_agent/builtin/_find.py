@@ -1,0 +1,327 @@
+"""Finding files: "files bigger than 1 MB", "all *.py under python", "newest file"."""
+
+from __future__ import annotations
+
+from agi_agent.builtin._listing import MAX_LISTED, find_calls, found, found_total
+from agi_agent.builtin._nouns import (
+    is_glob_word,
+    looks_like_path,
+    path,
+    whole_number,
+)
+from agi_agent.builtin._selection import Selection, location, modifiers, nouns, places
+from agi_agent.builtin._step import (
+    ITEMS,
+    NUMBER,
+    PATHS,
+    TEXT,
+    Call,
+    Step,
+    StepFailed,
+    Value,
+    checked,
+    left_out,
+)
+from agi_agent.builtin._vocabulary import phrases
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from agi_agent.builtin._language import Phrase
+    from agi_agent.builtin._step import Run
+
+_HEADS = phrases(
+    """
+    which are | what are | show me | show | give me | get me | get | find me |
+    find | list | print | display | search for | look for | locate | ls | output |
+    return | name | enumerate | are there | do we have | do i have | is there
+    """
+)
+_LISTS = phrases(
+    """
+    a list of | the list of | the names of | the paths of | list of | out | me
+    """
+)
+
+_NEWEST = phrases(
+    """
+    most recently modified | most recently changed | most recently edited |
+    most recently updated | last modified | last changed | last edited | last updated
+    """
+)
+# What each word sorts by, and whether the first one has the most.
+_SUPERLATIVES = {
+    **dict.fromkeys(("largest", "biggest", "heaviest"), ("size", True)),
+    "smallest": ("size", False),
+    **dict.fromkeys(("newest", "latest", "most recent", *_NEWEST), ("modified", True)),
+    "oldest": ("modified", False),
+    "least recently modified": ("modified", False),
+    "least recently changed": ("modified", False),
+    "longest": ("lines", True),
+    "shortest": ("lines", False),
+}
+_SUPERLATIVE_WORDS = tuple(sorted(_SUPERLATIVES, key=len, reverse=True))
+_PREDICATES = {
+    **dict.fromkeys(_NEWEST, "newest"),
+    "modified most recently": "newest",
+    "changed most recently": "newest",
+    "edited most recently": "newest",
+    "modified last": "newest",
+    "changed last": "newest",
+    "edited last": "newest",
+    "updated last": "newest",
+    "has the most lines": "longest",
+    "have the most lines": "longest",
+    "has the fewest lines": "shortest",
+    "has the least lines": "shortest",
+}
+
+
+class FindFiles(Step):
+    """Lists files or folders by name, size and age."""
+
+    tools = ("file_find",)
+    gives = (ITEMS, TEXT, PATHS, NUMBER)
+
+    def __init__(self, selection: Selection) -> None:
+        """Lists `selection`."""
+        self.selection = selection
+
+    def run(self, given: Value | None) -> Run:
+        """See `Step.run`."""
+        results = yield find_calls(self.selection, limit=MAX_LISTED)
+        checked(results, f"list {self.selection.describe()}")
+        listed = [entry.path for entry in found(results)]
+        total = found_total(results)
+        noun = "folders" if self.selection.folders else "files"
+        return Value(
+            "\n".join(listed) or f"no {noun} found",
+            number=str(total),
+            items=listed,
+            paths=listed,
+            fields={"count": total, "files": listed, "paths": listed},
+            missing=left_out(total, len(listed), noun),
+        )
+
+
+class Extreme(Step):
+    """The largest, smallest, newest or oldest files."""
+
+    tools = ("file_find",)
+    gives = (ITEMS, TEXT, PATHS)
+
+    def __init__(self, word: str, number: int, selection: Selection) -> None:
+        """Takes a key of `_SUPERLATIVES` and how many are wanted."""
+        self.sort, self.descending = _SUPERLATIVES[word]
+        self.number = number
+        self.selection = selection
+        if self.sort == "lines":
+            self.tools = ("file_stats",)
+
+    def run(self, given: Value | None) -> Run:
+        """See `Step.run`."""
+        if self.sort == "lines":
+            return (yield from self.by_lines())
+        results = yield find_calls(
+            self.selection,
+            limit=self.number,
+            sort=self.sort,
+            descending=self.descending,
+        )
+        checked(results, f"list {self.selection.describe()}")
+        entries = found(results)
+        if len(self.selection.roots) > 1:
+            entries.sort(
+                key=lambda entry: entry.size if self.sort == "size" else entry.modified,
+                reverse=self.descending,
+            )
+        if self.sort == "size":
+            ranked = [(entry.path, f"{entry.size} bytes") for entry in entries]
+        else:
+            ranked = [
+                (entry.path, entry.modified or "time unknown") for entry in entries
+            ]
+        return self.value(ranked[: self.number])
+
+    def by_lines(self) -> Run:
+        """By number of lines, which `file_find` does not know."""
+        roots, name = self.selection.roots, self.selection.name
+        results = yield [Call("file_stats", path=root, name=name) for root in roots]
+        checked(results, f"count lines of {self.selection.describe()}")
+        rows = [row for result in results for row in result.rows("files")]
+        totals = [result.data.get("total") for result in results]
+        known = sum(
+            int(total.get("files", 0)) for total in totals if isinstance(total, dict)
+        )
+        if known > len(rows):
+            message = (
+                f"there are too many {self.selection.describe()} to compare ({known})"
+            )
+            raise StepFailed(message)
+        counted = [
+            (int(str(row.get("lines", 0))), str(row.get("path"))) for row in rows
+        ]
+        counted.sort(key=lambda pair: pair[0], reverse=self.descending)
+        return self.value(
+            [(found, f"{lines} lines") for lines, found in counted[: self.number]]
+        )
+
+    def value(self, ranked: list[tuple[str, str]]) -> Value:
+        """`path (why)` per line."""
+        paths = [found for found, _ in ranked]
+        text = "\n".join(f"{found} ({why})" for found, why in ranked)
+        fields: dict[str, object] = {"files": paths, "paths": paths}
+        if self.number == 1 and paths:
+            fields.update(file=paths[0], path=paths[0], name=paths[0])
+        return Value(text or "no files found", items=paths, paths=paths, fields=fields)
+
+
+def superlative(phrase: Phrase) -> Step | None:
+    """`what is the largest file in src`, `top 5 newest Rust files`."""
+    selection = Selection()
+    phrase.says("which is", "what is", "where is", *_HEADS)
+    phrase.says(*_LISTS)
+    phrase.word("the")
+    top = bool(phrase.word("top", "first"))
+    number = whole_number(phrase)
+    word = phrase.says(*_SUPERLATIVE_WORDS)
+    if not word or (top and number is None):
+        return None
+    number = number or whole_number(phrase)
+    if number == 0 or not nouns(phrase, selection) or selection.folders:
+        return None
+    modifiers(phrase, selection)
+    phrase.says("by size", "by date", "by lines")
+    several = number or 1
+    return _extreme(word, several, selection)
+
+
+def which_is_superlative(phrase: Phrase) -> Step | None:
+    """`which Rust file in src is the largest`, `which file was modified last`."""
+    selection = Selection()
+    if not phrase.word("which", "what") or not nouns(phrase, selection):
+        return None
+    start = phrase.at
+    if not location(phrase, selection):
+        phrase.at = start
+    word = _PREDICATES.get(phrase.says(*_PREDICATES), "")
+    if not word:
+        if not phrase.word("is", "was", "are", "were", "has", "got"):
+            return None
+        phrase.skip("the", "been")
+        word = _PREDICATES.get(phrase.says(*_PREDICATES), "")
+        word = word or phrase.says(*_SUPERLATIVE_WORDS)
+    if not word or selection.folders:
+        return None
+    phrase.word("one")
+    modifiers(phrase, selection)
+    return _extreme(word, 1, selection)
+
+
+def _extreme(word: str, number: int, selection: Selection) -> Step | None:
+    if selection.refers or number > MAX_LISTED:
+        return None
+    if _SUPERLATIVES[word][0] == "lines" and selection.filtered:
+        return None
+    return Extreme(word, number, selection)
+
+
+def finding(phrase: Phrase) -> Step | None:
+    """`find all *.py files under python`, `which files are bigger than 1 MB`."""
+    selection = Selection()
+    start = phrase.at
+    asks = bool(phrase.word("which", "what"))
+    if asks and phrase.word("is", "are"):
+        phrase.at, asks = start, False
+    if not asks:
+        phrase.says(*_HEADS)
+        phrase.says(*_LISTS)
+    before = phrase.at
+    if not nouns(phrase, selection):
+        phrase.at = before
+        if asks or not (phrase.says("everything", "anything") or _age_first(phrase)):
+            return None
+        modifiers(phrase, selection)
+        return (
+            FindFiles(selection)
+            if selection.filtered and not selection.refers
+            else None
+        )
+    if asks:
+        phrase.says(
+            "do i have", "do we have", "are there", "exist", "are", "do you see"
+        )
+    before = phrase.at
+    modifiers(phrase, selection)
+    phrase.says("are there", "there", "do we have", "do i have", "exist")
+    if selection.refers or (phrase.at == before and not _asked(phrase, start)):
+        return None
+    return FindFiles(selection)
+
+
+def _age_first(phrase: Phrase) -> bool:
+    """Whether it begins like "modified in the last 2 days"."""
+    return phrase.next_word() in ("modified", "changed", "edited", "newer", "older")
+
+
+def _asked(phrase: Phrase, start: int) -> bool:
+    """Whether a verb or a wildcard makes a request of it: "files" alone does not."""
+    first = phrase.tokens[start]
+    return any(
+        first.lower == head.split()[0] for head in (*_HEADS, "which", "what")
+    ) or (is_glob_word(first.text) or first.lower == "all")
+
+
+def finding_by_name(phrase: Phrase) -> Step | None:
+    """`find main.rs`, `where is Cargo.toml`, `is there a file called x.txt`."""
+    selection = Selection()
+    if phrase.says("is there", "do we have", "do i have", "are there"):
+        if not phrase.says("a file called", "a file named", "any file called",
+                "any file named", "any files called", "any files named"):  # fmt: skip
+            return None
+    elif phrase.says("where is", "where are", "locate", "find me", "find", "search for",
+                     "look for"):  # fmt: skip
+        phrase.skip("a", "the", "any", "all", "my", "our")
+        named = phrase.says("file", "files")
+        called = phrase.says("called", "named")
+        token = phrase.peek()
+        likely = token is not None and (
+            looks_like_path(token.text) or is_glob_word(token.text)
+        )
+        if token is None or not (likely or (named and called)):
+            return None
+    else:
+        return None
+    name = path(phrase, bare=True)
+    if name is None or "/" in name or name in (".", ".."):
+        return None
+    phrase.word("file", "files")
+    selection.name = name
+    modifiers(phrase, selection)
+    return None if selection.refers else FindFiles(selection)
+
+
+def listing_folder(phrase: Phrase) -> Step | None:
+    """`ls docs`, `list the src folder`, `list everything in docs`."""
+    selection = Selection()
+    verb = phrase.word("ls", "list", "show")
+    inside = phrase.says(
+        "the contents of", "everything in", "contents of", "what is in"
+    )
+    if not verb or (verb == "show" and not inside):
+        return None
+    start = phrase.at
+    if not places(phrase, selection) or selection.refers:
+        return None
+    if selection.name is not None:
+        modifiers(phrase, selection)
+        return FindFiles(selection)
+    first, last = phrase.tokens[start], phrase.tokens[phrase.at - 1]
+    # "list the planets" names no folder: more than a plain name is needed.
+    folder = last.lower in ("folder", "directory", "dir") or selection.places == ["."]
+    folder = (
+        folder
+        or first.text.endswith("/")
+        or verb == "ls"
+        or (bool(inside) and not looks_like_path(first.text))
+    )
+    return FindFiles(selection) if folder else None
