@@ -3,6 +3,7 @@
 
 use crate::config::error::ConfigError;
 use crate::memory::MemoryError;
+use crate::network::NetworkError;
 use crate::protocol::ExitCode;
 use crate::protocol::ModelError;
 
@@ -52,6 +53,12 @@ impl From<MemoryError> for CommandError {
     fn from(error: MemoryError) -> Self {
         let hints = error.hint().into_iter().collect();
         Self { hints, ..Self::new(error.exit_code(), error.to_string()) }
+    }
+}
+
+impl From<NetworkError> for CommandError {
+    fn from(error: NetworkError) -> Self {
+        ModelError::from(error).into()
     }
 }
 

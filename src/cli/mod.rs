@@ -15,7 +15,13 @@ pub mod error;
 
 pub mod output;
 
+pub mod prompt;
+
+pub mod task;
+
 pub mod version;
+
+pub mod wiring;
 
 use std::ffi::OsString;
 

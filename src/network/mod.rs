@@ -20,3 +20,4 @@ pub use client::{Client, HttpRequest, Method, Purpose};
 pub use error::NetworkError;
 pub use guard::Guard;
 pub use response::{Body, HttpResponse};
+pub use tls::trusted_certificates;

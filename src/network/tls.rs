@@ -23,6 +23,15 @@ pub(super) fn trust_nobody() -> Result<ClientConfig, NetworkError> {
 
 /// A configuration that trusts what the settings say. Reads files.
 pub(super) fn trust_store(settings: &NetworkSettings) -> Result<ClientConfig, NetworkError> {
+    configure(authorities(settings)?)
+}
+
+/// How many authorities the settings trust. Reads files; for `doctor`.
+pub fn trusted_certificates(settings: &NetworkSettings) -> Result<usize, NetworkError> {
+    authorities(settings).map(|roots| roots.len())
+}
+
+fn authorities(settings: &NetworkSettings) -> Result<RootCertStore, NetworkError> {
     let mut roots = RootCertStore::empty();
     add_system_store(&mut roots, settings)?;
     if let Some(path) = &settings.ca {
@@ -33,7 +42,7 @@ pub(super) fn trust_store(settings: &NetworkSettings) -> Result<ClientConfig, Ne
             reason: "this machine has no certificate store".to_owned(),
         });
     }
-    configure(roots)
+    Ok(roots)
 }
 
 fn configure(roots: RootCertStore) -> Result<ClientConfig, NetworkError> {

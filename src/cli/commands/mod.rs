@@ -1,6 +1,8 @@
 //! One file per subcommand: `XArgs` (clap) and `run`. Nothing here is worth a unit test of its own;
 //! tests/cli runs the real binary.
 
+pub mod chat;
+
 pub mod completions;
 
 pub mod config;
@@ -11,7 +13,11 @@ pub mod man;
 
 pub mod memory;
 
+pub mod model;
+
 pub mod python;
+
+pub mod run;
 
 pub mod session;
 
@@ -27,6 +33,15 @@ use super::error::CommandError;
 /// Every subcommand. The first line of each is its help.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Carry out a task
+    Run(Box<run::RunArgs>),
+
+    /// Have a conversation
+    Chat(Box<chat::ChatArgs>),
+
+    /// List models, or test the configured one
+    Model(model::ModelCommandArgs),
+
     /// Show the configuration and where it comes from
     Config(config::ConfigArgs),
 
@@ -59,6 +74,12 @@ impl Command {
         let code: Result<ExitCode, CommandError> = match self {
             // Python's status is anything from 0 to 255.
             Self::Python(args) => return python::run(args, context),
+
+            Self::Run(args) => run::run(*args, context).await,
+
+            Self::Chat(args) => chat::run(*args, context).await,
+
+            Self::Model(args) => model::run(args, context).await,
 
             Self::Config(args) => config::run(args, context),
 

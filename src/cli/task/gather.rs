@@ -1,0 +1,132 @@
+//! Gathers what the person asks: the words on the command line, standard input, files, images.
+//!
+//! Standard input is read for `-` and `--stdin` only (or for any pipe with `stdin: auto`), so that
+//! nothing depends on timing and no run without a terminal hangs.
+
+use std::io::Read;
+use std::path::Path;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::cli::context::CommandContext;
+use crate::cli::error::CommandError;
+use crate::config::settings::StdinMode;
+use crate::protocol::Part;
+use crate::system::terminal;
+use crate::system::terminal::Stream;
+
+/// Standard input or a file beyond this is not a prompt (bytes).
+const MAX_BYTES: u64 = 10 << 20;
+
+/// What `run` was told to read.
+pub struct TaskSource<'a> {
+    pub task: Option<&'a str>,
+    pub stdin: bool,
+    pub files: &'a [std::path::PathBuf],
+    pub mode: StdinMode,
+}
+
+/// The parts of the user's message, in the order task, standard input, files.
+pub fn gather(
+    source: &TaskSource<'_>,
+    context: &mut CommandContext,
+) -> Result<Vec<Part>, CommandError> {
+    let mut parts = Vec::new();
+    let task_is_stdin = source.task == Some("-");
+    let auto = source.mode == StdinMode::Auto && !terminal::is_terminal(Stream::Input);
+    match source.task {
+        Some("-") | None => {}
+        Some(task) => parts.push(Part::Text { text: task.to_owned() }),
+    }
+    if task_is_stdin || source.stdin || auto {
+        let text = read_stdin()?;
+        if !text.trim().is_empty() {
+            let alone = task_is_stdin || source.task.is_none();
+            let text = if alone { text } else { format!("<stdin>\n{text}\n</stdin>") };
+            parts.push(Part::Text { text });
+        }
+    } else if stdin_is_a_pipe() {
+        context.output.status("note: standard input is not read; give `-` or `--stdin` to use it");
+    }
+    for path in source.files {
+        parts.push(file(path, context)?);
+    }
+    let empty =
+        parts.iter().all(|part| matches!(part, Part::Text { text } if text.trim().is_empty()));
+    if empty {
+        return Err(CommandError::usage("there is no task")
+            .with_hint("give it as an argument, or `-` to read it from standard input"));
+    }
+    Ok(parts)
+}
+
+fn read_stdin() -> Result<String, CommandError> {
+    let wrong =
+        |error: std::io::Error| CommandError::input(format!("cannot read standard input: {error}"));
+    let mut bytes = Vec::new();
+    std::io::stdin().lock().take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(wrong)?;
+    text("standard input", bytes)
+}
+
+fn text(name: &str, bytes: Vec<u8>) -> Result<String, CommandError> {
+    if bytes.len() as u64 > MAX_BYTES {
+        let message = format!("{name} is larger than {} MiB", MAX_BYTES >> 20);
+        return Err(CommandError::input(message)
+            .with_hint("name the file in the task instead, and let the agent read what it needs"));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        CommandError::input(format!("{name} is not UTF-8 text (byte {at})"))
+    })
+}
+
+/// True for a pipe or a file that somebody put there on purpose.
+#[cfg(unix)]
+fn stdin_is_a_pipe() -> bool {
+    use std::os::fd::AsFd;
+    use std::os::unix::fs::FileTypeExt;
+    let stdin = std::io::stdin();
+    stdin
+        .as_fd()
+        .try_clone_to_owned()
+        .and_then(|handle| std::fs::File::from(handle).metadata())
+        .is_ok_and(|metadata| {
+            metadata.file_type().is_fifo() || (metadata.is_file() && metadata.len() > 0)
+        })
+}
+
+#[cfg(not(unix))]
+fn stdin_is_a_pipe() -> bool {
+    false
+}
+
+fn file(path: &Path, context: &CommandContext) -> Result<Part, CommandError> {
+    let full = context.directory()?.join(path);
+    let wrong = |error: std::io::Error| {
+        CommandError::input(format!("cannot read `{}`: {error}", path.display()))
+    };
+    let handle = std::fs::File::open(&full).map_err(wrong)?;
+    if handle.metadata().map_err(wrong)?.is_dir() {
+        return Err(CommandError::input(format!("`{}` is a directory", path.display())));
+    }
+    let mut bytes = Vec::new();
+    handle.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(wrong)?;
+    if let Some(media_type) = image(&bytes) {
+        return Ok(Part::Image { media_type: media_type.to_owned(), data: STANDARD.encode(bytes) });
+    }
+    let name = path.display().to_string();
+    let text = text(&format!("`{name}`"), bytes)?;
+    Ok(Part::Text { text: format!("<file path=\"{name}\">\n{text}\n</file>") })
+}
+
+/// The media type of the image formats that models take, by their first bytes.
+fn image(bytes: &[u8]) -> Option<&'static str> {
+    match bytes {
+        [0x89, b'P', b'N', b'G', ..] => Some("image/png"),
+        [0xff, 0xd8, 0xff, ..] => Some("image/jpeg"),
+        [b'G', b'I', b'F', b'8', ..] => Some("image/gif"),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some("image/webp"),
+        _ => None,
+    }
+}

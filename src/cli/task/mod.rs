@@ -1,0 +1,118 @@
+//! One run, from arguments to exit code: gather the task, build the agent, show what happens,
+//! deliver the result.
+//!
+//! Decides nothing about the run itself: the outcome's exit code is the agent's.
+
+pub mod approve;
+
+pub mod deliver;
+
+pub mod interrupt;
+
+pub mod render;
+
+pub mod schema;
+
+pub mod gather;
+
+use std::sync::Arc;
+
+use crate::agent::Agent;
+use crate::agent::CancelReason;
+use crate::agent::Cancellation;
+use crate::agent::SessionChoice;
+use crate::agent::Task;
+use crate::config::settings::Settings;
+use crate::protocol::Approver;
+use crate::protocol::EventSink;
+use crate::protocol::ExitCode;
+use crate::protocol::Outcome;
+
+use super::commands::run::OutputFormat;
+use super::commands::run::RunArgs;
+use super::context::CommandContext;
+use super::error::CommandError;
+use super::error::WriteError;
+use super::output::Output;
+use super::wiring;
+use approve::TerminalApprover;
+use gather::TaskSource;
+use render::EventQueue;
+
+/// Carries out `agi-agent run`.
+pub async fn execute(
+    args: RunArgs,
+    context: &mut CommandContext,
+) -> Result<ExitCode, CommandError> {
+    let mut settings = context.settings_with(args.assignments()?)?;
+    settings.model.require_model = args.model.require_model;
+    settings.memory.ephemeral |= args.ephemeral;
+    settings.network.record.clone_from(&args.model.record);
+    settings.network.replay.clone_from(&args.model.replay);
+    let source = TaskSource {
+        task: args.task.as_deref(),
+        stdin: args.stdin,
+        files: &args.files,
+        mode: settings.stdin,
+    };
+    let output_schema = args.output_schema.as_deref().map(schema::load).transpose()?;
+    let input = gather::gather(&source, context)?;
+    let agent = wiring::agent(context, &settings)?;
+    announce(&settings, &mut context.output);
+    let session = match (args.session, args.continue_last) {
+        (Some(id), _) => SessionChoice::Resume(id),
+        (None, true) => SessionChoice::Latest,
+        (None, false) => SessionChoice::New,
+    };
+    let task = Task { input, session, output_schema, expect: args.expect, forbid: args.forbid };
+    let cancel = Cancellation::new();
+    let _signals = interrupt::cancel_on_signals(&cancel);
+    let outcome = follow(&agent, task, args.output_format, &cancel, &mut context.output).await?;
+    deliver::deliver(&outcome, args.output_format, args.output_file.as_deref(), context)
+}
+
+/// Nobody should mistake the builtin model for the one they thought they had configured.
+fn announce(settings: &Settings, output: &mut Output) {
+    if settings.model.provider == "builtin" {
+        output.status("model: builtin (no model is configured)");
+    }
+}
+
+/// Runs the agent and shows its events as they come. When they cannot be shown any more, the run is
+/// cancelled: nobody would learn what else it does.
+pub async fn follow(
+    agent: &Agent,
+    task: Task,
+    format: OutputFormat,
+    cancel: &Cancellation,
+    output: &mut Output,
+) -> Result<Outcome, CommandError> {
+    let (queue, mut events) = EventQueue::new();
+    let sink: Arc<dyn EventSink> = Arc::new(queue);
+    let approver =
+        TerminalApprover::if_possible().map(|person| Arc::new(person) as Arc<dyn Approver>);
+    let run = agent.run(task, sink, approver, cancel);
+    let mut run = std::pin::pin!(run);
+    let mut broken: Option<WriteError> = None;
+    let outcome = loop {
+        tokio::select! {
+            biased;
+            Some(envelope) = events.recv() => {
+                if broken.is_none() && let Err(error) = render::show(&envelope, format, output) {
+                    broken = Some(error);
+                    cancel.cancel(CancelReason::Terminated);
+                }
+            }
+            outcome = &mut run => break outcome,
+        }
+    };
+    while let Ok(envelope) = events.try_recv() {
+        if broken.is_none() {
+            broken = render::show(&envelope, format, output).err();
+        }
+    }
+    match broken {
+        Some(error) => Err(error.into()),
+        None => Ok(outcome),
+    }
+}

@@ -1,0 +1,103 @@
+//! Shows the events of a run: as JSON lines on stdout, or as progress on stderr.
+//!
+//! The agent emits into a queue and never waits for a slow reader; the command's own task empties
+//! it.
+
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+use tokio::sync::mpsc;
+
+use crate::cli::commands::run::OutputFormat;
+use crate::cli::error::WriteError;
+use crate::cli::output::Output;
+use crate::protocol::Event;
+use crate::protocol::EventSink;
+use crate::protocol::Item;
+use crate::protocol::ItemBody;
+use crate::protocol::ItemStatus;
+use crate::protocol::event::EVENT_VERSION;
+use crate::protocol::event::Envelope;
+use crate::system::clock;
+
+/// The agent's end of the queue.
+pub struct EventQueue {
+    /// Numbering and sending are one step, so that lines never come out of order.
+    sender: Mutex<(u64, mpsc::UnboundedSender<Envelope>)>,
+}
+
+impl EventQueue {
+    /// Both ends. The queue is bounded by the run: text updates are coalesced by the agent.
+    pub fn new() -> (Self, mpsc::UnboundedReceiver<Envelope>) {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        (Self { sender: Mutex::new((0, sender)) }, receiver)
+    }
+}
+
+impl EventSink for EventQueue {
+    fn emit(&self, event: Event) {
+        let mut guard = self.sender.lock().unwrap_or_else(PoisonError::into_inner);
+        let envelope =
+            Envelope { v: EVENT_VERSION, seq: guard.0, ts: clock::timestamp(clock::now()), event };
+        guard.0 += 1;
+        // The receiver is gone only when the command has given up on its output.
+        drop(guard.1.send(envelope));
+    }
+}
+
+/// Shows one event the way the person asked for.
+pub fn show(
+    envelope: &Envelope,
+    format: OutputFormat,
+    output: &mut Output,
+) -> Result<(), WriteError> {
+    if format == OutputFormat::Jsonl {
+        output.json_line(envelope)?;
+    }
+    if let Some(line) = progress_line(&envelope.event, output) {
+        output.status(&line);
+    }
+    Ok(())
+}
+
+/// What a person wants to see go by: on a terminal always, elsewhere with `-v`. Retries and
+/// compaction explain a wait or a loss and are told in any case.
+fn progress_line(event: &Event, output: &Output) -> Option<String> {
+    let chatty = output.shows_progress() || output.verbosity() > 0;
+    match event {
+        Event::ModelRetry { attempt, wait_ms, reason } => {
+            Some(format!("retry {attempt} in {wait_ms} ms: {reason}"))
+        }
+        Event::ContextCompacted { tokens_before, tokens_after, .. } => Some(format!(
+            "note: the conversation was shortened from about {tokens_before} to {tokens_after} tokens"
+        )),
+        Event::Heartbeat { waiting_for, elapsed_ms } if chatty => {
+            Some(format!("still waiting for {waiting_for} ({} s)", elapsed_ms / 1000))
+        }
+        Event::ItemCompleted { item } if chatty => item_line(item),
+        _ => None,
+    }
+}
+
+fn item_line(item: &Item) -> Option<String> {
+    let what = match &item.body {
+        ItemBody::CommandExecution { command, exit_code, .. } => match exit_code {
+            Some(code) => format!("$ {command}  (exit {code})"),
+            None => format!("$ {command}"),
+        },
+        ItemBody::FileChange { path, change, .. } => format!("{change} {path}"),
+        ItemBody::ToolCall { tool, arguments, .. } => format!("{tool} {arguments}"),
+        ItemBody::Memory { action, text, .. } => format!("memory {action}: {text}"),
+        ItemBody::Plan { text } => text.clone(),
+        ItemBody::Error { message } => format!("error: {message}"),
+        ItemBody::AgentMessage { .. } | ItemBody::Reasoning { .. } => return None,
+    };
+    let status = match item.status {
+        ItemStatus::Completed | ItemStatus::InProgress => "",
+        ItemStatus::Failed => "failed: ",
+        ItemStatus::Declined => "declined: ",
+        ItemStatus::Cancelled => "cancelled: ",
+        ItemStatus::Timeout => "timed out: ",
+    };
+    Some(format!("{status}{}", crate::cli::output::printable(&what)))
+}

@@ -1,0 +1,150 @@
+//! The composition root: the only file that names every concrete part and puts them together.
+//!
+//! Starts nothing: the interpreter, connections and the database come to life on first use.
+
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::agent::Agent;
+use crate::agent::AgentParts;
+use crate::agent::Pacing;
+use crate::bridge::Python;
+use crate::bridge::PythonModel;
+use crate::bridge::remote::RemoteModel;
+use crate::bridge::scripted::ScriptedModel;
+use crate::config::places::Places;
+use crate::config::settings::ModelSettings;
+use crate::config::settings::Settings;
+use crate::memory::MemoryHandle;
+use crate::network::Client;
+use crate::protocol::ChatModel;
+use crate::protocol::ExitCode;
+use crate::protocol::ModelError;
+use crate::protocol::ModelErrorKind;
+use crate::system::opener::Opener;
+use crate::tools::Registry;
+use crate::tools::ToolContext;
+use crate::tools::registry::RegistrySettings;
+
+use super::context::CommandContext;
+use super::error::CommandError;
+
+/// Without a limit of its own a call may take so long.
+const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// The network, as configured.
+pub fn client(settings: &Settings) -> Result<Client, CommandError> {
+    Ok(Client::new(&settings.network)?)
+}
+
+/// The configured model; nothing is started or connected to.
+pub fn model(
+    settings: &ModelSettings,
+    client: &Client,
+) -> Result<Arc<dyn ChatModel>, CommandError> {
+    let model: Arc<dyn ChatModel> = match settings.provider.as_str() {
+        "builtin" if settings.require_model => return Err(no_model().into()),
+        "builtin" => Arc::new(PythonModel::builtin(Python::shared())),
+        "scripted" => {
+            let path = settings.script.as_deref().ok_or_else(|| {
+                CommandError::new(ExitCode::Configuration, "provider `scripted` has no script")
+                    .with_hint("set `model.script`, or give `--model scripted/FILE`")
+            })?;
+            Arc::new(ScriptedModel::from_file(path)?)
+        }
+        _ => Arc::new(RemoteModel::new(Python::shared(), client.clone(), settings.clone())?),
+    };
+    Ok(model)
+}
+
+fn no_model() -> ModelError {
+    ModelError::new(
+        ModelErrorKind::Authentication,
+        "no model is configured, and `--require-model` refuses the builtin one",
+    )
+    .with_hint("set OPENAI_API_KEY or ANTHROPIC_API_KEY, or give `--model PROVIDER/NAME`")
+}
+
+/// The memory, if this run has one; its files are kept from every tool.
+pub fn memory(settings: &Settings) -> Result<Option<MemoryHandle>, CommandError> {
+    if !settings.memory.enabled {
+        return Ok(None);
+    }
+    Ok(Some(MemoryHandle::open(&settings.memory)?))
+}
+
+/// What the agent keeps for itself: configuration, trust and data.
+fn protected(settings: &Settings, places: &Places) -> Vec<PathBuf> {
+    let parent = |path: &PathBuf| path.parent().map(Path::to_path_buf);
+    let user = places.user_config.as_ref().and_then(parent);
+    let system = parent(&places.system_config);
+    [settings.data_dir.clone(), user, system].into_iter().flatten().collect()
+}
+
+/// What tools may use.
+pub fn tool_context(
+    context: &CommandContext,
+    settings: &Settings,
+    memory: Option<MemoryHandle>,
+    client: Client,
+) -> Result<ToolContext, CommandError> {
+    let directory = context.directory()?.to_path_buf();
+    let opener = Opener::new(crate::system::opener::PathRules {
+        cwd: directory.clone(),
+        read: settings.sandbox.read.clone(),
+        write: match settings.sandbox.level {
+            crate::config::settings::SandboxLevel::ReadOnly => Vec::new(),
+            _ => vec![directory.clone()],
+        },
+        full: false,
+        protected: protected(settings, &context.places),
+    });
+    for file in memory.iter().flat_map(MemoryHandle::protected_files) {
+        opener.protect(&file);
+    }
+    Ok(ToolContext {
+        opener,
+        memory,
+        http: Arc::new(client),
+        cwd: directory,
+        cancel: CancellationToken::new(),
+        deadline: Instant::now() + NEVER,
+        call_timeout: settings.limits.tool_timeout,
+        session_id: String::new(),
+        progress: None,
+    })
+}
+
+/// Every tool, as configured.
+pub fn registry(settings: &Settings) -> Registry {
+    Registry::standard(&RegistrySettings {
+        web_search: settings.web_search.clone(),
+        python: settings.python.clone(),
+        memory: settings.memory.enabled,
+    })
+}
+
+/// The whole agent.
+pub fn agent(context: &CommandContext, settings: &Settings) -> Result<Agent, CommandError> {
+    let client = client(settings)?;
+    let model = model(&settings.model, &client)?;
+    let memory = memory(settings)?;
+    Ok(Agent::new(AgentParts {
+        model,
+        registry: registry(settings),
+        tools: tool_context(context, settings, memory, client)?,
+        approval: settings.approval.clone(),
+        sandbox: settings.sandbox.clone(),
+        limits: settings.limits.clone(),
+        max_output_tokens: settings.model.max_output_tokens,
+        temperature: settings.model.temperature,
+        price: settings.model.price,
+        platform: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+        pacing: Pacing::default(),
+    }))
+}
