@@ -60,6 +60,12 @@ use crate::protocol::Message;
 /// Rows per transaction of an import.
 const IMPORT_BATCH: usize = 500;
 
+/// Version of the SQLite that both languages use, `3.51.3`.
+#[must_use]
+pub fn sqlite_version() -> &'static str {
+    rusqlite::version()
+}
+
 /// The memory, shared by whoever needs it. Clones share one thread and one connection; dropping the
 /// last one waits until the file is closed.
 #[derive(Clone)]
