@@ -35,6 +35,12 @@ pub mod output;
 
 pub mod registry;
 
+pub mod web_fetch;
+
+mod web_page;
+
+pub mod web_search;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;

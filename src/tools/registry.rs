@@ -14,6 +14,8 @@ use super::file_stats::FileStats;
 use super::file_write::FileWrite;
 use super::memory_add::MemoryAdd;
 use super::memory_search::MemorySearch;
+use super::web_fetch::WebFetch;
+use super::web_search::WebSearch;
 use crate::config::settings::PythonSettings;
 use crate::config::settings::WebSearchSettings;
 use crate::protocol::ToolSpec;
@@ -22,6 +24,8 @@ use crate::protocol::ToolSpec;
 #[derive(Debug, Clone, Default)]
 pub struct RegistrySettings {
     pub web_search: WebSearchSettings,
+    /// Host rules (`--net`), for `web_fetch`.
+    pub net: Vec<String>,
     pub python: PythonSettings,
     /// False: no memory tools (`--no-memory`).
     pub memory: bool,
@@ -53,6 +57,8 @@ impl Registry {
             Arc::new(FileFind),
             Arc::new(FileStats),
             Arc::new(Calculator),
+            Arc::new(WebFetch::new(settings.net.clone())),
+            Arc::new(WebSearch::new(settings.web_search.clone())),
         ];
         if settings.memory {
             tools.push(Arc::new(MemoryAdd));
