@@ -124,6 +124,7 @@ pub fn tool_context(
 pub fn registry(settings: &Settings) -> Registry {
     Registry::standard(&RegistrySettings {
         web_search: settings.web_search.clone(),
+        net: settings.sandbox.net.clone(),
         python: settings.python.clone(),
         memory: settings.memory.enabled,
     })
