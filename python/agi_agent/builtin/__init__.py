@@ -56,14 +56,15 @@ def respond(request: ModelRequest) -> ChatAnswer:
             or needs a tool that is not offered.
     """
     conversation = Conversation(request)
-    steps = plan(conversation.task)
+    attached = conversation.attached
+    steps = plan(conversation.task, attached.kinds() if attached is not None else ())
     if steps is None:
         raise _outside(_cannot(conversation.task))
     _require_tools(steps, conversation.tools)
     if not conversation.complete:
         message = "the conversation lacks results of calls that were made"
         raise _outside(message)
-    progress = replay(steps, conversation.results)
+    progress = replay(steps, conversation.results, attached)
     if progress.calls:
         return _turn(_call_parts(progress.calls, conversation.calls), "tool_calls")
     text = _answer(progress)

@@ -55,7 +55,7 @@ class RunCommand(Step):
         fields = {"exit_code": 0, "stdout": output, "output": output, "stderr": errors}
         return Value(
             output or errors or f"`{self.command}` printed nothing",
-            items=output.splitlines(),
+            items=output.split("\n") if output else [],
             fields=fields,
             missing=_cut(result),
         )

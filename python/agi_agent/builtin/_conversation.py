@@ -7,7 +7,7 @@ nothing in this package reads it as a request.
 
 from __future__ import annotations
 
-from agi_agent.builtin._step import Result
+from agi_agent.builtin._step import Result, Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ class Conversation:
 
     Attributes:
         task: The person's last message; empty if it is not text alone.
+        attached: The one file or standard input that came with it, if there is one.
         results: What came of the calls since, in the order of the calls.
         calls: How many calls the whole conversation holds, for fresh ids.
         tools: Names of the tools on offer.
@@ -33,7 +34,11 @@ class Conversation:
         """Reads a request; never fails on one that the loop can send."""
         messages = request["messages"]
         begin = _task_index(messages)
-        self.task = _text(messages[begin]) if begin >= 0 else ""
+        texts = _texts(messages[begin]) if begin >= 0 else []
+        self.task = texts[0] if texts else ""
+        self.attached: Value | None = None
+        if len(texts) == 2:
+            self.attached = _attachment(texts[1])
         self.calls = sum(
             part["type"] == "tool_call"
             for message in messages
@@ -69,16 +74,33 @@ def _task_index(messages: list[Message]) -> int:
     """Index of the person's last message that is a task; -1 if there is none."""
     for index in range(len(messages) - 1, -1, -1):
         message = messages[index]
-        if message["role"] == "user" and not _text(message).startswith(_REPAIR):
+        begin = "".join(_texts(message)[:1])
+        if message["role"] == "user" and not begin.startswith(_REPAIR):
             return index
     return -1
 
 
-def _text(message: Message) -> str:
-    """The text of a message; empty if it holds anything else, such as an image."""
+def _texts(message: Message) -> list[str]:
+    """The texts of a message: the task, then what is attached; empty with an image.
+
+    The parts stay apart: what a file or standard input says is never read as a task.
+    """
     texts: list[str] = []
     for part in message["parts"]:
         if part["type"] != "text":
-            return ""
+            return []
         texts.append(part["text"])
-    return "\n".join(texts)
+    return texts
+
+
+def _attachment(text: str) -> Value | None:
+    """What `--stdin` or `--file` put behind the task, as `cli::task::gather` marks it."""
+    head, newline, rest = text.partition("\n")
+    if not newline:
+        return None
+    if head == "<stdin>" and rest.endswith("\n</stdin>"):
+        return Value(rest.removesuffix("\n</stdin>"))
+    if head.startswith('<file path="') and rest.endswith("\n</file>"):
+        path = head.removeprefix('<file path="').removesuffix('">')
+        return Value(rest.removesuffix("\n</file>"), paths=[path])
+    return None

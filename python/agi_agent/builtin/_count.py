@@ -95,7 +95,7 @@ class CountText(Step):
     def of_text(self, text: str) -> Value:
         """Counts what an earlier step printed."""
         counts = {
-            "lines": len(text.splitlines()),
+            "lines": text.count("\n") + bool(text and not text.endswith("\n")),
             "words": len(text.split()),
             "chars": len(text),
             "bytes": len(text.encode("utf-8", "surrogatepass")),

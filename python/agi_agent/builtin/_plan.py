@@ -110,11 +110,12 @@ class _Memo:
         self.failed: set[int] = set()
 
 
-def plan(text: str) -> list[Step] | None:
+def plan(text: str, attached: tuple[str, ...] = ()) -> list[Step] | None:
     """Reads a request.
 
     Args:
         text: What the person wrote.
+        attached: What a step can take from a text that came with the request.
 
     Returns:
         The steps in order, or None if any part of it is not understood.
@@ -125,7 +126,7 @@ def plan(text: str) -> list[Step] | None:
     if len(phrase.tokens) > _MAX_TOKENS:
         return None
     steps = _steps(phrase, _Memo(), _MAX_STEPS)
-    return steps if steps and _references_hold(steps) else None
+    return steps if steps and _references_hold(steps, attached) else None
 
 
 def _steps(phrase: Phrase, memo: _Memo, room: int) -> list[Step] | None:
@@ -199,10 +200,12 @@ def _skip_connective(phrase: Phrase) -> bool:
     return phrase.at > start and not phrase.done
 
 
-def _references_hold(steps: Sequence[Step]) -> bool:
-    """Whether every "it" has an earlier step that gives what is meant."""
+def _references_hold(steps: Sequence[Step], attached: tuple[str, ...]) -> bool:
+    """Whether every "it" has something before it that gives what is meant."""
     return all(
-        not step.needs or source_of(steps, number) is not None
+        not step.needs
+        or source_of(steps, number) is not None
+        or any(kind in attached for kind in step.needs)
         for number, step in enumerate(steps)
     )
 
@@ -215,7 +218,7 @@ def source_of(steps: Sequence[Step], number: int) -> int | None:
         number: Index of the step that refers.
 
     Returns:
-        The index of the step it refers to, or None.
+        The index of the step it refers to, or None (what is attached is meant then).
     """
     needs = steps[number].needs
     for earlier in range(number - 1, -1, -1):

@@ -32,12 +32,15 @@ class Progress:
         self.left = 0
 
 
-def replay(steps: Sequence[Step], results: Sequence[Result]) -> Progress:
+def replay(
+    steps: Sequence[Step], results: Sequence[Result], attached: Value | None
+) -> Progress:
     """Runs the steps with the results that are there.
 
     Args:
         steps: The plan.
         results: Results of the calls made so far, in order.
+        attached: What "it" means where no earlier step gives it.
 
     Returns:
         The calls to make next, or the values of all steps, or what failed.
@@ -48,6 +51,7 @@ def replay(steps: Sequence[Step], results: Sequence[Result]) -> Progress:
         given: Value | None = None
         if step.needs:
             source = source_of(steps, number)
+            given = attached
             if source is not None:
                 given = progress.values[source]
                 progress.used[source] = step.needs

@@ -125,14 +125,9 @@ class Value:
         self.fields = fields or {}
         self.missing = missing
 
-    def gives(self, kind: str) -> bool:
-        """Whether a later step can take `kind` from this value."""
-        return {
-            NUMBER: bool(self.number),
-            ITEMS: self.items is not None,
-            PATHS: bool(self.paths),
-            TEXT: True,
-        }[kind]
+    def kinds(self) -> tuple[str, ...]:
+        """What a later step can take from this value."""
+        return (TEXT, PATHS) if self.paths else (TEXT,)
 
     def whole(self) -> Value:
         """This value, if it is whole.
