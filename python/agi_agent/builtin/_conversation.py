@@ -94,7 +94,7 @@ def _texts(message: Message) -> list[str]:
 
 
 def _attachment(text: str) -> Value | None:
-    """What `--stdin` or `--file` put behind the task, as `cli::task::gather` marks it."""
+    """What `--stdin` or `--file` put behind the task (see `cli::task::gather`)."""
     head, newline, rest = text.partition("\n")
     if not newline:
         return None

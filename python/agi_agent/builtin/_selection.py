@@ -62,7 +62,8 @@ _HERE = phrases(
 )
 _REFERENCES = phrases(
     """
-    it | them | this text | that text | that file | this file | those files | these files | the files |
+    it | them | this text | that text | that file | this file | those files |
+    these files | the files |
     each of them | all of them | each file | the file | that one | that | this |
     these | those | the result | the results | the output | the text | the input |
     standard input | stdin

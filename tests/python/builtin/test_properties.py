@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from agi_agent._errors import OutsideBuiltinError
-from agi_agent.builtin import respond
 from executor import TURNS, request
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from agi_agent._errors import OutsideBuiltinError
+from agi_agent.builtin import respond
 
 PYTHON = Path(__file__).parents[3] / "python"
 REFUSED = (Path(__file__).parent / "refused.txt").read_text("utf-8").splitlines()

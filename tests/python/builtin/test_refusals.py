@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from executor import TOOLS, Executor, ask, converse, request
+
 from agi_agent._errors import OutsideBuiltinError
 from agi_agent.builtin import respond
-from executor import TOOLS, Executor, ask, converse, request
 
 REFUSED = (Path(__file__).parent / "refused.txt").read_text("utf-8").splitlines()
 
