@@ -33,5 +33,8 @@ pub mod write;
 
 pub use error::FileError;
 
+#[cfg(test)]
+mod tree_for_tests;
+
 /// Bytes that are read at a time.
 const BUFFER: usize = 256 * 1024;

@@ -186,3 +186,7 @@ fn lines_that_differ(before: &str, after: &str) -> usize {
         .count();
     before.len() + after.len() - 2 * last
 }
+
+#[cfg(test)]
+#[path = "write_tests.rs"]
+mod tests;

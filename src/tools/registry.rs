@@ -85,3 +85,26 @@ impl Registry {
         &self.gate
     }
 }
+
+/// The tools as contracts/tools.schema.json has them: the schema of each tool's arguments by name.
+pub fn contract(registry: &Registry) -> serde_json::Value {
+    let tools: serde_json::Map<String, serde_json::Value> = registry
+        .specs()
+        .into_iter()
+        .map(|spec| {
+            let mut schema = spec.parameters;
+            schema["description"] = spec.description.into();
+            schema["additionalProperties"] = false.into();
+            (spec.name, schema)
+        })
+        .collect();
+    serde_json::json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Arguments of the tools of agi-agent, by name",
+        "$defs": tools,
+    })
+}
+
+#[cfg(test)]
+#[path = "registry_tests.rs"]
+mod tests;

@@ -1,0 +1,80 @@
+//! The offer as a whole: names, size, and the contract file.
+
+use serde_json::Value;
+use serde_json::json;
+
+use super::*;
+
+/// What all tools together may add to a request, in bytes, in the form of Chat Completions.
+const MAX_BYTES: usize = 4200;
+
+fn standard() -> Registry {
+    Registry::standard(&RegistrySettings { memory: true, ..RegistrySettings::default() })
+}
+
+/// The tools as Chat Completions has them.
+fn offer(registry: &Registry) -> Value {
+    let tools = registry.specs().into_iter().map(|spec| {
+        json!({
+            "type": "function",
+            "function": {
+                "name": spec.name,
+                "description": spec.description,
+                "parameters": spec.parameters,
+            },
+        })
+    });
+    tools.collect()
+}
+
+#[test]
+fn the_offer_is_small() {
+    let text = offer(&standard()).to_string();
+    assert!(text.len() <= MAX_BYTES, "{} bytes: {text}", text.len());
+}
+
+#[test]
+fn names_are_unique_and_tools_are_found_by_them() {
+    let registry = standard();
+    let names = registry.names();
+    let mut unique = names.clone();
+    unique.sort();
+    unique.dedup();
+    assert_eq!(unique.len(), names.len(), "{names:?}");
+    for name in names {
+        assert_eq!(registry.get(&name).map(|tool| tool.spec().name), Some(name));
+    }
+    assert!(registry.get("nothing").is_none());
+}
+
+#[test]
+fn schemas_are_objects_without_ballast() {
+    for spec in standard().specs() {
+        assert_eq!(spec.parameters["type"], "object", "{}", spec.name);
+        let text = spec.parameters.to_string();
+        for ballast in ["$schema", "\"title\"", "\"format\":\"", "\"default\"", "null", "$ref"] {
+            assert!(!text.contains(ballast), "{}: {text}", spec.name);
+        }
+        let (description, name) = (spec.description, spec.name);
+        assert!(!description.contains('\n') && description.len() < 120, "{name}: {description}");
+    }
+}
+
+#[test]
+fn no_memory_means_no_memory_tools() {
+    let registry = Registry::standard(&RegistrySettings::default());
+    assert!(registry.names().iter().all(|name| !name.starts_with("memory")));
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a test that rewrites its file is asked to")]
+fn the_contract_file_is_what_the_tools_say() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("contracts/tools.schema.json");
+    let mut text = serde_json::to_string_pretty(&contract(&standard())).unwrap();
+    text.push('\n');
+    if std::env::var_os("AGI_UPDATE_CONTRACTS").is_some() {
+        std::fs::write(&path, &text).unwrap();
+    }
+    let file = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(file, text, "run the test with AGI_UPDATE_CONTRACTS=1 and look at the difference");
+}
