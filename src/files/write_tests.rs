@@ -71,7 +71,9 @@ mod unix {
         let proc = Path::new("/proc/self/root").join(target.strip_prefix("/").unwrap());
         let outside_paths = [target.clone(), outside.path().join("new"), up, proc];
         let inside = ["dir/target", "dir/new", "file", "dangling", "hard", ".git/hooks/pre-commit"];
-        for path in outside_paths.iter().map(|path| path.as_path()).chain(inside.map(Path::new)) {
+        for path in
+            outside_paths.iter().map(std::path::PathBuf::as_path).chain(inside.map(Path::new))
+        {
             if path == Path::new("hard") && !tree.path().join("hard").exists() {
                 continue;
             }

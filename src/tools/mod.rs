@@ -15,6 +15,9 @@ pub mod error;
 
 mod file;
 
+#[cfg(test)]
+mod file_tests;
+
 pub mod file_edit;
 
 pub mod file_find;
