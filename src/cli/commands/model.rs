@@ -135,12 +135,13 @@ fn requests() -> [(&'static str, ModelRequest); 3] {
         "additionalProperties": false,
     });
     [
-        ("text", ask("what is 19 + 23")),
+        // With a tool at hand, since the builtin model computes with it.
+        ("text", ModelRequest { tools: vec![calculator.clone()], ..ask("what is 19 + 23") }),
         (
             "tool call",
             ModelRequest {
                 tools: vec![calculator.clone()],
-                ..ask("use the calculator: what is 1234 * 5678")
+                ..ask("what is 123456789 * 987654321")
             },
         ),
         (

@@ -42,12 +42,13 @@ fn answer(outcome: &Outcome) -> String {
     }
 }
 
-/// Says on stderr why the run did not end with 0.
+/// Says on stderr why the run did not end with 0; what was declined on the way is told in any case.
 fn explain(outcome: &Outcome, output: &mut Output) {
-    for denial in outcome.denials.iter().filter(|denial| !denial.resolved) {
-        output.warning(&format!("denied: {}({}): {}", denial.tool, denial.target, denial.reason));
-    }
     if outcome.exit_code == ExitCode::Done {
+        for denial in outcome.denials.iter().filter(|denial| !denial.resolved) {
+            let (tool, target, reason) = (&denial.tool, &denial.target, &denial.reason);
+            output.warning(&format!("declined: {tool}({target}): {reason}"));
+        }
         return;
     }
     for error in &outcome.errors {
