@@ -26,6 +26,8 @@ pub mod bridge;
 
 pub mod files;
 
+pub mod sandbox;
+
 pub mod network;
 
 pub mod memory;

@@ -6,6 +6,8 @@ pub mod clock;
 
 pub mod opener;
 
+pub mod process;
+
 pub mod terminal;
 
 pub mod user;

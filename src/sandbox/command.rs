@@ -1,0 +1,169 @@
+//! A command to run and what came of it, as values.
+
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+
+use super::policy::Rung;
+
+/// A command for [`super::Sandbox::run`].
+#[derive(Debug, Clone)]
+pub struct CommandSpec {
+    /// Program and arguments; a program without `/` is looked for in the child's `PATH`.
+    pub argv: Vec<OsString>,
+    pub cwd: PathBuf,
+    /// Variables on top of the allow-list.
+    pub env: Vec<(OsString, OsString)>,
+    /// What the command reads; empty means `/dev/null`.
+    pub stdin: Vec<u8>,
+    pub timeout: Duration,
+    /// Bytes kept of each of stdout and stderr, half at the head and half at the tail.
+    pub output_limit: usize,
+    /// Gets the output while it comes, both streams as they are read; a slow reader loses pieces.
+    pub on_output: Option<mpsc::Sender<Bytes>>,
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndStatus {
+    Exited(i32),
+    /// Ended by a signal that was not ours.
+    Signaled(i32),
+    /// We ended it: its time was over.
+    TimedOut,
+    /// We ended it: the run was cancelled.
+    Cancelled,
+}
+
+impl EndStatus {
+    /// As a shell would say it: 128 + n for a signal, 124 for a time-out, 130 when cancelled.
+    pub fn exit_code(self) -> i32 {
+        match self {
+            Self::Exited(code) => code,
+            Self::Signaled(signal) => 128 + signal,
+            Self::TimedOut => 124,
+            Self::Cancelled => 130,
+        }
+    }
+}
+
+/// A command that has ended; no process of it is left.
+#[derive(Debug, Clone)]
+pub struct Finished {
+    pub status: EndStatus,
+    pub stdout: Captured,
+    pub stderr: Captured,
+    pub duration: Duration,
+    /// Processes that outlived the command and still held its output when we stopped to wait; they
+    /// were ended.
+    pub pipe_held_by: Vec<u32>,
+    /// Protected paths that the command changed and that were put back.
+    pub restored: Vec<PathBuf>,
+    pub rung: Rung,
+}
+
+impl Finished {
+    /// The rung's name, with `+restore` where something had to be put back.
+    pub fn sandbox(&self) -> String {
+        let restored = if self.restored.is_empty() { "" } else { "+restore" };
+        format!("{}{restored}", self.rung.as_str())
+    }
+}
+
+/// The head and the tail of a stream, and how long it was.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Captured {
+    pub head: Vec<u8>,
+    pub tail: Vec<u8>,
+    /// All bytes of the stream, kept or not.
+    pub total: u64,
+}
+
+impl Captured {
+    /// Bytes between head and tail that were not kept.
+    pub fn left_out(&self) -> u64 {
+        self.total - (self.head.len() + self.tail.len()) as u64
+    }
+
+    /// As text; invalid UTF-8 is replaced, and a mark says how much is missing.
+    pub fn text(&self) -> String {
+        if self.left_out() == 0 {
+            let whole: Vec<u8> = [self.head.as_slice(), self.tail.as_slice()].concat();
+            return String::from_utf8_lossy(&whole).into_owned();
+        }
+        // A character that was cut at the border would show as a replacement: cut it off instead.
+        let head = String::from_utf8_lossy(&self.head);
+        let tail = String::from_utf8_lossy(&self.tail);
+        let (head, tail) = (head.trim_end_matches('\u{fffd}'), tail.trim_start_matches('\u{fffd}'));
+        format!("{head}\n… {} bytes left out …\n{tail}", self.left_out())
+    }
+}
+
+/// Keeps head and tail of a stream in bounded memory.
+#[derive(Debug)]
+pub(super) struct Recorder {
+    half: usize,
+    head: Vec<u8>,
+    tail: VecDeque<u8>,
+    total: u64,
+}
+
+impl Recorder {
+    pub(super) fn new(limit: usize) -> Self {
+        Self { half: (limit / 2).max(1), head: Vec::new(), tail: VecDeque::new(), total: 0 }
+    }
+
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        self.total += bytes.len() as u64;
+        let room = self.half - self.head.len();
+        let (first, rest) = bytes.split_at(room.min(bytes.len()));
+        self.head.extend_from_slice(first);
+        let rest = &rest[rest.len().saturating_sub(self.half)..];
+        let excess = (self.tail.len() + rest.len()).saturating_sub(self.half);
+        self.tail.drain(..excess);
+        self.tail.extend(rest);
+    }
+
+    pub(super) fn finish(self) -> Captured {
+        Captured { head: self.head, tail: self.tail.into(), total: self.total }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Recorder;
+
+    #[test]
+    fn head_and_tail_are_exact_for_any_split() {
+        let whole: Vec<u8> = (0..=255).cycle().take(1000).collect();
+        for piece in [1, 3, 7, 64, 999, 1000] {
+            let mut recorder = Recorder::new(100);
+            whole.chunks(piece).for_each(|bytes| recorder.push(bytes));
+            let captured = recorder.finish();
+            assert_eq!(captured.head, &whole[..50]);
+            assert_eq!(captured.tail, &whole[950..]);
+            assert_eq!((captured.total, captured.left_out()), (1000, 900));
+        }
+    }
+
+    #[test]
+    fn what_fits_is_whole_even_where_a_character_lies_on_the_border() {
+        let mut recorder = Recorder::new(6);
+        recorder.push("aa".as_bytes());
+        recorder.push("äöb".as_bytes().split_at(3).0);
+        let captured = recorder.finish();
+        assert_eq!(captured.left_out(), 0);
+        assert!(captured.text().starts_with("aaä"));
+    }
+
+    #[test]
+    fn a_cut_is_said_and_cuts_no_character() {
+        let mut recorder = Recorder::new(7);
+        recorder.push("ääääääää".as_bytes());
+        assert_eq!(recorder.finish().text(), "ä\n… 10 bytes left out …\nä");
+    }
+}

@@ -1,0 +1,37 @@
+//! Why a command was not run.
+
+use std::io;
+
+/// A command that did not start, or whose bounds could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    /// The bounds that were asked for cannot be had here (exit code 44). The command did not run.
+    #[error("the sandbox is not available: {reason}")]
+    Unavailable { reason: String, hint: String },
+    /// The program could not be executed.
+    #[error("`{program}` could not be started: {source}")]
+    Start { program: String, source: io::Error },
+    /// The working directory is no directory of the workspace.
+    #[error("`{path}` cannot be the working directory: {reason}")]
+    WorkingDirectory { path: String, reason: String },
+    /// The operating system refused a pipe, a process or a descriptor.
+    #[error("a child process could not be managed: {source}")]
+    Process { source: io::Error },
+    /// A protected file was changed by the command and could not be put back.
+    #[error("`{path}` was changed by the command and could not be restored: {source}")]
+    Restore { path: String, source: io::Error },
+}
+
+impl SandboxError {
+    /// What to do next, where that is known.
+    pub fn hint(&self) -> Option<&str> {
+        match self {
+            Self::Unavailable { hint, .. } => Some(hint),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn process(source: io::Error) -> Self {
+        Self::Process { source }
+    }
+}

@@ -1,0 +1,203 @@
+//! Linux: one helper process per command, Landlock and seccomp, and namespaces where they can be had.
+//!
+//! This file is the agent's side: it plans, starts the helper, carries its output and time, and asks it to
+//! end. What happens in the helper is in [`helper`] and [`supervise`].
+
+mod bounds;
+mod capture;
+mod grants;
+mod helper;
+mod landlock;
+mod namespaces;
+mod seccomp;
+mod spec;
+mod start;
+mod supervise;
+
+use std::io;
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use tokio_util::sync::CancellationToken;
+
+use super::Sandbox;
+use super::command::CommandSpec;
+use super::command::EndStatus;
+use super::command::Finished;
+use super::error::SandboxError;
+use super::policy::Rung;
+use super::snapshot::Snapshot;
+
+use capture::Output;
+use spec::Report;
+use spec::Step;
+use start::Started;
+
+pub(super) use helper::helper_main;
+
+/// See [`Sandbox::run`].
+pub(super) async fn run(
+    sandbox: &Sandbox,
+    command: CommandSpec,
+    cancel: CancellationToken,
+) -> Result<Finished, SandboxError> {
+    run_with(sandbox, command, cancel, false).await
+}
+
+/// See [`Sandbox::probe`].
+pub(super) async fn probe(sandbox: &Sandbox) -> Result<Rung, SandboxError> {
+    let command = CommandSpec {
+        argv: vec!["probe".into()],
+        cwd: sandbox.policy.cwd.clone(),
+        env: Vec::new(),
+        stdin: Vec::new(),
+        timeout: std::time::Duration::from_secs(10),
+        output_limit: 1024,
+        on_output: None,
+    };
+    run_with(sandbox, command, CancellationToken::new(), true).await.map(|finished| finished.rung)
+}
+
+async fn run_with(
+    sandbox: &Sandbox,
+    command: CommandSpec,
+    cancel: CancellationToken,
+    probe: bool,
+) -> Result<Finished, SandboxError> {
+    let cwd = working_directory(sandbox, &command.cwd)?;
+    let clock = Instant::now();
+    loop {
+        let rung = best_rung(sandbox);
+        let mut spec = start::spec(sandbox, &command, &cwd, rung);
+        if probe {
+            spec.flags |= spec::PROBE;
+        }
+        let snapshot = (!sandbox.policy.write.is_empty()).then(|| Snapshot::take(&sandbox.policy.write));
+        let started = start::start(sandbox, &spec, &command.stdin, snapshot).await?;
+        match watch(started, &command, &cancel, clock, rung).await? {
+            Ended::Finished(finished) => return Ok(*finished),
+            // The command has not run: nothing was executed before every bound held.
+            Ended::NotSetUp { .. } if rung == Rung::Namespaces => {
+                sandbox.without_namespaces.store(true, Ordering::Relaxed);
+            }
+            Ended::NotSetUp { step, errno } => return Err(not_set_up(step, errno, &command, &cwd)),
+        }
+    }
+}
+
+fn best_rung(sandbox: &Sandbox) -> Rung {
+    if !sandbox.policy.is_enforced() {
+        Rung::None
+    } else if sandbox.without_namespaces.load(Ordering::Relaxed) {
+        Rung::Landlock
+    } else {
+        Rung::Namespaces
+    }
+}
+
+/// The directory must be one that the command may read; which directory it is widens nothing.
+fn working_directory(sandbox: &Sandbox, cwd: &Path) -> Result<std::path::PathBuf, SandboxError> {
+    let refused = |reason: String| SandboxError::WorkingDirectory { path: cwd.display().to_string(), reason };
+    let policy = &sandbox.policy;
+    let real = std::fs::canonicalize(policy.cwd.join(cwd)).map_err(|error| refused(error.to_string()))?;
+    let mut roots = std::iter::once(&policy.cwd).chain(&policy.read).chain(&policy.write);
+    let scratch = sandbox.temporary_directory();
+    if policy.is_enforced()
+        && !roots.any(|root| real.starts_with(root))
+        && !scratch.is_some_and(|scratch| real.starts_with(scratch))
+    {
+        return Err(refused("it is outside the workspace".to_owned()));
+    }
+    Ok(real)
+}
+
+fn not_set_up(step: Step, errno: i32, command: &CommandSpec, cwd: &Path) -> SandboxError {
+    let source = io::Error::from_raw_os_error(errno);
+    match step {
+        Step::Execute => {
+            let program = command.argv.first().map(|name| name.to_string_lossy().into_owned());
+            SandboxError::Start { program: program.unwrap_or_default(), source }
+        }
+        Step::Directory => {
+            SandboxError::WorkingDirectory { path: cwd.display().to_string(), reason: source.to_string() }
+        }
+        Step::Input | Step::Limits | Step::Fork => SandboxError::process(source),
+        step => SandboxError::Unavailable {
+            reason: match errno {
+                0 => step.words().to_owned(),
+                _ => format!("{}: {source}", step.words()),
+            },
+            hint: "Linux 5.13 or newer with Landlock enabled is needed; \
+                   `--sandbox danger-full-access` runs commands without any bounds"
+                .to_owned(),
+        },
+    }
+}
+
+enum Ended {
+    Finished(Box<Finished>),
+    NotSetUp { step: Step, errno: i32 },
+}
+
+/// Follows a started command to its end.
+async fn watch(
+    mut started: Started,
+    command: &CommandSpec,
+    cancel: &CancellationToken,
+    clock: Instant,
+    rung: Rung,
+) -> Result<Ended, SandboxError> {
+    let mut output = Output::new(&mut started, command)?;
+    let deadline = tokio::time::Instant::from_std(clock + command.timeout);
+    let mut ended_by_us = None;
+    let report = {
+        let report = started.control.report();
+        tokio::pin!(report);
+        loop {
+            tokio::select! {
+                biased;
+                report = &mut report => break report,
+                () = output.read_some() => {}
+                () = tokio::time::sleep_until(deadline), if ended_by_us.is_none() => {
+                    ended_by_us = Some(EndStatus::TimedOut);
+                    break None;
+                }
+                () = cancel.cancelled(), if ended_by_us.is_none() => {
+                    ended_by_us = Some(EndStatus::Cancelled);
+                    break None;
+                }
+            }
+        }
+    };
+    let report = match ended_by_us {
+        None => report,
+        Some(_) => started.control.terminate(&mut output).await,
+    };
+    let (status, survivors) = match report {
+        Some(Report::Failed { step, errno }) => {
+            started.finish().await?;
+            return Ok(Ended::NotSetUp { step, errno });
+        }
+        Some(Report::Exited { code, survivors }) => (EndStatus::Exited(code), survivors),
+        Some(Report::Signaled { signal, survivors }) => (EndStatus::Signaled(signal), survivors),
+        // The keeper itself was killed.
+        None => (EndStatus::Signaled(libc::SIGKILL), false),
+    };
+    let pipe_held_by = output.drain().await;
+    if survivors {
+        started.control.kill().await;
+    }
+    let restored = started.finish().await?;
+    output.take_the_rest();
+    let (stdout, stderr) = output.finish();
+    Ok(Ended::Finished(Box::new(Finished {
+        status: ended_by_us.unwrap_or(status),
+        stdout,
+        stderr,
+        duration: clock.elapsed(),
+        pipe_held_by,
+        restored,
+        rung,
+    })))
+}

@@ -1,0 +1,262 @@
+//! What the parent tells the helper and what the helper answers, as bytes on one socket.
+//!
+//! Length-prefixed fields in a fixed order: both ends are the same executable, so there are no
+//! versions, and the helper starts without a parser for anything larger.
+
+use super::landlock::Grant;
+use super::landlock::Rights;
+
+/// Everything the helper has to know.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Spec {
+    pub(super) argv: Vec<Vec<u8>>,
+    /// `NAME=value`.
+    pub(super) env: Vec<Vec<u8>>,
+    pub(super) cwd: Vec<u8>,
+    /// The process that must still be our parent.
+    pub(super) parent: u64,
+    pub(super) flags: u64,
+    pub(super) grants: Vec<Grant>,
+    /// Bound read-only (namespaces): git metadata, configuration.
+    pub(super) read_only: Vec<Vec<u8>>,
+    /// Self-test: a file that must not be creatable. Empty: none known.
+    pub(super) forbidden: Vec<u8>,
+    /// Seconds of processor time; bytes of private memory; both per process.
+    pub(super) cpu_seconds: u64,
+    pub(super) memory_bytes: u64,
+}
+
+/// Bounds are set up (off: `danger-full-access`).
+pub(super) const ENFORCE: u64 = 1;
+/// In own namespaces.
+pub(super) const NAMESPACES: u64 = 1 << 1;
+/// The network is open.
+pub(super) const NETWORK: u64 = 1 << 2;
+/// Nothing is executed: the bounds are tested, and that is all.
+pub(super) const PROBE: u64 = 1 << 3;
+/// A descriptor for the child's standard input comes with the spec.
+pub(super) const STDIN: u64 = 1 << 4;
+
+impl Spec {
+    pub(super) fn has(&self, flag: u64) -> bool {
+        self.flags & flag != 0
+    }
+
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut out = vec![0; 8];
+        put_list(&mut out, &self.argv);
+        put_list(&mut out, &self.env);
+        put_bytes(&mut out, &self.cwd);
+        put_number(&mut out, self.parent);
+        put_number(&mut out, self.flags);
+        put_number(&mut out, self.grants.len() as u64);
+        for grant in &self.grants {
+            put_number(&mut out, grant.rights as u64);
+            put_bytes(&mut out, &grant.path);
+        }
+        put_list(&mut out, &self.read_only);
+        put_bytes(&mut out, &self.forbidden);
+        put_number(&mut out, self.cpu_seconds);
+        put_number(&mut out, self.memory_bytes);
+        let length = (out.len() - 8) as u64;
+        out[..8].copy_from_slice(&length.to_ne_bytes());
+        out
+    }
+
+    /// Without the eight bytes of the length.
+    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut reader = Reader(bytes);
+        Some(Self {
+            argv: reader.list()?,
+            env: reader.list()?,
+            cwd: reader.bytes()?,
+            parent: reader.number()?,
+            flags: reader.number()?,
+            grants: (0..reader.number()?)
+                .map(|_| {
+                    let rights = Rights::from_number(reader.number()?)?;
+                    Some(Grant { rights, path: reader.bytes()? })
+                })
+                .collect::<Option<_>>()?,
+            read_only: reader.list()?,
+            forbidden: reader.bytes()?,
+            cpu_seconds: reader.number()?,
+            memory_bytes: reader.number()?,
+        })
+    }
+}
+
+fn put_number(out: &mut Vec<u8>, number: u64) {
+    out.extend_from_slice(&number.to_ne_bytes());
+}
+
+fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+    put_number(out, bytes.len() as u64);
+    out.extend_from_slice(bytes);
+}
+
+fn put_list(out: &mut Vec<u8>, list: &[Vec<u8>]) {
+    put_number(out, list.len() as u64);
+    list.iter().for_each(|bytes| put_bytes(out, bytes));
+}
+
+struct Reader<'a>(&'a [u8]);
+
+impl Reader<'_> {
+    fn number(&mut self) -> Option<u64> {
+        let (number, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(u64::from_ne_bytes(*number))
+    }
+
+    fn bytes(&mut self) -> Option<Vec<u8>> {
+        let length = usize::try_from(self.number()?).ok()?;
+        let (bytes, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        Some(bytes.to_vec())
+    }
+
+    fn list(&mut self) -> Option<Vec<Vec<u8>>> {
+        (0..self.number()?).map(|_| self.bytes()).collect()
+    }
+}
+
+/// Where setting up or starting went wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Step {
+    /// The command itself could not be executed.
+    Execute = 1,
+    Directory,
+    Input,
+    Limits,
+    Fork,
+    Unshare,
+    UserMap,
+    Mounts,
+    ReadOnlyMount,
+    ProcMount,
+    Capabilities,
+    Privileges,
+    Landlock,
+    Seccomp,
+    ReadTest,
+    WriteTest,
+    SocketTest,
+    NamespaceTest,
+}
+
+impl Step {
+    const ALL: [(Self, &'static str); 18] = [
+        (Self::Execute, "executing the command"),
+        (Self::Directory, "entering the working directory"),
+        (Self::Input, "the standard input"),
+        (Self::Limits, "resource limits"),
+        (Self::Fork, "forking"),
+        (Self::Unshare, "creating namespaces"),
+        (Self::UserMap, "mapping the user into a namespace"),
+        (Self::Mounts, "making mounts private"),
+        (Self::ReadOnlyMount, "mounting git metadata read-only"),
+        (Self::ProcMount, "mounting procfs"),
+        (Self::Capabilities, "dropping capabilities"),
+        (Self::Privileges, "giving up new privileges"),
+        (Self::Landlock, "Landlock"),
+        (Self::Seccomp, "the seccomp filter"),
+        (Self::ReadTest, "the self-test: a forbidden directory could be read"),
+        (Self::WriteTest, "the self-test: a forbidden file could be written"),
+        (Self::SocketTest, "the self-test: a network socket could be opened"),
+        (Self::NamespaceTest, "the self-test: a namespace could be created"),
+    ];
+
+    pub(super) fn words(self) -> &'static str {
+        Self::ALL.iter().find(|(step, _)| *step == self).map_or("", |(_, words)| words)
+    }
+
+    pub(super) fn from_number(number: u8) -> Option<Self> {
+        Self::ALL.iter().map(|(step, _)| *step).find(|step| *step as u8 == number)
+    }
+}
+
+/// What the helper says. Each is nine bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Report {
+    Exited { code: i32, survivors: bool },
+    Signaled { signal: i32, survivors: bool },
+    Failed { step: Step, errno: i32 },
+}
+
+/// Bytes of an encoded report.
+pub(super) const REPORT_BYTES: usize = 9;
+
+impl Report {
+    pub(super) fn encode(self) -> [u8; REPORT_BYTES] {
+        let (kind, first, second) = match self {
+            Self::Exited { code, survivors } => (1, code, i32::from(survivors)),
+            Self::Signaled { signal, survivors } => (2, signal, i32::from(survivors)),
+            Self::Failed { step, errno } => (3, i32::from(step as u8), errno),
+        };
+        let mut out = [0; REPORT_BYTES];
+        out[0] = kind;
+        out[1..5].copy_from_slice(&first.to_ne_bytes());
+        out[5..].copy_from_slice(&second.to_ne_bytes());
+        out
+    }
+
+    pub(super) fn decode(bytes: [u8; REPORT_BYTES]) -> Option<Self> {
+        let [kind, a, b, c, d, e, f, g, h] = bytes;
+        let first = i32::from_ne_bytes([a, b, c, d]);
+        let second = i32::from_ne_bytes([e, f, g, h]);
+        Some(match kind {
+            1 => Self::Exited { code: first, survivors: second != 0 },
+            2 => Self::Signaled { signal: first, survivors: second != 0 },
+            3 => Self::Failed { step: Step::from_number(u8::try_from(first).ok()?)?, errno: second },
+            _ => return None,
+        })
+    }
+}
+
+/// Parent to helper: end the command politely, then by force.
+pub(super) const TERMINATE: u8 = b'T';
+/// Parent to helper: end everything now.
+pub(super) const KILL: u8 = b'K';
+
+#[cfg(test)]
+mod tests {
+    use super::Grant;
+    use super::Report;
+    use super::Rights;
+    use super::Spec;
+    use super::Step;
+
+    #[test]
+    fn a_spec_survives_the_way_and_a_cut_one_is_refused() {
+        let spec = Spec {
+            argv: vec![b"sh".to_vec(), Vec::new(), vec![0xff, b'\n']],
+            env: vec![b"A=b".to_vec()],
+            cwd: b"/".to_vec(),
+            parent: 7,
+            flags: super::ENFORCE | super::STDIN,
+            grants: vec![Grant { rights: Rights::Write, path: b"/w".to_vec() }],
+            read_only: vec![b"/w/.git".to_vec()],
+            forbidden: b"/x".to_vec(),
+            cpu_seconds: 1,
+            memory_bytes: 2,
+        };
+        let bytes = spec.encode();
+        assert_eq!(Spec::decode(&bytes[8..]), Some(spec));
+        for cut in 8..bytes.len() {
+            assert_eq!(Spec::decode(&bytes[8..cut]), None);
+        }
+    }
+
+    #[test]
+    fn reports_survive_the_way() {
+        for (step, words) in Step::ALL {
+            assert_eq!(step.words(), words);
+            let report = Report::Failed { step, errno: 13 };
+            assert_eq!(Report::decode(report.encode()), Some(report));
+        }
+        let report = Report::Exited { code: 255, survivors: true };
+        assert_eq!(Report::decode(report.encode()), Some(report));
+    }
+}

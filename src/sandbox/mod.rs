@@ -1,0 +1,135 @@
+//! Runs commands inside bounds that the operating system enforces.
+//!
+//! One value, [`Policy`], says what a child may reach; `system::opener` enforces the same value for
+//! what this process opens itself. What the platform cannot hold is refused
+//! ([`SandboxError::Unavailable`], exit code 44), never silently weakened: the [`Rung`] that held is
+//! part of every result.
+//!
+//! Nothing here decides whether a command may run (`agent::approval` does) or what a model is told.
+
+pub mod command;
+
+pub mod environment;
+
+pub mod error;
+
+#[cfg(target_os = "linux")]
+mod linux;
+
+pub mod macos;
+
+pub mod policy;
+
+#[cfg(not(target_os = "linux"))]
+mod portable;
+
+mod scratch;
+
+mod snapshot;
+
+#[cfg(windows)]
+mod windows;
+
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::sync::atomic::AtomicBool;
+
+use tokio_util::sync::CancellationToken;
+
+pub use command::Captured;
+pub use command::CommandSpec;
+pub use command::EndStatus;
+pub use command::Finished;
+pub use error::SandboxError;
+pub use policy::NetRule;
+pub use policy::Policy;
+pub use policy::Rung;
+
+use scratch::Scratch;
+
+/// The first argument with which this program is started again as the keeper of one command.
+pub const HELPER_ARGUMENT: &str = "__agi_helper";
+
+/// Starts commands under one policy. Shared by all tools of a run (`Arc`).
+#[derive(Debug)]
+pub struct Sandbox {
+    policy: Policy,
+    /// The program to start again; `None`: this one.
+    helper: Option<PathBuf>,
+    scratch: OnceLock<Option<Scratch>>,
+    /// What children see of the environment; read once.
+    environment: OnceLock<Vec<(std::ffi::OsString, std::ffi::OsString)>>,
+    /// Set once namespaces could not be had; the next command does not try again.
+    without_namespaces: AtomicBool,
+}
+
+impl Sandbox {
+    /// A sandbox that holds `policy`. Nothing is probed or created before the first command.
+    pub fn new(policy: Policy) -> Self {
+        Self {
+            policy,
+            helper: None,
+            scratch: OnceLock::new(),
+            environment: OnceLock::new(),
+            without_namespaces: AtomicBool::new(false),
+        }
+    }
+
+    /// Starts `program` as the helper instead of this executable: for programs that link this library
+    /// and whose own `main` does not hand over to [`helper_main`] (integration tests).
+    #[must_use]
+    pub fn with_helper(mut self, program: &Path) -> Self {
+        self.helper = Some(program.to_path_buf());
+        self
+    }
+
+    /// Does not try namespaces, as where they are forbidden.
+    #[must_use]
+    pub fn without_namespaces(self) -> Self {
+        self.without_namespaces.store(true, std::sync::atomic::Ordering::Relaxed);
+        self
+    }
+
+    /// What is enforced.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// The private temporary directory of children, created on first use; gone when the sandbox is
+    /// dropped. `None` where none can be created.
+    pub fn temporary_directory(&self) -> Option<&Path> {
+        self.scratch.get_or_init(|| Scratch::create(&self.environment_of_process())).as_ref().map(Scratch::path)
+    }
+
+    /// The environment that children get, by the allow-list and the policy's own names.
+    pub fn child_environment(&self) -> &[(std::ffi::OsString, std::ffi::OsString)] {
+        self.environment.get_or_init(|| environment::for_children(&self.environment_of_process(), &self.policy.env))
+    }
+
+    /// Runs a command to its end and returns what it printed. On time-out or cancellation the whole
+    /// tree of processes is ended first; nothing is left behind when this returns.
+    pub async fn run(&self, command: CommandSpec, cancel: CancellationToken) -> Result<Finished, SandboxError> {
+        platform::run(self, command, cancel).await
+    }
+
+    /// The rung that holds here, found by starting a child that tests its own bounds.
+    pub async fn probe(&self) -> Result<Rung, SandboxError> {
+        platform::probe(self).await
+    }
+
+    fn environment_of_process(&self) -> crate::config::env::Environment {
+        crate::config::env::Environment::of_process()
+    }
+}
+
+#[cfg(target_os = "linux")]
+use linux as platform;
+#[cfg(not(target_os = "linux"))]
+use portable as platform;
+
+/// The helper's whole life: `main` calls this first when the first argument is [`HELPER_ARGUMENT`].
+/// No runtime, no argument parser, no interpreter is started on this way.
+pub fn helper_main() -> ! {
+    platform::helper_main()
+}

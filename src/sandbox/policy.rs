@@ -1,0 +1,121 @@
+//! What a child may reach, as values. No system call is made here but to look paths up.
+
+use std::path::Path;
+use std::path::PathBuf;
+
+use crate::config::settings::SandboxLevel;
+use crate::config::settings::SandboxSettings;
+use crate::system::opener::PathRules;
+
+/// What children may connect to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NetRule {
+    /// Nothing.
+    Off,
+    /// Host patterns. `web_fetch` holds them; children have no network, since nothing here could tell
+    /// one host from another for them.
+    Hosts(Vec<String>),
+    /// Everything.
+    All,
+}
+
+impl NetRule {
+    /// From the words of the configuration: `all`, or host patterns.
+    pub fn from_words(words: &[String]) -> Self {
+        if words.iter().any(|word| word == "all") {
+            return Self::All;
+        }
+        if words.is_empty() { Self::Off } else { Self::Hosts(words.to_vec()) }
+    }
+
+    /// Whether children have the network.
+    pub fn is_open_to_children(&self) -> bool {
+        *self == Self::All
+    }
+}
+
+/// How bounds are enforced, best first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rung {
+    /// Linux: own user, mount, process and network namespaces, with Landlock and seccomp inside.
+    Namespaces,
+    /// Linux: Landlock and seccomp.
+    Landlock,
+    /// macOS: a Seatbelt profile.
+    Seatbelt,
+    /// Nothing is enforced: `danger-full-access`.
+    None,
+}
+
+impl Rung {
+    /// The name in results, events and `doctor`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Namespaces => "namespaces",
+            Self::Landlock => "landlock",
+            Self::Seatbelt => "seatbelt",
+            Self::None => "none",
+        }
+    }
+}
+
+/// What a child may do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    pub level: SandboxLevel,
+    /// The workspace.
+    pub cwd: PathBuf,
+    /// Readable in addition to the workspace and the system's directories.
+    pub read: Vec<PathBuf>,
+    /// Writable: the workspace and added directories at `workspace-write`, else empty.
+    pub write: Vec<PathBuf>,
+    pub net: NetRule,
+    /// Names of further environment variables that children see.
+    pub env: Vec<String>,
+    /// The agent's own configuration, trust and data: neither read nor written by children.
+    pub protected: Vec<PathBuf>,
+}
+
+impl Policy {
+    /// The policy of a run in `cwd`. `add_dirs` are readable at every level.
+    pub fn new(settings: &SandboxSettings, cwd: &Path, protected: Vec<PathBuf>) -> Self {
+        let real = |path: &PathBuf| {
+            let path = cwd.join(path);
+            std::fs::canonicalize(&path).unwrap_or(path)
+        };
+        let cwd = real(&cwd.to_path_buf());
+        let mut read: Vec<PathBuf> = settings.read.iter().map(real).collect();
+        let added: Vec<PathBuf> = settings.add_dirs.iter().map(real).collect();
+        let write = if settings.level == SandboxLevel::WorkspaceWrite {
+            std::iter::once(cwd.clone()).chain(added).collect()
+        } else {
+            read.extend(added);
+            Vec::new()
+        };
+        Self {
+            level: settings.level,
+            read,
+            write,
+            net: NetRule::from_words(&settings.net),
+            env: settings.env.clone(),
+            protected: protected.iter().map(real).collect(),
+            cwd,
+        }
+    }
+
+    /// The same policy for `system::opener`.
+    pub fn path_rules(&self) -> PathRules {
+        PathRules {
+            cwd: self.cwd.clone(),
+            read: self.read.clone(),
+            write: self.write.clone(),
+            full: !self.is_enforced(),
+            protected: self.protected.clone(),
+        }
+    }
+
+    /// False at `danger-full-access`.
+    pub fn is_enforced(&self) -> bool {
+        self.level != SandboxLevel::DangerFullAccess
+    }
+}

@@ -1,0 +1,149 @@
+//! Starting child processes from one permanent thread, and waiting for them without polling.
+//!
+//! Children ask the kernel to be killed when their parent dies (`PR_SET_PDEATHSIG`). That signal is
+//! bound to the *thread* that started the child, so all children are started by a thread that lives as
+//! long as the process. No code of ours runs between fork and exec: the standard library spawns, and
+//! whatever has to be set up in the child is set up by the helper program after its exec.
+#![cfg_attr(target_os = "linux", expect(unsafe_code, reason = "registering a descriptor with the reactor"))]
+
+use std::io;
+use std::process::Child;
+use std::process::Command;
+use std::sync::OnceLock;
+use std::sync::mpsc;
+
+use tokio::sync::oneshot;
+
+type Job = Box<dyn FnOnce() + Send>;
+
+static SPAWNER: OnceLock<Result<mpsc::Sender<Job>, String>> = OnceLock::new();
+
+/// Starts a command from the permanent thread.
+///
+/// If the returned future is dropped before it is ready, a child that was started meanwhile is handed
+/// to `abandoned`, on the permanent thread.
+pub async fn spawn(mut command: Command, abandoned: impl FnOnce(Child) + Send + 'static) -> io::Result<Child> {
+    let (answer, started) = oneshot::channel();
+    let job: Job = Box::new(move || {
+        let result = command.spawn();
+        // Our ends of what was given to the child are closed before anybody waits for its end.
+        drop(command);
+        if let Err(Ok(child)) = answer.send(result) {
+            abandoned(child);
+        }
+    });
+    spawner()?.send(job).map_err(|_| gone())?;
+    started.await.map_err(|_| gone())?
+}
+
+fn spawner() -> io::Result<&'static mpsc::Sender<Job>> {
+    let sender = SPAWNER.get_or_init(|| {
+        let (sender, jobs) = mpsc::channel::<Job>();
+        std::thread::Builder::new()
+            .name("spawner".to_owned())
+            .spawn(move || jobs.into_iter().for_each(|job| job()))
+            .map(|_| sender)
+            .map_err(|error| error.to_string())
+    });
+    sender.as_ref().map_err(|error| io::Error::other(error.clone()))
+}
+
+fn gone() -> io::Error {
+    io::Error::other("the thread that starts children has ended")
+}
+
+/// Waits until a child has ended and reaps it. The child's id cannot be reused before that, since
+/// nobody else reaps it.
+#[cfg(target_os = "linux")]
+pub async fn wait(mut child: Child) -> io::Result<std::process::ExitStatus> {
+    use tokio::io::Interest;
+    use tokio::io::unix::AsyncFd;
+
+    if let Some(status) = child.try_wait()? {
+        return Ok(status);
+    }
+    let pid = rustix::process::Pid::from_child(&child);
+    match rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::NONBLOCK) {
+        Ok(pidfd) => {
+            // SAFETY: the descriptor is moved into the `AsyncFd`, which owns it until it is dropped.
+            let pidfd = unsafe { AsyncFd::register_with_interest(pidfd, Interest::READABLE) }?;
+            pidfd.readable().await?.retain_ready();
+            child.wait()
+        }
+        // Before Linux 5.3, or no descriptor left.
+        Err(_) => wait_on_a_thread(child).await,
+    }
+}
+
+/// Waits until a child has ended and reaps it.
+#[cfg(not(target_os = "linux"))]
+pub async fn wait(child: Child) -> io::Result<std::process::ExitStatus> {
+    wait_on_a_thread(child).await
+}
+
+async fn wait_on_a_thread(mut child: Child) -> io::Result<std::process::ExitStatus> {
+    tokio::task::spawn_blocking(move || child.wait()).await.map_err(io::Error::other)?
+}
+
+/// The processes (of this user) that hold one of these pipes open, this process left out. Looks
+/// through procfs: for the rare case that output does not end.
+#[cfg(target_os = "linux")]
+pub fn holders_of_pipes(pipes: &[std::os::fd::BorrowedFd<'_>]) -> Vec<u32> {
+    let links: Vec<_> = pipes
+        .iter()
+        .filter_map(|pipe| rustix::fs::fstat(pipe).ok())
+        .map(|stat| format!("pipe:[{}]", stat.st_ino))
+        .collect();
+    let Ok(processes) = std::fs::read_dir("/proc") else { return Vec::new() };
+    let holds = |pid: u32| {
+        std::fs::read_dir(format!("/proc/{pid}/fd")).is_ok_and(|entries| {
+            entries.flatten().any(|entry| {
+                std::fs::read_link(entry.path())
+                    .is_ok_and(|target| links.iter().any(|link| target.as_os_str() == link.as_str()))
+            })
+        })
+    };
+    processes
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter(|pid| *pid != std::process::id() && holds(*pid))
+        .collect()
+}
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests {
+    use std::process::Command;
+    use std::process::Stdio;
+
+    /// `PR_SET_PDEATHSIG` would kill the child when the starting thread ends.
+    #[test]
+    fn children_come_from_one_thread_that_lives_on() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let starter = |_| {
+            let child = runtime.block_on(super::spawn(shell("cat /proc/$PPID/task/*/comm"), drop)).unwrap();
+            let output = child.wait_with_output().unwrap();
+            String::from_utf8(output.stdout).unwrap().lines().filter(|line| *line == "spawner").count()
+        };
+        assert_eq!((0..3).map(starter).collect::<Vec<_>>(), [1, 1, 1]);
+    }
+
+    #[test]
+    fn waits_for_the_end_and_tells_who_holds_a_pipe() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut child = super::spawn(shell("read line"), drop).await.unwrap();
+            let stdout = child.stdout.take().unwrap();
+            let holders = super::holders_of_pipes(&[std::os::fd::AsFd::as_fd(&stdout)]);
+            assert_eq!(holders, [child.id()]);
+            drop(child.stdin.take());
+            assert_eq!(super::wait(child).await.unwrap().code(), Some(1));
+        });
+    }
+
+    fn shell(script: &str) -> Command {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command
+    }
+}
