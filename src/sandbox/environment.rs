@@ -5,15 +5,38 @@ use std::ffi::OsString;
 use crate::config::env::Environment;
 
 /// Passed on as they are.
-const ALLOWED: [&str; 14] = [
-    "PATH", "HOME", "LANG", "LANGUAGE", "TERM", "COLORTERM", "NO_COLOR", "USER", "LOGNAME", "SHELL", "TZ", "PWD",
-    "SOURCE_DATE_EPOCH", "SYSTEMROOT",
+const ALLOWED: [&str; 13] = [
+    "PATH",
+    "HOME",
+    "LANG",
+    "LANGUAGE",
+    "TERM",
+    "COLORTERM",
+    "NO_COLOR",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "TZ",
+    "SOURCE_DATE_EPOCH",
+    "SYSTEMROOT",
 ];
 
 /// Names that make a program load or run something, dropped even when asked for by pattern.
 const LOADERS: [&str; 14] = [
-    "LD_", "DYLD_", "PYTHON", "GIT_", "PERL5", "RUBYOPT", "NODE_OPTIONS", "BASH_ENV", "BASH_FUNC_", "ENV", "IFS",
-    "PROMPT_COMMAND", "JAVA_TOOL_OPTIONS", "GCONV_PATH",
+    "LD_",
+    "DYLD_",
+    "PYTHON",
+    "GIT_",
+    "PERL5",
+    "RUBYOPT",
+    "NODE_OPTIONS",
+    "BASH_ENV",
+    "BASH_FUNC_",
+    "ENV",
+    "IFS",
+    "PROMPT_COMMAND",
+    "JAVA_TOOL_OPTIONS",
+    "GCONV_PATH",
 ];
 
 /// Words in a name that say its value is a secret.

@@ -73,7 +73,8 @@ async fn run_with(
         if probe {
             spec.flags |= spec::PROBE;
         }
-        let snapshot = (!sandbox.policy.write.is_empty()).then(|| Snapshot::take(&sandbox.policy.write));
+        let snapshot =
+            (!sandbox.policy.write.is_empty()).then(|| Snapshot::take(&sandbox.policy.write));
         let started = start::start(sandbox, &spec, &command.stdin, snapshot).await?;
         match watch(started, &command, &cancel, clock, rung).await? {
             Ended::Finished(finished) => return Ok(*finished),
@@ -98,9 +99,11 @@ fn best_rung(sandbox: &Sandbox) -> Rung {
 
 /// The directory must be one that the command may read; which directory it is widens nothing.
 fn working_directory(sandbox: &Sandbox, cwd: &Path) -> Result<std::path::PathBuf, SandboxError> {
-    let refused = |reason: String| SandboxError::WorkingDirectory { path: cwd.display().to_string(), reason };
+    let refused =
+        |reason: String| SandboxError::WorkingDirectory { path: cwd.display().to_string(), reason };
     let policy = &sandbox.policy;
-    let real = std::fs::canonicalize(policy.cwd.join(cwd)).map_err(|error| refused(error.to_string()))?;
+    let real =
+        std::fs::canonicalize(policy.cwd.join(cwd)).map_err(|error| refused(error.to_string()))?;
     let mut roots = std::iter::once(&policy.cwd).chain(&policy.read).chain(&policy.write);
     let scratch = sandbox.temporary_directory();
     if policy.is_enforced()
@@ -119,9 +122,10 @@ fn not_set_up(step: Step, errno: i32, command: &CommandSpec, cwd: &Path) -> Sand
             let program = command.argv.first().map(|name| name.to_string_lossy().into_owned());
             SandboxError::Start { program: program.unwrap_or_default(), source }
         }
-        Step::Directory => {
-            SandboxError::WorkingDirectory { path: cwd.display().to_string(), reason: source.to_string() }
-        }
+        Step::Directory => SandboxError::WorkingDirectory {
+            path: cwd.display().to_string(),
+            reason: source.to_string(),
+        },
         Step::Input | Step::Limits | Step::Fork => SandboxError::process(source),
         step => SandboxError::Unavailable {
             reason: match errno {

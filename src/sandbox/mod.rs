@@ -37,6 +37,8 @@ use std::sync::atomic::AtomicBool;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::config::env::Environment;
+
 pub use command::Captured;
 pub use command::CommandSpec;
 pub use command::EndStatus;
@@ -99,27 +101,31 @@ impl Sandbox {
     /// The private temporary directory of children, created on first use; gone when the sandbox is
     /// dropped. `None` where none can be created.
     pub fn temporary_directory(&self) -> Option<&Path> {
-        self.scratch.get_or_init(|| Scratch::create(&self.environment_of_process())).as_ref().map(Scratch::path)
+        self.scratch
+            .get_or_init(|| Scratch::create(&Environment::of_process()))
+            .as_ref()
+            .map(Scratch::path)
     }
 
     /// The environment that children get, by the allow-list and the policy's own names.
     pub fn child_environment(&self) -> &[(std::ffi::OsString, std::ffi::OsString)] {
-        self.environment.get_or_init(|| environment::for_children(&self.environment_of_process(), &self.policy.env))
+        self.environment
+            .get_or_init(|| environment::for_children(&Environment::of_process(), &self.policy.env))
     }
 
     /// Runs a command to its end and returns what it printed. On time-out or cancellation the whole
     /// tree of processes is ended first; nothing is left behind when this returns.
-    pub async fn run(&self, command: CommandSpec, cancel: CancellationToken) -> Result<Finished, SandboxError> {
+    pub async fn run(
+        &self,
+        command: CommandSpec,
+        cancel: CancellationToken,
+    ) -> Result<Finished, SandboxError> {
         platform::run(self, command, cancel).await
     }
 
     /// The rung that holds here, found by starting a child that tests its own bounds.
     pub async fn probe(&self) -> Result<Rung, SandboxError> {
         platform::probe(self).await
-    }
-
-    fn environment_of_process(&self) -> crate::config::env::Environment {
-        crate::config::env::Environment::of_process()
     }
 }
 

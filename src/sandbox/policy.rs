@@ -79,13 +79,13 @@ pub struct Policy {
 impl Policy {
     /// The policy of a run in `cwd`. `add_dirs` are readable at every level.
     pub fn new(settings: &SandboxSettings, cwd: &Path, protected: Vec<PathBuf>) -> Self {
-        let real = |path: &PathBuf| {
+        let resolved = |path: &PathBuf| {
             let path = cwd.join(path);
             std::fs::canonicalize(&path).unwrap_or(path)
         };
-        let cwd = real(&cwd.to_path_buf());
-        let mut read: Vec<PathBuf> = settings.read.iter().map(real).collect();
-        let added: Vec<PathBuf> = settings.add_dirs.iter().map(real).collect();
+        let cwd = resolved(&cwd.to_path_buf());
+        let mut read: Vec<PathBuf> = settings.read.iter().map(resolved).collect();
+        let added: Vec<PathBuf> = settings.add_dirs.iter().map(resolved).collect();
         let write = if settings.level == SandboxLevel::WorkspaceWrite {
             std::iter::once(cwd.clone()).chain(added).collect()
         } else {
@@ -98,7 +98,7 @@ impl Policy {
             write,
             net: NetRule::from_words(&settings.net),
             env: settings.env.clone(),
-            protected: protected.iter().map(real).collect(),
+            protected: protected.iter().map(resolved).collect(),
             cwd,
         }
     }

@@ -152,20 +152,29 @@ impl Snapshot {
 fn watched(roots: &[PathBuf]) -> Vec<Watched> {
     let mut list = Vec::new();
     for root in roots {
-        let mut watch = |path: PathBuf, is_container| list.push(Watched { path, root: root.clone(), is_container });
+        let mut watch = |path: PathBuf, is_container| {
+            list.push(Watched { path, root: root.clone(), is_container });
+        };
         watch(root.join(".agi-agent"), false);
         let git = root.join(".git");
         // A new repository may stay, without what steers it; a `.git` file or link may not.
         watch(git.clone(), true);
         for directory in git_directories(&git) {
-            CONTAINERS.iter().for_each(|name| watch(directory.join(name), true));
-            STEERING.iter().for_each(|name| watch(directory.join(name), false));
+            for name in CONTAINERS {
+                watch(directory.join(name), true);
+            }
+            for name in STEERING {
+                watch(directory.join(name), false);
+            }
         }
     }
     list
 }
 
-fn states_of(watched: &[Watched], known: Option<&BTreeMap<PathBuf, State>>) -> BTreeMap<PathBuf, State> {
+fn states_of(
+    watched: &[Watched],
+    known: Option<&BTreeMap<PathBuf, State>>,
+) -> BTreeMap<PathBuf, State> {
     let mut states = BTreeMap::new();
     for entry in watched {
         // Through a link the path would be about something else; the link itself is watched.
@@ -197,7 +206,8 @@ fn git_directories(git: &Path) -> Vec<PathBuf> {
                 continue;
             }
             let Ok(entries) = std::fs::read_dir(group) else { continue };
-            let entries = entries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+            let entries =
+                entries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
             found.extend(entries.map(|entry| entry.path()));
         }
         next += 1;
@@ -248,7 +258,8 @@ fn is_same(before: &State, after: &State) -> bool {
         (Contents::Directory, Contents::Directory) => true,
         (Contents::Unkept, _) | (_, Contents::Unkept) => before.stamp == after.stamp,
         (before_contents, after_contents) => {
-            before.stamp == after.stamp || (before_contents == after_contents && mode(before) == mode(after))
+            before.stamp == after.stamp
+                || (before_contents == after_contents && mode(before) == mode(after))
         }
     }
 }
@@ -265,7 +276,8 @@ fn mode(_state: &State) -> u32 {
 
 /// Removes what stands at `path`, and makes everything between `root` and it a real directory again.
 fn make_way(root: &Path, path: &Path) -> io::Result<()> {
-    let mut between: Vec<&Path> = path.ancestors().skip(1).take_while(|parent| *parent != root).collect();
+    let mut between: Vec<&Path> =
+        path.ancestors().skip(1).take_while(|parent| *parent != root).collect();
     between.reverse();
     for parent in between {
         match std::fs::symlink_metadata(parent) {
@@ -305,13 +317,18 @@ mod tests {
     fn repository() -> (tempfile::TempDir, PathBuf) {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().canonicalize().unwrap();
-        for directory in [".git/hooks", ".git/info", ".git/objects", ".git/modules/m/hooks", "src"] {
+        for directory in [".git/hooks", ".git/info", ".git/objects", ".git/modules/m/hooks", "src"]
+        {
             std::fs::create_dir_all(path.join(directory)).unwrap();
         }
         for file in [".git/config", ".git/hooks/pre-push", ".git/modules/m/config", ".git/HEAD"] {
             std::fs::write(path.join(file), file).unwrap();
         }
-        std::fs::set_permissions(path.join(".git/hooks/pre-push"), std::fs::Permissions::from_mode(0o755)).unwrap();
+        std::fs::set_permissions(
+            path.join(".git/hooks/pre-push"),
+            std::fs::Permissions::from_mode(0o755),
+        )
+        .unwrap();
         (root, path)
     }
 
@@ -349,10 +366,13 @@ mod tests {
         assert_eq!(restored.len(), 8, "{restored:?}");
         assert_eq!(text(&git.join("config")), ".git/config");
         assert_eq!(text(&git.join("hooks/pre-push")), ".git/hooks/pre-push");
-        let mode = std::fs::symlink_metadata(git.join("hooks/pre-push")).unwrap().permissions().mode();
+        let mode =
+            std::fs::symlink_metadata(git.join("hooks/pre-push")).unwrap().permissions().mode();
         assert_eq!(mode & 0o7777, 0o755);
         assert_eq!(text(&git.join("modules/m/config")), ".git/modules/m/config");
-        for gone in [".git/hooks/post-commit", ".git/commondir", ".git/info/attributes", ".agi-agent"] {
+        for gone in
+            [".git/hooks/post-commit", ".git/commondir", ".git/info/attributes", ".agi-agent"]
+        {
             assert!(!path.join(gone).exists(), "{gone}");
         }
         assert_eq!(snapshot.restore().unwrap(), Vec::<PathBuf>::new());

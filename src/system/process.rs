@@ -4,7 +4,10 @@
 //! bound to the *thread* that started the child, so all children are started by a thread that lives as
 //! long as the process. No code of ours runs between fork and exec: the standard library spawns, and
 //! whatever has to be set up in the child is set up by the helper program after its exec.
-#![cfg_attr(target_os = "linux", expect(unsafe_code, reason = "registering a descriptor with the reactor"))]
+#![cfg_attr(
+    target_os = "linux",
+    expect(unsafe_code, reason = "registering a descriptor with the reactor")
+)]
 
 use std::io;
 use std::process::Child;
@@ -22,7 +25,10 @@ static SPAWNER: OnceLock<Result<mpsc::Sender<Job>, String>> = OnceLock::new();
 ///
 /// If the returned future is dropped before it is ready, a child that was started meanwhile is handed
 /// to `abandoned`, on the permanent thread.
-pub async fn spawn(mut command: Command, abandoned: impl FnOnce(Child) + Send + 'static) -> io::Result<Child> {
+pub async fn spawn(
+    mut command: Command,
+    abandoned: impl FnOnce(Child) + Send + 'static,
+) -> io::Result<Child> {
     let (answer, started) = oneshot::channel();
     let job: Job = Box::new(move || {
         let result = command.spawn();
@@ -98,8 +104,9 @@ pub fn holders_of_pipes(pipes: &[std::os::fd::BorrowedFd<'_>]) -> Vec<u32> {
     let holds = |pid: u32| {
         std::fs::read_dir(format!("/proc/{pid}/fd")).is_ok_and(|entries| {
             entries.flatten().any(|entry| {
-                std::fs::read_link(entry.path())
-                    .is_ok_and(|target| links.iter().any(|link| target.as_os_str() == link.as_str()))
+                std::fs::read_link(entry.path()).is_ok_and(|target| {
+                    links.iter().any(|link| target.as_os_str() == link.as_str())
+                })
             })
         })
     };
@@ -108,6 +115,16 @@ pub fn holders_of_pipes(pipes: &[std::os::fd::BorrowedFd<'_>]) -> Vec<u32> {
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
         .filter(|pid| *pid != std::process::id() && holds(*pid))
         .collect()
+}
+
+/// Ends the process with the status of a command that was run for a person; destructors do not run.
+#[expect(
+    clippy::exit,
+    clippy::disallowed_methods,
+    reason = "the status is any number, not a code of ours"
+)]
+pub fn end_with(status: i32) -> ! {
+    std::process::exit(status)
 }
 
 #[cfg(test)]
@@ -121,9 +138,14 @@ mod tests {
     fn children_come_from_one_thread_that_lives_on() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let starter = |_| {
-            let child = runtime.block_on(super::spawn(shell("cat /proc/$PPID/task/*/comm"), drop)).unwrap();
+            let child =
+                runtime.block_on(super::spawn(shell("cat /proc/$PPID/task/*/comm"), drop)).unwrap();
             let output = child.wait_with_output().unwrap();
-            String::from_utf8(output.stdout).unwrap().lines().filter(|line| *line == "spawner").count()
+            String::from_utf8(output.stdout)
+                .unwrap()
+                .lines()
+                .filter(|line| *line == "spawner")
+                .count()
         };
         assert_eq!((0..3).map(starter).collect::<Vec<_>>(), [1, 1, 1]);
     }

@@ -19,6 +19,8 @@ pub mod python;
 
 pub mod run;
 
+pub mod sandbox;
+
 pub mod session;
 
 pub mod status;
@@ -57,6 +59,9 @@ pub enum Command {
     /// Run the bundled Python interpreter
     Python(python::PythonArgs),
 
+    /// Run a command inside the sandbox that tools get
+    Sandbox(sandbox::SandboxArgs),
+
     /// Print a completion script for a shell
     Completions(completions::CompletionsArgs),
 
@@ -88,6 +93,8 @@ impl Command {
             Self::Memory(args) => memory::run(args, context).await,
 
             Self::Session(args) => session::run(args, context).await,
+
+            Self::Sandbox(args) => sandbox::run(args, context).await,
 
             Self::Completions(args) => completions::run(args, context),
 

@@ -48,7 +48,8 @@ pub(super) fn limit(spec: &Spec) -> Result<(), Failure> {
         let present = rustix::process::getrlimit(resource);
         let lower = |limit: Option<u64>| Some(limit.map_or(wanted, |limit| limit.min(wanted)));
         let limit = Rlimit { current: lower(present.current), maximum: lower(present.maximum) };
-        rustix::process::setrlimit(resource, limit).map_err(|error| Failure::new(Step::Limits, error))?;
+        rustix::process::setrlimit(resource, limit)
+            .map_err(|error| Failure::new(Step::Limits, error))?;
     }
     // Where procfs is missing or older, the killer chooses as ever.
     drop(std::fs::write("/proc/self/oom_score_adj", OOM_SCORE));
@@ -59,9 +60,11 @@ pub(super) fn limit(spec: &Spec) -> Result<(), Failure> {
 pub(super) fn enforce(spec: &Spec) -> Result<(), Failure> {
     let root = rustix::process::geteuid().is_root();
     drop_capabilities(root).map_err(|error| Failure::new(Step::Capabilities, error))?;
-    rustix::thread::set_no_new_privs(true).map_err(|error| Failure::new(Step::Privileges, error))?;
+    rustix::thread::set_no_new_privs(true)
+        .map_err(|error| Failure::new(Step::Privileges, error))?;
     let network = spec.has(NETWORK);
-    landlock::restrict(&spec.grants, network).map_err(|error| Failure::io(Step::Landlock, &error))?;
+    landlock::restrict(&spec.grants, network)
+        .map_err(|error| Failure::io(Step::Landlock, &error))?;
     let filter = Filter { network, root, landlock_abi: landlock::abi() };
     filter.install().map_err(|error| Failure::io(Step::Seccomp, &error))?;
     self_test(spec, network)

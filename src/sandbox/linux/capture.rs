@@ -41,7 +41,10 @@ impl Output {
     /// Takes the pipes out of `started`.
     pub(super) fn new(started: &mut Started, command: &CommandSpec) -> Result<Self, SandboxError> {
         let stream = |pipe: Option<OwnedFd>| -> Result<Stream, SandboxError> {
-            let pipe = pipe.map(pipe::Receiver::from_owned_fd).transpose().map_err(SandboxError::process)?;
+            let pipe = pipe
+                .map(pipe::Receiver::from_owned_fd)
+                .transpose()
+                .map_err(SandboxError::process)?;
             Ok(Stream { pipe, recorder: Recorder::new(command.output_limit) })
         };
         Ok(Self {
@@ -72,8 +75,10 @@ impl Output {
         if tokio::time::timeout(DRAIN, all).await.is_ok() {
             return Vec::new();
         }
-        let open: Vec<BorrowedFd<'_>> =
-            [&self.stdout, &self.stderr].iter().filter_map(|stream| Some(stream.pipe.as_ref()?.as_fd())).collect();
+        let open: Vec<BorrowedFd<'_>> = [&self.stdout, &self.stderr]
+            .iter()
+            .filter_map(|stream| Some(stream.pipe.as_ref()?.as_fd()))
+            .collect();
         process::holders_of_pipes(&open)
     }
 

@@ -26,12 +26,18 @@ pub(super) fn grants(policy: &Policy, scratch: Option<&Path>) -> Vec<Grant> {
         list.grant(Rights::Read, Path::new(path));
     }
     list.etc();
-    FACTS.iter().for_each(|path| list.grant(Rights::Read, Path::new(path)));
-    DEVICES.iter().for_each(|path| list.grant(Rights::Device, Path::new(path)));
+    for path in FACTS {
+        list.grant(Rights::Read, Path::new(path));
+    }
+    for path in DEVICES {
+        list.grant(Rights::Device, Path::new(path));
+    }
     for path in std::iter::once(&policy.cwd).chain(&policy.read) {
         list.below(Rights::Read, path);
     }
-    policy.write.iter().for_each(|path| list.below(Rights::Write, path));
+    for path in &policy.write {
+        list.below(Rights::Write, path);
+    }
     if !policy.write.is_empty() {
         // Semaphores and shared memory of POSIX; shared with other programs of the same user.
         list.grant(Rights::Write, Path::new("/dev/shm"));
@@ -120,6 +126,10 @@ mod tests {
             .filter_map(|path| path.strip_prefix(cwd.to_str()?).map(str::to_owned))
             .collect();
         assert!(granted.contains(&"/a".to_owned()) && granted.contains(&"/data/other".to_owned()));
-        assert!(!granted.iter().any(|path| path.is_empty() || path == "/data" || path.contains("agi-agent")));
+        assert!(
+            !granted
+                .iter()
+                .any(|path| path.is_empty() || path == "/data" || path.contains("agi-agent"))
+        );
     }
 }

@@ -71,7 +71,8 @@ fn keep_one_command() -> io::Result<()> {
     let control = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 10)?;
     let (spec, stdin) = receive(&control)?;
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
-    let parent = rustix::process::getppid().map_or(0, |pid| pid.as_raw_nonzero().get().unsigned_abs());
+    let parent =
+        rustix::process::getppid().map_or(0, |pid| pid.as_raw_nonzero().get().unsigned_abs());
     if u64::from(parent) != spec.parent {
         return Ok(());
     }
@@ -140,7 +141,8 @@ fn become_command(spec: &Spec, stdin: Option<OwnedFd>, keeper: Pid) -> Failure {
 
 fn prepare(spec: &Spec, stdin: Option<OwnedFd>, keeper: Pid) -> Result<(), Failure> {
     let failed = |step| move |error: Errno| Failure::new(step, error);
-    rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).map_err(failed(Step::Fork))?;
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
+        .map_err(failed(Step::Fork))?;
     if rustix::process::getppid() != Some(keeper) {
         end(127);
     }
@@ -158,7 +160,9 @@ fn prepare(spec: &Spec, stdin: Option<OwnedFd>, keeper: Pid) -> Result<(), Failu
 /// search those); without devices a closed pipe.
 fn empty_input() -> Result<OwnedFd, Errno> {
     match rustix::fs::open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()) {
-        Err(Errno::NOENT | Errno::ACCESS) => rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map(|(read, _)| read),
+        Err(Errno::NOENT | Errno::ACCESS) => {
+            rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map(|(read, _)| read)
+        }
         other => other,
     }
 }
@@ -194,7 +198,8 @@ fn execute(spec: &Spec) -> io::Error {
         if directory.is_empty() {
             continue;
         }
-        let error = execute_path(&[directory, b"/", name.as_slice()].concat(), &arguments, &environment);
+        let error =
+            execute_path(&[directory, b"/", name.as_slice()].concat(), &arguments, &environment);
         if !matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENOTDIR)) {
             last = error;
         }
@@ -221,7 +226,9 @@ fn fork() -> io::Result<Option<Pid>> {
     // SAFETY: this process has one thread, so no lock can be held by another.
     match unsafe { libc::fork() } {
         0 => Ok(None),
-        pid => Pid::from_raw(pid).map(Some).filter(|_| pid > 0).ok_or_else(io::Error::last_os_error),
+        pid => {
+            Pid::from_raw(pid).map(Some).filter(|_| pid > 0).ok_or_else(io::Error::last_os_error)
+        }
     }
 }
 

@@ -1,5 +1,8 @@
 //! Landlock rulesets by raw system calls, degrading by the kernel's ABI version.
-#![expect(unsafe_code, reason = "the kernel's interface has no safe form without a further library")]
+#![expect(
+    unsafe_code,
+    reason = "the kernel's interface has no safe form without a further library"
+)]
 
 use std::ffi::OsStr;
 use std::io;
@@ -99,7 +102,12 @@ struct PathBeneath {
 pub(super) fn abi() -> u32 {
     // SAFETY: with a null attribute and the version flag the call only returns a number.
     let version = unsafe {
-        libc::syscall(libc::SYS_landlock_create_ruleset, std::ptr::null::<u8>(), 0_usize, CREATE_VERSION)
+        libc::syscall(
+            libc::SYS_landlock_create_ruleset,
+            std::ptr::null::<u8>(),
+            0_usize,
+            CREATE_VERSION,
+        )
     };
     u32::try_from(version).unwrap_or(0)
 }
@@ -126,7 +134,9 @@ pub(super) fn restrict(grants: &[Grant], network: bool) -> io::Result<()> {
         _ => 8,
     };
     // SAFETY: `attribute` is valid for `size` bytes during the call.
-    let fd = unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, &raw const attribute, size, 0_u32) };
+    let fd = unsafe {
+        libc::syscall(libc::SYS_landlock_create_ruleset, &raw const attribute, size, 0_u32)
+    };
     let fd = i32::try_from(fd).ok().filter(|fd| *fd >= 0).ok_or_else(io::Error::last_os_error)?;
     // SAFETY: the call above returned a new descriptor that nobody else owns.
     let ruleset = unsafe { OwnedFd::from_raw_fd(fd) };
@@ -134,7 +144,8 @@ pub(super) fn restrict(grants: &[Grant], network: bool) -> io::Result<()> {
         add(&ruleset, grant, handled)?;
     }
     // SAFETY: takes two numbers.
-    let result = unsafe { libc::syscall(libc::SYS_landlock_restrict_self, ruleset.as_raw_fd(), 0_u32) };
+    let result =
+        unsafe { libc::syscall(libc::SYS_landlock_restrict_self, ruleset.as_raw_fd(), 0_u32) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 

@@ -30,7 +30,8 @@ pub(super) fn enter(spec: &Spec) -> Result<(), Failure> {
         flags |= UnshareFlags::NEWUSER;
     }
     // SAFETY: this process has one thread, and no descriptor table is unshared.
-    unsafe { rustix::thread::unshare_unsafe(flags) }.map_err(|error| Failure::new(Step::Unshare, error))?;
+    unsafe { rustix::thread::unshare_unsafe(flags) }
+        .map_err(|error| Failure::new(Step::Unshare, error))?;
     if !uid.is_root() {
         let map = |file: &str, text: String| {
             std::fs::write(file, text).map_err(|error| Failure::io(Step::UserMap, &error))

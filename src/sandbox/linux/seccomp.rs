@@ -128,7 +128,12 @@ impl Filter {
         let program = libc::sock_fprog { len: length, filter: program.as_mut_ptr() };
         // SAFETY: `program` points to `length` instructions that live until the call returns.
         let result = unsafe {
-            libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, 0_u32, &raw const program)
+            libc::syscall(
+                libc::SYS_seccomp,
+                libc::SECCOMP_SET_MODE_FILTER,
+                0_u32,
+                &raw const program,
+            )
         };
         if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
     }
@@ -179,7 +184,9 @@ impl Program {
 
     /// Runs `body`, which returns on every way, for one system call.
     fn rule(&mut self, number: c_long, body: &[sock_filter]) {
-        let (Ok(number), Ok(length)) = (u32::try_from(number), u8::try_from(body.len())) else { return };
+        let (Ok(number), Ok(length)) = (u32::try_from(number), u8::try_from(body.len())) else {
+            return;
+        };
         self.instructions.push(jump(JUMP_EQUAL, number, 0, length));
         self.instructions.extend_from_slice(body);
     }

@@ -97,7 +97,9 @@ fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
 
 fn put_list(out: &mut Vec<u8>, list: &[Vec<u8>]) {
     put_number(out, list.len() as u64);
-    list.iter().for_each(|bytes| put_bytes(out, bytes));
+    for bytes in list {
+        put_bytes(out, bytes);
+    }
 }
 
 struct Reader<'a>(&'a [u8]);
@@ -203,13 +205,16 @@ impl Report {
     }
 
     pub(super) fn decode(bytes: [u8; REPORT_BYTES]) -> Option<Self> {
-        let [kind, a, b, c, d, e, f, g, h] = bytes;
-        let first = i32::from_ne_bytes([a, b, c, d]);
-        let second = i32::from_ne_bytes([e, f, g, h]);
-        Some(match kind {
+        let (kind, numbers) = bytes.split_first()?;
+        let (first, second) = numbers.split_first_chunk()?;
+        let first = i32::from_ne_bytes(*first);
+        let second = i32::from_ne_bytes(*second.first_chunk()?);
+        Some(match *kind {
             1 => Self::Exited { code: first, survivors: second != 0 },
             2 => Self::Signaled { signal: first, survivors: second != 0 },
-            3 => Self::Failed { step: Step::from_number(u8::try_from(first).ok()?)?, errno: second },
+            3 => {
+                Self::Failed { step: Step::from_number(u8::try_from(first).ok()?)?, errno: second }
+            }
             _ => return None,
         })
     }

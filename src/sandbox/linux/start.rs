@@ -78,7 +78,11 @@ pub(super) fn spec(sandbox: &Sandbox, command: &CommandSpec, cwd: &Path, rung: R
             .and_then(Path::parent)
             .map(|beside| beside.join("forbidden").as_os_str().as_bytes().to_vec())
             .unwrap_or_default(),
-        cpu_seconds: command.timeout.as_secs().saturating_add(CPU_MARGIN).saturating_mul(processors),
+        cpu_seconds: command
+            .timeout
+            .as_secs()
+            .saturating_add(CPU_MARGIN)
+            .saturating_mul(processors),
         memory_bytes: memory_limit(),
     }
 }
@@ -99,7 +103,9 @@ fn read_only(roots: &[PathBuf]) -> Vec<Vec<u8>> {
     roots
         .iter()
         .flat_map(|root| [root.join(".git"), root.join(".agi-agent")])
-        .filter(|path| std::fs::symlink_metadata(path).is_ok_and(|found| found.is_dir() || found.is_file()))
+        .filter(|path| {
+            std::fs::symlink_metadata(path).is_ok_and(|found| found.is_dir() || found.is_file())
+        })
         .map(|path| path.as_os_str().as_bytes().to_vec())
         .collect()
 }
@@ -146,8 +152,13 @@ pub(super) async fn start(
         .await
         .map_err(|source| SandboxError::Start { program: program.display().to_string(), source })?;
     let control = Control::new(ours)?;
-    let mut started =
-        Started { control, stdout: Some(stdout), stderr: Some(stderr), child: Some(child), snapshot };
+    let mut started = Started {
+        control,
+        stdout: Some(stdout),
+        stderr: Some(stderr),
+        child: Some(child),
+        snapshot,
+    };
     let input = memory_file(stdin).map_err(SandboxError::process)?;
     started.control.send_spec(spec, input.as_ref()).await.map_err(SandboxError::process)?;
     Ok(started)
@@ -217,7 +228,12 @@ impl Control {
             ancillary.push(SendAncillaryMessage::ScmRights(descriptors));
         }
         let (length, rest) = bytes.split_at(8);
-        rustix::net::sendmsg(&*socket, &[IoSlice::new(length)], &mut ancillary, SendFlags::NOSIGNAL)?;
+        rustix::net::sendmsg(
+            &*socket,
+            &[IoSlice::new(length)],
+            &mut ancillary,
+            SendFlags::NOSIGNAL,
+        )?;
         match socket.write_all(rest).await {
             // The helper has ended meanwhile; that it did is what its report, or its absence, says.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),

@@ -41,7 +41,12 @@ pub(super) fn send(control: &OwnedFd, report: Report) -> io::Result<()> {
 }
 
 /// Watches until nothing is left. `first`: this is the first process of a process namespace.
-pub(super) fn supervise(control: &OwnedFd, errors: &OwnedFd, command: Pid, first: bool) -> io::Result<()> {
+pub(super) fn supervise(
+    control: &OwnedFd,
+    errors: &OwnedFd,
+    command: Pid,
+    first: bool,
+) -> io::Result<()> {
     let mut watch = Watch { command, first, status: None };
     let mut pidfd = match rustix::process::pidfd_open(command, PidfdFlags::empty()) {
         Ok(pidfd) => Some(pidfd),
@@ -84,7 +89,11 @@ pub(super) fn supervise(control: &OwnedFd, errors: &OwnedFd, command: Pid, first
 }
 
 /// Whether the command ended, and whether the socket has an order (or its end).
-fn poll(control: &OwnedFd, pidfd: Option<&OwnedFd>, wait: Option<Duration>) -> io::Result<(bool, bool)> {
+fn poll(
+    control: &OwnedFd,
+    pidfd: Option<&OwnedFd>,
+    wait: Option<Duration>,
+) -> io::Result<(bool, bool)> {
     let mut list = vec![PollFd::new(control, PollFlags::IN)];
     list.extend(pidfd.map(|pidfd| PollFd::new(pidfd, PollFlags::IN)));
     let wait = wait.map(Timespec::try_from).transpose().map_err(io::Error::other)?;
@@ -165,9 +174,9 @@ impl Watch {
             if self.first {
                 kill_namespace();
             } else {
-                descendants().into_iter().for_each(|pid| {
+                for pid in descendants() {
                     let _ = rustix::process::kill_process(pid, Signal::KILL);
-                });
+                }
             }
             if !self.has_survivors() {
                 return;
@@ -207,7 +216,8 @@ fn children_of(pid: Pid) -> Option<Vec<Pid>> {
     let mut found = Vec::new();
     for task in tasks.flatten() {
         let text = std::fs::read_to_string(task.path().join("children")).ok()?;
-        found.extend(text.split_whitespace().filter_map(|child| Pid::from_raw(child.parse().ok()?)));
+        found
+            .extend(text.split_whitespace().filter_map(|child| Pid::from_raw(child.parse().ok()?)));
     }
     Some(found)
 }

@@ -1,0 +1,219 @@
+//! `agi-agent sandbox`: runs a command inside the bounds that tools get, or says what they are.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use clap::ValueEnum;
+use serde_json::Value;
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::context::CommandContext;
+use crate::cli::error::CommandError;
+use crate::config::layer::Assignments;
+use crate::config::places::Places;
+use crate::config::settings::SandboxLevel;
+use crate::config::settings::Settings;
+use crate::protocol::ExitCode;
+use crate::sandbox::CommandSpec;
+use crate::sandbox::Finished;
+use crate::sandbox::NetRule;
+use crate::sandbox::Policy;
+use crate::sandbox::Sandbox;
+use crate::sandbox::SandboxError;
+use crate::system::process;
+
+/// Bytes of each stream that are shown in full.
+const OUTPUT_LIMIT: usize = 64 << 20;
+
+#[derive(Debug, Args)]
+pub struct SandboxArgs {
+    /// Say what the command could reach; runs nothing unless a command is given
+    #[arg(long)]
+    explain: bool,
+    /// How far the command may reach
+    #[arg(long, value_enum)]
+    level: Option<Level>,
+    /// Make a further directory readable, and writable at workspace-write
+    #[arg(long, value_name = "DIR")]
+    add_dir: Vec<PathBuf>,
+    /// Make a further directory readable
+    #[arg(long, value_name = "DIR")]
+    read: Vec<PathBuf>,
+    /// `all` opens the network
+    #[arg(long, value_name = "HOST")]
+    net: Vec<String>,
+    /// Pass a further environment variable on
+    #[arg(long, value_name = "NAME")]
+    env: Vec<String>,
+    /// End the command after so many seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    timeout: u64,
+    /// The command and its arguments
+    #[arg(last = true, value_name = "CMD")]
+    command: Vec<OsString>,
+}
+
+/// The words of `--level`.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Level {
+    ReadOnly,
+    WorkspaceWrite,
+    DangerFullAccess,
+}
+
+impl From<Level> for SandboxLevel {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::ReadOnly => Self::ReadOnly,
+            Level::WorkspaceWrite => Self::WorkspaceWrite,
+            Level::DangerFullAccess => Self::DangerFullAccess,
+        }
+    }
+}
+
+pub async fn run(
+    args: SandboxArgs,
+    context: &mut CommandContext,
+) -> Result<ExitCode, CommandError> {
+    if args.command.is_empty() && !args.explain {
+        return Err(CommandError::usage("there is no command")
+            .with_hint("agi-agent sandbox -- CMD [ARGS]; or --explain"));
+    }
+    let settings = context.settings_with(assignments(&args))?;
+    let cwd = context.directory()?.to_path_buf();
+    let policy = Policy::new(&settings.sandbox, &cwd, protected(&context.places, &settings));
+    let sandbox = Sandbox::new(policy);
+    if args.explain {
+        explain(&sandbox, context).await?;
+    }
+    if args.command.is_empty() {
+        return Ok(ExitCode::Done);
+    }
+    let command = CommandSpec {
+        argv: args.command,
+        cwd,
+        env: Vec::new(),
+        stdin: Vec::new(),
+        timeout: Duration::from_secs(args.timeout),
+        output_limit: OUTPUT_LIMIT,
+        on_output: None,
+    };
+    let finished = sandbox.run(command, CancellationToken::new()).await?;
+    drop(sandbox);
+    show(&finished, context)?;
+    match finished.status.exit_code() {
+        0 => Ok(ExitCode::Done),
+        // The command's own status, whatever it is.
+        status => process::end_with(status),
+    }
+}
+
+fn assignments(args: &SandboxArgs) -> Assignments {
+    let mut list = Assignments::new();
+    let mut put = |key: &str, value: Value, flag: &str| list.push((key.into(), value, flag.into()));
+    if let Some(level) = args.level {
+        put("sandbox.level", SandboxLevel::from(level).as_str().into(), "--level");
+    }
+    let text =
+        |paths: &[PathBuf]| -> Value { paths.iter().map(|path| path.to_string_lossy()).collect() };
+    for (key, value, flag) in [
+        ("sandbox.add_dirs", text(&args.add_dir), "--add-dir"),
+        ("sandbox.read", text(&args.read), "--read"),
+        ("sandbox.net", Value::from(args.net.clone()), "--net"),
+        ("sandbox.env", Value::from(args.env.clone()), "--env"),
+    ] {
+        if value.as_array().is_some_and(|values| !values.is_empty()) {
+            put(key, value, flag);
+        }
+    }
+    list
+}
+
+/// The agent's own files, which no tool opens.
+fn protected(places: &Places, settings: &Settings) -> Vec<PathBuf> {
+    let config = places.user_config.as_ref().and_then(|path| path.parent()).map(PathBuf::from);
+    config.into_iter().chain(settings.data_dir.clone()).collect()
+}
+
+async fn explain(sandbox: &Sandbox, context: &mut CommandContext) -> Result<(), CommandError> {
+    let policy = sandbox.policy();
+    let rung = sandbox.probe().await?;
+    let names: Vec<String> = sandbox
+        .child_environment()
+        .iter()
+        .map(|(name, _)| name.to_string_lossy().into_owned())
+        .chain(["TMPDIR".to_owned()])
+        .collect();
+    let net = match &policy.net {
+        NetRule::Off => "off".to_owned(),
+        NetRule::All => "open".to_owned(),
+        NetRule::Hosts(hosts) => {
+            format!("off for commands; web_fetch reaches {}", hosts.join(", "))
+        }
+    };
+    let read: Vec<&PathBuf> = std::iter::once(&policy.cwd).chain(&policy.read).collect();
+    if context.global.json {
+        let value = json!({
+            "level": policy.level.as_str(), "rung": rung.as_str(), "read": read,
+            "write": policy.write, "protected": policy.protected, "net": net, "env": names,
+        });
+        return Ok(context.output.json(&value)?);
+    }
+    let list = |paths: &[&PathBuf]| {
+        let shown: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+        if shown.is_empty() { "nothing".to_owned() } else { shown.join(", ") }
+    };
+    let write: Vec<&PathBuf> = policy.write.iter().collect();
+    let own: Vec<&PathBuf> = policy.protected.iter().collect();
+    for (name, value) in [
+        ("level", policy.level.as_str().to_owned()),
+        ("held by", rung.as_str().to_owned()),
+        ("read", format!("the system's directories, {}", list(&read))),
+        ("write", format!("{}, and a private temporary directory", list(&write))),
+        ("never", list(&own)),
+        ("network", net),
+        ("environment", names.join(", ")),
+    ] {
+        context.output.line(&format!("{name:<12} {value}"))?;
+    }
+    Ok(())
+}
+
+fn show(finished: &Finished, context: &mut CommandContext) -> Result<(), CommandError> {
+    for path in &finished.restored {
+        context
+            .output
+            .warning(&format!("`{}` was changed by the command and put back", path.display()));
+    }
+    if !finished.pipe_held_by.is_empty() {
+        context.output.warning("processes that outlived the command were ended");
+    }
+    if finished.stdout.left_out() > 0 {
+        context.output.raw(finished.stdout.text().as_bytes())?;
+    } else {
+        context.output.raw(&finished.stdout.head)?;
+        context.output.raw(&finished.stdout.tail)?;
+    }
+    context.output.flush()?;
+    context.output.raw_error(&finished.stderr.text());
+    Ok(())
+}
+
+impl From<SandboxError> for CommandError {
+    fn from(error: SandboxError) -> Self {
+        let code = match &error {
+            SandboxError::Unavailable { .. } => ExitCode::SandboxUnavailable,
+            SandboxError::WorkingDirectory { .. } => ExitCode::PermissionDenied,
+            SandboxError::Start { .. } => ExitCode::Input,
+            SandboxError::Process { .. } | SandboxError::Restore { .. } => ExitCode::FatalTool,
+        };
+        let failed = Self::new(code, error.to_string());
+        match error.hint() {
+            Some(hint) => failed.with_hint(hint),
+            None => failed,
+        }
+    }
+}

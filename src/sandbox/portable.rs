@@ -1,0 +1,169 @@
+//! Platforms without Landlock: macOS by its own tool, Windows by a job object.
+//!
+//! What a platform cannot hold is refused. On macOS a Seatbelt profile holds every level; on Windows
+//! nothing here bounds files, so only `danger-full-access` runs.
+
+use std::ffi::OsString;
+use std::io;
+use std::process::Stdio;
+use std::time::Instant;
+
+use tokio::io::AsyncReadExt as _;
+use tokio::io::AsyncWriteExt as _;
+use tokio_util::sync::CancellationToken;
+
+use super::Sandbox;
+use super::command::Captured;
+use super::command::CommandSpec;
+use super::command::EndStatus;
+use super::command::Finished;
+use super::command::Recorder;
+use super::error::SandboxError;
+use super::macos;
+use super::policy::Rung;
+use super::snapshot::Snapshot;
+
+/// Apple's launcher of a profile.
+const SANDBOX_EXEC: &str = "/usr/bin/sandbox-exec";
+
+/// There is no helper on these platforms.
+pub(super) fn helper_main() -> ! {
+    crate::system::process::end_with(2)
+}
+
+/// See [`Sandbox::probe`].
+pub(super) async fn probe(sandbox: &Sandbox) -> Result<Rung, SandboxError> {
+    std::future::ready(rung(sandbox)).await
+}
+
+fn rung(sandbox: &Sandbox) -> Result<Rung, SandboxError> {
+    if !sandbox.policy.is_enforced() {
+        return Ok(Rung::None);
+    }
+    if cfg!(target_os = "macos") && std::path::Path::new(SANDBOX_EXEC).exists() {
+        return Ok(Rung::Seatbelt);
+    }
+    Err(SandboxError::Unavailable {
+        reason: "this platform cannot bound what a command reaches".to_owned(),
+        hint: "file tools keep to the bounds; `--sandbox danger-full-access` runs commands without any".to_owned(),
+    })
+}
+
+/// See [`Sandbox::run`].
+pub(super) async fn run(
+    sandbox: &Sandbox,
+    command: CommandSpec,
+    cancel: CancellationToken,
+) -> Result<Finished, SandboxError> {
+    let rung = rung(sandbox)?;
+    let clock = Instant::now();
+    let snapshot =
+        (!sandbox.policy.write.is_empty()).then(|| Snapshot::take(&sandbox.policy.write));
+    let program =
+        command.argv.first().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let mut child =
+        start(sandbox, &command, rung).map_err(|source| SandboxError::Start { program, source })?;
+    #[cfg(windows)]
+    let _job = super::windows::kill_with_us(&child).map_err(SandboxError::process)?;
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let stdin = child.stdin.take();
+    let work = async {
+        let (ended, stdout, stderr, ()) = tokio::join!(
+            child.wait(),
+            capture(stdout, command.output_limit),
+            capture(stderr, command.output_limit),
+            feed(stdin, &command.stdin)
+        );
+        ended.map(|status| (status, stdout, stderr))
+    };
+    let finished = tokio::select! {
+        finished = work => Ok(finished.map_err(SandboxError::process)?),
+        () = tokio::time::sleep(command.timeout) => Err(EndStatus::TimedOut),
+        () = cancel.cancelled() => Err(EndStatus::Cancelled),
+    };
+    let (status, stdout, stderr) = match finished {
+        Ok((status, stdout, stderr)) => (end_status(status), stdout, stderr),
+        Err(status) => {
+            end_group(&mut child).await;
+            (status, Captured::default(), Captured::default())
+        }
+    };
+    let restored = snapshot.map_or_else(|| Ok(Vec::new()), |snapshot| snapshot.restore())?;
+    let duration = clock.elapsed();
+    Ok(Finished { status, stdout, stderr, duration, pipe_held_by: Vec::new(), restored, rung })
+}
+
+fn start(
+    sandbox: &Sandbox,
+    command: &CommandSpec,
+    rung: Rung,
+) -> io::Result<tokio::process::Child> {
+    let scratch = sandbox.temporary_directory();
+    let mut argv: Vec<OsString> = command.argv.clone();
+    if rung == Rung::Seatbelt {
+        let profile = macos::profile(&sandbox.policy, scratch);
+        argv.splice(0..0, [SANDBOX_EXEC.into(), "-p".into(), profile.into(), "--".into()]);
+    }
+    let Some((program, arguments)) = argv.split_first() else {
+        return Err(io::Error::from(io::ErrorKind::NotFound));
+    };
+    let mut builder = tokio::process::Command::new(program);
+    builder
+        .args(arguments)
+        .current_dir(&command.cwd)
+        .env_clear()
+        .envs(sandbox.child_environment().iter().map(|(name, value)| (name, value)))
+        .envs(scratch.map(|path| ("TMPDIR", path)))
+        .envs(command.env.iter().map(|(name, value)| (name, value)))
+        .stdin(if command.stdin.is_empty() { Stdio::null() } else { Stdio::piped() })
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    #[cfg(unix)]
+    builder.process_group(0);
+    builder.spawn()
+}
+
+async fn capture(stream: Option<impl tokio::io::AsyncRead + Unpin>, limit: usize) -> Captured {
+    let mut recorder = Recorder::new(limit);
+    let mut piece = vec![0; 64 << 10];
+    if let Some(mut stream) = stream {
+        while let Ok(count @ 1..) = stream.read(&mut piece).await {
+            recorder.push(&piece[..count]);
+        }
+    }
+    recorder.finish()
+}
+
+async fn feed(stdin: Option<tokio::process::ChildStdin>, bytes: &[u8]) {
+    if let Some(mut stdin) = stdin {
+        // A command that does not read its input to the end is within its rights.
+        drop(stdin.write_all(bytes).await);
+    }
+}
+
+fn end_status(status: std::process::ExitStatus) -> EndStatus {
+    #[cfg(unix)]
+    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+        return EndStatus::Signaled(signal);
+    }
+    EndStatus::Exited(status.code().unwrap_or(255))
+}
+
+async fn end_group(child: &mut tokio::process::Child) {
+    #[cfg(unix)]
+    if let Some(group) =
+        child.id().and_then(|id| rustix::process::Pid::from_raw(i32::try_from(id).ok()?))
+    {
+        for signal in [rustix::process::Signal::TERM, rustix::process::Signal::KILL] {
+            // Gone already: nothing to end.
+            let _ = rustix::process::kill_process_group(group, signal);
+            let grace = std::time::Duration::from_secs(2);
+            if tokio::time::timeout(grace, child.wait()).await.is_ok() {
+                return;
+            }
+        }
+    }
+    // It may have ended by itself meanwhile.
+    drop(child.kill().await);
+}
