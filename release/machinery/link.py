@@ -18,11 +18,13 @@ from . import cache
 from .console import ReleaseError, capture, run, stage
 from .cpython import CPython
 from .distribution import OWN_ARCHIVES, SYSTEM_LIBRARIES
-from .pins import CHECKOUT
+from .pins import CHECKOUT, RELEASE
 from .prerequisites import LIBRARIES
 from .resources import Resources
 
 BINARY = "agi-agent"
+#: C code that only the static flavour has.
+LOADER = RELEASE / "static" / "loader.c"
 LINK_TIMEOUT = 3600.0
 
 
@@ -55,17 +57,23 @@ def _archives(python: CPython, resources: Resources) -> list[Path]:
     return found
 
 
-def _static_arguments(python: CPython, resources: Resources) -> list[str]:
+def _static_arguments(python: CPython, resources: Resources, place: Path, log: Path) -> list[str]:
     """Everything in one group, static.
 
     What comes after rustc's own `-Bdynamic` would otherwise find libm.so, and the
     result would die before main.
     """
+    loader = place / "loader.o"
+    flags = "-O2 -fPIE -Wall -Wextra -Werror"
+    run(["cc", *flags.split(), "-c", LOADER, "-o", loader], log=log, what="cc loader.c")
     archives = [resources.libpython, *_archives(python, resources)]
     system = [f"-l{name}" for name in (*SYSTEM_LIBRARIES, "c", "gcc", "gcc_eh")]
     return [
+        *(f"-Wl,--wrap={name}" for name in ("dlopen", "dlsym", "dlerror", "dlclose")),
+        "-Wl,-z,pack-relative-relocs",
         "-Wl,-Bstatic",
         "-Wl,--start-group",
+        os.fspath(loader),
         *map(os.fspath, archives),
         *system,
         "-Wl,--end-group",
@@ -111,7 +119,7 @@ def build(flavour: Flavour, python: CPython, resources: Resources, info: Path, l
     place = target_directory() / f"link-{flavour.name}"
     place.mkdir(parents=True, exist_ok=True)
     if flavour is STATIC:
-        arguments = _static_arguments(python, resources)
+        arguments = _static_arguments(python, resources, place, log)
     else:
         arguments = _gnu_arguments(python, resources, place)
     response = place / "arguments.txt"

@@ -198,8 +198,13 @@ def static_says_that_it_cannot_load_wheels(bench: Bench) -> str:
     code = f"import sys; sys.path.insert(0, {wheels!r}); import numpy"
     done = call([str(bench.static), "python", "-c", code])
     expect(done, code=1)
-    if "ImportError" not in done.stderr and "ModuleNotFoundError" not in done.stderr:
-        raise ReleaseError(f"no ImportError but: {done.stderr[-800:]}")
+    for wanted in ("ImportError", "agi-agent-gnu"):
+        if wanted not in done.stderr:
+            raise ReleaseError(f"no `{wanted}` in: {done.stderr[-1500:]}")
+    library = "import ctypes; ctypes.CDLL('libc.so.6')"
+    done = call([str(bench.static), "python", "-c", library])
+    if "agi-agent-gnu" not in done.stderr or done.returncode != 1:
+        raise ReleaseError(f"ctypes.CDLL ended with {done.returncode}: {done.stderr[-800:]}")
     return ""
 
 

@@ -20,7 +20,7 @@ from .prerequisites import LIBRARIES, archive_path
 #: What a build reads, relative to the checkout.
 INPUTS = (
     "Cargo.toml", "Cargo.lock", "build.rs", "pyoxidizer.bzl", "rust-toolchain.toml",
-    "src", "python/agi_agent", "contracts", "release/build", "release/machinery",
+    "src", "python/agi_agent", "contracts", "release/build", "release/machinery", "release/static",
     "release/pins.json", "release/requirements.txt", "release/requirements-build.txt",
 )  # fmt: skip
 STAMP = ".stamp.json"

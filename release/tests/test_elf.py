@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from machinery import elf
+from machinery import elf, link
 
 pytestmark = pytest.mark.skipif(
     shutil.which("cc") is None or shutil.which("readelf") is None, reason="no compiler here"
@@ -43,3 +43,24 @@ def test_a_static_program_needs_nothing(tmp_path: Path) -> None:
 def test_an_executable_stack_is_seen(tmp_path: Path) -> None:
     """A single object without the note makes one."""
     assert elf.read(compiled(tmp_path, "-z", "execstack")).executable_stack
+
+
+def test_the_static_flavour_loads_no_library_and_no_name_service(tmp_path: Path) -> None:
+    """Static glibc would take whatever libc the machine has into the process."""
+    source = tmp_path / "program.c"
+    source.write_text(
+        "#include <dlfcn.h>\n#include <pwd.h>\n#include <stdio.h>\n"
+        "int main(void) {\n"
+        '    printf("%d ", dlopen("libc.so.6", RTLD_NOW) == NULL);\n'
+        '    printf("%s ", dlerror());\n'
+        '    printf("%d ", dlopen(NULL, RTLD_NOW) != NULL);\n'
+        '    printf("%d", getpwuid(4000000) == NULL);\n'
+        "    return 0;\n}\n"
+    )
+    program = tmp_path / "program"
+    wrapped = [f"-Wl,--wrap={name}" for name in ("dlopen", "dlsym", "dlerror", "dlclose")]
+    command = ["cc", "-w", "-static-pie", str(source), str(link.LOADER), *wrapped]
+    subprocess.run([*command, "-o", str(program)], check=True, capture_output=True)
+    done = subprocess.run([str(program)], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("1 this is the fully static agi-agent")
+    assert done.stdout.endswith("agi-agent-gnu can 1 1")
