@@ -109,6 +109,11 @@ impl MemoryError {
             Self::NotPurged { .. } => {
                 "end the other agi-agent processes, then run `agi-agent memory forget --purge`"
             }
+            Self::Sql { source, .. }
+                if source.sqlite_error_code() == Some(ErrorCode::SystemIoFailure) =>
+            {
+                "what was acknowledged before is safe; look at the disk, the quota and the limit on file sizes"
+            }
             Self::Io { .. }
             | Self::Invalid(_)
             | Self::Line { .. }

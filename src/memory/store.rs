@@ -211,9 +211,11 @@ fn open_to_read(path: &Path) -> Result<Option<Connection>, Failure> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)
         .map_err(|error| MemoryError::from_sql(path, error))?;
-    harden(&connection)?;
     // The first read is what finds out whether the write-ahead log can be used.
-    match connection.pragma_query_value(None, "schema_version", |row| row.get::<_, i64>(0)) {
+    let first = harden(&connection).and_then(|()| {
+        connection.pragma_query_value(None, "schema_version", |row| row.get::<_, i64>(0))
+    });
+    match first {
         Ok(_) => Ok(Some(connection)),
         Err(error) if needs_write_access(&error) => open_frozen(path, error).map(Some),
         Err(error) => Err(error.into()),

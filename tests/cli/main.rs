@@ -12,3 +12,11 @@
 mod support;
 
 mod basics;
+
+mod memory_commands;
+
+mod memory_damage;
+
+mod memory_limits;
+
+mod memory_storm;
