@@ -26,6 +26,8 @@ use crate::protocol::ChatModel;
 use crate::protocol::ExitCode;
 use crate::protocol::ModelError;
 use crate::protocol::ModelErrorKind;
+use crate::sandbox::Policy;
+use crate::sandbox::Sandbox;
 use crate::system::opener::Opener;
 use crate::tools::Registry;
 use crate::tools::ToolContext;
@@ -86,6 +88,11 @@ fn protected(settings: &Settings, places: &Places) -> Vec<PathBuf> {
     [settings.data_dir.clone(), user, system].into_iter().flatten().collect()
 }
 
+/// What a run may reach, as the sandbox and the opener take it.
+pub fn policy(settings: &Settings, places: &Places, directory: &Path) -> Policy {
+    Policy::new(&settings.sandbox, directory, protected(settings, places))
+}
+
 /// What tools may use.
 pub fn tool_context(
     context: &CommandContext,
@@ -94,21 +101,14 @@ pub fn tool_context(
     client: Client,
 ) -> Result<ToolContext, CommandError> {
     let directory = context.directory()?.to_path_buf();
-    let opener = Opener::new(crate::system::opener::PathRules {
-        cwd: directory.clone(),
-        read: settings.sandbox.read.clone(),
-        write: match settings.sandbox.level {
-            crate::config::settings::SandboxLevel::ReadOnly => Vec::new(),
-            _ => vec![directory.clone()],
-        },
-        full: false,
-        protected: protected(settings, &context.places),
-    });
+    let policy = policy(settings, &context.places, &directory);
+    let opener = Opener::new(policy.path_rules());
     for file in memory.iter().flat_map(MemoryHandle::protected_files) {
         opener.protect(&file);
     }
     Ok(ToolContext {
         opener,
+        sandbox: Arc::new(Sandbox::new(policy)),
         memory,
         http: Arc::new(client),
         cwd: directory,

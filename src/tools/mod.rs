@@ -62,6 +62,7 @@ use crate::memory::MemoryHandle;
 use crate::network::Client;
 use crate::protocol::Effect;
 use crate::protocol::ToolSpec;
+use crate::sandbox::Sandbox;
 use crate::system::opener::Opener;
 
 /// Something the agent can do. Implementations hold settings at most: all state is in the context.
@@ -102,6 +103,8 @@ pub trait Tool: Send + Sync {
 pub struct ToolContext {
     /// The only way to files.
     pub opener: Opener,
+    /// The only way to start a program.
+    pub sandbox: Arc<Sandbox>,
     /// `None`: nothing is remembered in this run.
     pub memory: Option<MemoryHandle>,
     /// The only way to other machines.
@@ -153,8 +156,17 @@ impl ToolContext {
             write: vec![cwd.to_path_buf()],
             ..Default::default()
         };
+        let settings = crate::config::settings::SandboxSettings {
+            level: crate::config::settings::SandboxLevel::WorkspaceWrite,
+            add_dirs: Vec::new(),
+            read: Vec::new(),
+            net: Vec::new(),
+            env: Vec::new(),
+        };
+        let policy = crate::sandbox::Policy::new(&settings, cwd, Vec::new());
         Self {
             opener: Opener::new(rules),
+            sandbox: Arc::new(Sandbox::new(policy)),
             memory: None,
             http: Arc::new(Client::new(&offline()).unwrap()),
             cwd: cwd.to_path_buf(),

@@ -7,6 +7,8 @@ pub mod completions;
 
 pub mod config;
 
+pub mod doctor;
+
 pub mod exit_codes;
 
 pub mod man;
@@ -50,6 +52,9 @@ pub enum Command {
     /// Show which model, limits and files are in force
     Status,
 
+    /// Check what people ask support for
+    Doctor,
+
     /// Remember, find and look after facts
     Memory(memory::MemoryArgs),
 
@@ -89,6 +94,8 @@ impl Command {
             Self::Config(args) => config::run(args, context),
 
             Self::Status => status::run(context),
+
+            Self::Doctor => doctor::run(context).await,
 
             Self::Memory(args) => memory::run(args, context).await,
 

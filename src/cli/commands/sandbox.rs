@@ -12,15 +12,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::context::CommandContext;
 use crate::cli::error::CommandError;
+use crate::cli::wiring;
 use crate::config::layer::Assignments;
-use crate::config::places::Places;
 use crate::config::settings::SandboxLevel;
-use crate::config::settings::Settings;
 use crate::protocol::ExitCode;
 use crate::sandbox::CommandSpec;
 use crate::sandbox::Finished;
 use crate::sandbox::NetRule;
-use crate::sandbox::Policy;
 use crate::sandbox::Sandbox;
 use crate::sandbox::SandboxError;
 use crate::system::process;
@@ -84,8 +82,7 @@ pub async fn run(
     }
     let settings = context.settings_with(assignments(&args))?;
     let cwd = context.directory()?.to_path_buf();
-    let policy = Policy::new(&settings.sandbox, &cwd, protected(&context.places, &settings));
-    let sandbox = Sandbox::new(policy);
+    let sandbox = Sandbox::new(wiring::policy(&settings, &context.places, &cwd));
     if args.explain {
         explain(&sandbox, context).await?;
     }
@@ -130,12 +127,6 @@ fn assignments(args: &SandboxArgs) -> Assignments {
         }
     }
     list
-}
-
-/// The agent's own files, which no tool opens.
-fn protected(places: &Places, settings: &Settings) -> Vec<PathBuf> {
-    let config = places.user_config.as_ref().and_then(|path| path.parent()).map(PathBuf::from);
-    config.into_iter().chain(settings.data_dir.clone()).collect()
 }
 
 async fn explain(sandbox: &Sandbox, context: &mut CommandContext) -> Result<(), CommandError> {
