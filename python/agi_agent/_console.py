@@ -51,9 +51,8 @@ def _python_path() -> list[str]:
 
 def _add_builtins() -> None:
     """Add the names that `site` would add."""
-    import builtins
-
     import _sitebuiltins
+    import builtins
 
     eof = "Ctrl-D (i.e. EOF)"
     builtins.quit = _sitebuiltins.Quitter("quit", eof)
@@ -109,8 +108,9 @@ def complete(text: str) -> list[str]:
     Returns:
         Whole words, without repetitions.
     """
-    import __main__
     import rlcompleter
+
+    import __main__
 
     completer = rlcompleter.Completer(vars(__main__))
     found: list[str] = []
