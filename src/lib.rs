@@ -18,6 +18,8 @@
 
 pub mod cli;
 
+pub mod service;
+
 pub mod agent;
 
 pub mod tools;

@@ -5,6 +5,7 @@ use rusqlite::OptionalExtension;
 use rusqlite::Row;
 use rusqlite::Transaction;
 use rusqlite::params;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::Serialize;
 use serde_json::Value;
@@ -28,7 +29,7 @@ const MAX_NAME: usize = 200;
 const MAX_TAGS: usize = 64;
 
 /// Whose word an item is. Text from the network or from foreign files stays marked.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Trust {
     /// A person typed or imported it.
@@ -59,7 +60,7 @@ impl Trust {
 }
 
 /// What is asked to be remembered; `memory add --jsonl` reads one per line.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewItem {
     pub content: String,
@@ -101,7 +102,7 @@ impl NewItem {
 }
 
 /// A remembered item. Times are RFC 3339, UTC.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Item {
     pub id: String,
     pub content: String,

@@ -1,0 +1,34 @@
+//! What the service needs from whoever put the program together.
+
+use serde_json::Value;
+
+use super::wire::Failure;
+use super::wire::RunOptions;
+use crate::agent::Agent;
+use crate::memory::MemoryHandle;
+use crate::tools::Registry;
+use crate::tools::ToolContext;
+
+/// Tools and what they may use, for calls without a model.
+pub struct Toolbox {
+    pub registry: Registry,
+    pub context: ToolContext,
+}
+
+/// Builds what is asked for, from the configuration and what a client wants changed of it.
+pub trait Host: Send + Sync {
+    /// The program's version.
+    fn version(&self) -> String;
+
+    /// An agent for one run.
+    fn agent(&self, options: &RunOptions) -> Result<Agent, Failure>;
+
+    /// The tools, for `tool.list` and `tool.run`.
+    fn toolbox(&self, options: &RunOptions) -> Result<Toolbox, Failure>;
+
+    /// The memory that runs use.
+    fn memory(&self) -> Result<MemoryHandle, Failure>;
+
+    /// The configuration in force, or one key of it; secrets are masked.
+    fn config(&self, key: Option<&str>) -> Result<Value, Failure>;
+}
