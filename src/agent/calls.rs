@@ -34,7 +34,6 @@ use super::guard::Advice;
 use super::model_call::Pacing;
 use super::rules::Target;
 use super::state::RunState;
-use super::summary;
 
 /// What calls are run with.
 pub(super) struct CallRoom<'a> {
@@ -119,7 +118,7 @@ async fn judge(
     let Some(approver) = room.approver else {
         return Err(format!("{reason}, and nobody can be asked"));
     };
-    let summary = summary::of_call(&prepared.call.name, &prepared.arguments, &prepared.target);
+    let summary = prepared.summary();
     let asked = async {
         tokio::select! {
             biased;

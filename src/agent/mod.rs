@@ -23,7 +23,6 @@ pub mod rules;
 pub mod schema_repair;
 mod session;
 pub mod state;
-mod summary;
 mod turn;
 
 use std::sync::Arc;

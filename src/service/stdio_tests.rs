@@ -275,7 +275,7 @@ async fn an_approval_is_asked_for_and_answered() {
                 break line;
             }
         };
-        assert_eq!(request["params"]["summary"], "kill_program: sleep");
+        assert_eq!(request["params"]["summary"], "kill_program sleep");
         assert_eq!(request["params"]["run"], run.as_str());
         let approval = &request["params"]["approval"];
         client.send(&json!({"id": 1, "method": "approval.respond",

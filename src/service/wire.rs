@@ -356,8 +356,6 @@ pub enum FailureKind {
     Configuration,
     /// The memory is switched off or cannot be used.
     Memory,
-    /// The service is ending.
-    ShuttingDown,
     Internal,
 }
 

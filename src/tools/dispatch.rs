@@ -50,6 +50,11 @@ pub struct PreparedCall {
 pub struct ApprovedCall(PreparedCall);
 
 impl PreparedCall {
+    /// Exactly what would happen, for a person who is asked.
+    pub fn summary(&self) -> String {
+        self.tool.summary(&self.arguments)
+    }
+
     /// Lets the call run.
     pub fn approve(self) -> ApprovedCall {
         ApprovedCall(self)

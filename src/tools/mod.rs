@@ -82,8 +82,17 @@ pub trait Tool: Send + Sync {
     fn target(&self, arguments: &Value) -> String;
 
     /// Exactly what would happen, for a person who is asked: a command, a diff, a URL.
+    /// Nothing is shortened: what is not shown could hide something.
     fn summary(&self, arguments: &Value) -> String {
-        format!("{} {}", self.spec().name, self.target(arguments))
+        let target = self.target(arguments);
+        let mut text = format!("{} {target}", self.spec().name);
+        for (name, value) in arguments.as_object().into_iter().flatten() {
+            let shown = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            if shown != target {
+                text.push_str(&["\n", name, ": ", &shown].concat());
+            }
+        }
+        text
     }
 
     /// How long this call asks to run; `None` means the usual bound (`ToolContext::call_timeout`).

@@ -38,3 +38,8 @@ fn events_are_as_promised() {
     let schema = schemars::schema_for!(Envelope);
     hold("events.schema.json", schema.as_value());
 }
+
+#[test]
+fn the_service_is_as_promised() {
+    hold("stdio.schema.json", agi_agent::service::schema().as_value());
+}

@@ -73,7 +73,7 @@ async fn a_person_is_asked_once_per_target_where_they_say_so() {
         bench.run_with(Task::text("go"), Some(person.clone()), &Cancellation::new()).await;
     assert_eq!(code(&outcome), 43);
     let shown = person.shown.lock().unwrap().clone();
-    assert_eq!(shown, ["kill_program: a", "kill_program: b", "kill_program: c"]);
+    assert_eq!(shown, ["kill_program a", "kill_program b", "kill_program c"]);
     let done = ItemStatus::Completed;
     let statuses: Vec<ItemStatus> =
         bench.completed().into_iter().take(4).map(|item| item.status).collect();
