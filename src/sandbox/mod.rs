@@ -93,6 +93,12 @@ impl Sandbox {
         self
     }
 
+    /// This executable, as children can start it.
+    pub fn program(&self) -> PathBuf {
+        let program = self.helper.clone().or_else(|| std::env::current_exe().ok());
+        program.unwrap_or_else(|| PathBuf::from("agi-agent"))
+    }
+
     /// What is enforced.
     pub fn policy(&self) -> &Policy {
         &self.policy

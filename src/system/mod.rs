@@ -8,6 +8,8 @@ pub mod opener;
 
 pub mod process;
 
+pub mod running;
+
 pub mod terminal;
 
 pub mod user;

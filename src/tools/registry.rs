@@ -12,8 +12,11 @@ use super::file_read::FileRead;
 use super::file_search::FileSearch;
 use super::file_stats::FileStats;
 use super::file_write::FileWrite;
+use super::kill_program::KillProgram;
 use super::memory_add::MemoryAdd;
 use super::memory_search::MemorySearch;
+use super::python_exec::PythonExec;
+use super::shell::Shell;
 use super::web_fetch::WebFetch;
 use super::web_search::WebSearch;
 use crate::config::settings::PythonSettings;
@@ -56,6 +59,9 @@ impl Registry {
             Arc::new(FileSearch),
             Arc::new(FileFind),
             Arc::new(FileStats),
+            Arc::new(Shell),
+            Arc::new(PythonExec::new(settings.python.clone())),
+            Arc::new(KillProgram),
             Arc::new(Calculator),
             Arc::new(WebFetch::new(settings.net.clone())),
             Arc::new(WebSearch::new(settings.web_search.clone())),

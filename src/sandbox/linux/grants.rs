@@ -19,13 +19,15 @@ const DEVICES: [&str; 6] =
 /// descriptors of processes outside the sandbox), processors, the own cgroup's limits.
 const FACTS: [&str; 3] = ["/proc", "/sys/devices/system/cpu", "/sys/fs/cgroup"];
 
-/// What a child under `policy` is granted. `scratch`: its private temporary directory.
-pub(super) fn grants(policy: &Policy, scratch: Option<&Path>) -> Vec<Grant> {
+/// What a child under `policy` is granted. `scratch`: its private temporary directory; `program`: this
+/// executable, which `python_exec` starts.
+pub(super) fn grants(policy: &Policy, scratch: Option<&Path>, program: &Path) -> Vec<Grant> {
     let mut list = List { grants: Vec::new(), protected: &policy.protected };
     for path in SYSTEM_READ.iter().filter(|path| **path != "/etc") {
         list.grant(Rights::Read, Path::new(path));
     }
     list.etc();
+    list.grant(Rights::Read, program);
     for path in FACTS {
         list.grant(Rights::Read, Path::new(path));
     }
@@ -119,7 +121,7 @@ mod tests {
             env: Vec::new(),
         };
         let policy = Policy::new(&settings, &cwd, vec![cwd.join("data/agi-agent")]);
-        let granted: Vec<String> = grants(&policy, None)
+        let granted: Vec<String> = grants(&policy, None, std::path::Path::new("/x"))
             .into_iter()
             .filter(|grant| grant.rights != super::Rights::List)
             .filter_map(|grant| String::from_utf8(grant.path).ok())

@@ -68,7 +68,11 @@ pub(super) fn spec(sandbox: &Sandbox, command: &CommandSpec, cwd: &Path, rung: R
         cwd: cwd.as_os_str().as_bytes().to_vec(),
         parent: u64::from(std::process::id()),
         flags,
-        grants: if enforced { grants::grants(policy, scratch) } else { Vec::new() },
+        grants: if enforced {
+            grants::grants(policy, scratch, &sandbox.program())
+        } else {
+            Vec::new()
+        },
         read_only: if policy.level == SandboxLevel::WorkspaceWrite {
             read_only(&policy.write)
         } else {

@@ -1,0 +1,173 @@
+//! What `shell` and `python_exec` share: one command in the sandbox, and its result in words and data.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::Value;
+use serde_json::json;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::ToolContext;
+use super::ToolError;
+use super::ToolOutput;
+use crate::protocol::ItemBody;
+use crate::protocol::ItemStatus;
+use crate::sandbox::CommandSpec;
+use crate::sandbox::EndStatus;
+use crate::sandbox::Finished;
+use crate::sandbox::SandboxError;
+
+/// Bytes kept of each stream; the text for the model is cut again by `dispatch`.
+const OUTPUT_LIMIT: usize = 64 * 1024;
+/// Our own time-out comes before that of `dispatch`, so that the output so far is not lost.
+const MARGIN: Duration = Duration::from_millis(50);
+/// Pieces of live output that wait for a slow reader.
+const PIECES: usize = 64;
+/// What programs say when a bound stopped them.
+const REFUSALS: [&str; 5] = [
+    "Permission denied",
+    "Operation not permitted",
+    "Read-only file system",
+    "Network is unreachable",
+    "Could not resolve host",
+];
+
+/// A command with the defaults of tools. `timeout`: seconds that the model asked for; the call's deadline
+/// holds in any case.
+pub(super) fn spec(
+    argv: Vec<std::ffi::OsString>,
+    cwd: &Path,
+    timeout: Option<u64>,
+    context: &ToolContext,
+) -> CommandSpec {
+    let left = context.deadline.saturating_duration_since(Instant::now()).saturating_sub(MARGIN);
+    CommandSpec {
+        argv,
+        cwd: cwd.to_path_buf(),
+        env: Vec::new(),
+        stdin: Vec::new(),
+        timeout: timeout.map_or(left, |seconds| left.min(Duration::from_secs(seconds))),
+        output_limit: OUTPUT_LIMIT,
+        on_output: None,
+    }
+}
+
+/// Runs it; `shown` is how the command is called in events and denials.
+pub(super) async fn run(
+    shown: &str,
+    mut command: CommandSpec,
+    context: &ToolContext,
+) -> Result<ToolOutput, ToolError> {
+    let (pieces, mut live) = mpsc::channel::<bytes::Bytes>(PIECES);
+    command.on_output = context.progress.is_some().then_some(pieces);
+    let running = context.sandbox.run(command, context.cancel.clone());
+    let telling = async {
+        while let Some(piece) = live.recv().await {
+            context.report(String::from_utf8_lossy(&piece));
+        }
+    };
+    let (finished, ()) = tokio::join!(running, telling);
+    finished
+        .map(|finished| output(shown, &finished, context))
+        .map_err(|error| failure(shown, error))
+}
+
+fn output(shown: &str, finished: &Finished, context: &ToolContext) -> ToolOutput {
+    let (stdout, stderr) = (finished.stdout.text(), finished.stderr.text());
+    let exit_code = match finished.status {
+        EndStatus::Exited(code) => Some(code),
+        _ => None,
+    };
+    let mut data = json!({
+        "exit_code": finished.status.exit_code(),
+        "timed_out": finished.status == EndStatus::TimedOut,
+        "stdout": stdout,
+        "stderr": stderr,
+        "stdout_bytes": finished.stdout.total,
+        "stderr_bytes": finished.stderr.total,
+        "sandbox": finished.sandbox(),
+    });
+    if let EndStatus::Signaled(signal) = finished.status {
+        data["signal"] = Value::from(signal);
+    }
+    if !finished.restored.is_empty() {
+        data["restored"] = json!(finished.restored);
+    }
+    let text = text(&stdout, &stderr, finished, context);
+    let item = ItemBody::CommandExecution {
+        command: shown.to_owned(),
+        output: text.clone(),
+        exit_code,
+        sandbox: finished.sandbox(),
+    };
+    let status = match finished.status {
+        EndStatus::Exited(0) => ItemStatus::Completed,
+        EndStatus::Exited(_) | EndStatus::Signaled(_) => ItemStatus::Failed,
+        EndStatus::TimedOut => ItemStatus::Timeout,
+        EndStatus::Cancelled => ItemStatus::Cancelled,
+    };
+    ToolOutput::text(text).with_data(data).with_item(item).ended(status)
+}
+
+/// What was printed, then in brackets what it does not say.
+fn text(stdout: &str, stderr: &str, finished: &Finished, context: &ToolContext) -> String {
+    let mut notes = Vec::new();
+    match finished.status {
+        EndStatus::Exited(0) => {}
+        EndStatus::Exited(code) => notes.push(format!("exit code {code}")),
+        EndStatus::Signaled(signal) => notes.push(format!("ended by signal {signal}")),
+        EndStatus::TimedOut => {
+            notes.push(format!(
+                "timed out after {:.1} s and was ended",
+                finished.duration.as_secs_f64()
+            ));
+        }
+        EndStatus::Cancelled => notes.push("cancelled".to_owned()),
+    }
+    if !notes.is_empty() && REFUSALS.iter().any(|words| stderr.contains(words)) {
+        let policy = context.sandbox.policy();
+        if policy.is_enforced() {
+            let net = if policy.net.is_open_to_children() { "on" } else { "off" };
+            notes.push(format!("sandbox: {}, network {net}", policy.level.as_str()));
+        }
+    }
+    if !finished.pipe_held_by.is_empty() {
+        notes.push("background processes were ended with the command".to_owned());
+    }
+    for path in &finished.restored {
+        notes.push(format!("`{}` is protected and was put back", path.display()));
+    }
+    if notes.is_empty() && stdout.is_empty() && stderr.is_empty() {
+        notes.push("no output".to_owned());
+    }
+    let mut text = String::new();
+    for part in [stdout, stderr].into_iter().filter(|part| !part.is_empty()) {
+        if !text.is_empty() && !text.ends_with('\n') {
+            text.push('\n');
+        }
+        text.push_str(part);
+    }
+    if !notes.is_empty() {
+        if !text.is_empty() && !text.ends_with('\n') {
+            text.push('\n');
+        }
+        text.push_str(&format!("[{}]", notes.join("; ")));
+    }
+    text
+}
+
+fn failure(shown: &str, error: SandboxError) -> ToolError {
+    match error {
+        SandboxError::Unavailable { reason, hint } => {
+            ToolError::SandboxUnavailable(format!("the sandbox is not available: {reason}; {hint}"))
+        }
+        SandboxError::WorkingDirectory { .. } => {
+            ToolError::Denied { target: shown.to_owned(), reason: error.to_string() }
+        }
+        SandboxError::Start { .. } | SandboxError::Process { .. } => {
+            ToolError::ForModel(error.to_string())
+        }
+        SandboxError::Restore { .. } => ToolError::Fatal(error.to_string()),
+    }
+}

@@ -1,0 +1,98 @@
+//! The `python_exec` tool: Python code in a child, by the interpreter inside this executable.
+//!
+//! A child and not our own interpreter: code that is not ours never runs in the process that has the
+//! memory database open, and what it does to its interpreter ends with it.
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::Tool;
+use super::ToolContext;
+use super::ToolError;
+use super::ToolOutput;
+use super::arguments;
+use super::command;
+use crate::config::settings::PythonSettings;
+use crate::protocol::Effect;
+use crate::protocol::ToolSpec;
+
+/// Runs Python code.
+pub struct PythonExec {
+    settings: PythonSettings,
+}
+
+impl PythonExec {
+    /// `settings`: where the person's own packages are.
+    pub fn new(settings: PythonSettings) -> Self {
+        Self { settings }
+    }
+
+    /// `python -I`: no environment, no user packages, no workspace on the module path. The code comes
+    /// on standard input, so it is neither a file nor in the list of processes.
+    fn argv(&self, context: &ToolContext) -> Vec<OsString> {
+        let mut argv = vec![context.sandbox.program().into_os_string(), "python".into()];
+        if let Some(wheels) = &self.settings.wheels {
+            argv.extend(["--path".into(), wheels.clone().into_os_string()]);
+        }
+        argv.extend(["-I".into(), "-".into()]);
+        argv
+    }
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Args {
+    code: String,
+    /// seconds
+    timeout: Option<u64>,
+}
+
+#[async_trait]
+impl Tool for PythonExec {
+    fn spec(&self) -> ToolSpec {
+        ToolSpec {
+            name: "python_exec".to_owned(),
+            description: "Run Python code (sandboxed); print what you want to see".to_owned(),
+            parameters: arguments::schema::<Args>(),
+        }
+    }
+
+    fn check(&self, arguments: &Value) -> Result<(), ToolError> {
+        let args: Args = arguments::parse(arguments)?;
+        if args.code.trim().is_empty() {
+            return Err(ToolError::ForModel("`code` is empty".to_owned()));
+        }
+        Ok(())
+    }
+
+    fn effect(&self, _arguments: &Value) -> Effect {
+        Effect::Process
+    }
+
+    fn target(&self, arguments: &Value) -> String {
+        arguments["code"].as_str().unwrap_or_default().to_owned()
+    }
+
+    fn summary(&self, arguments: &Value) -> String {
+        format!("python:\n{}", self.target(arguments))
+    }
+
+    fn timeout(&self, arguments: &Value) -> Option<Duration> {
+        arguments["timeout"].as_u64().map(Duration::from_secs)
+    }
+
+    async fn run(&self, arguments: Value, context: &ToolContext) -> Result<ToolOutput, ToolError> {
+        let args: Args = arguments::parse(&arguments)?;
+        let mut spec = command::spec(self.argv(context), &context.cwd, args.timeout, context);
+        spec.stdin = args.code.clone().into_bytes();
+        if spec.stdin.last() != Some(&b'\n') {
+            spec.stdin.push(b'\n');
+        }
+        command::run(&args.code, spec, context).await
+    }
+}

@@ -1,0 +1,98 @@
+//! The `shell` tool: one command line, run by a shell inside the sandbox.
+//!
+//! Does not judge the command (`agent::approval`): what it can reach is the sandbox's to bound.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::Tool;
+use super::ToolContext;
+use super::ToolError;
+use super::ToolOutput;
+use super::arguments;
+use super::command;
+use crate::protocol::Effect;
+use crate::protocol::ToolSpec;
+
+/// The first that is there runs the command.
+const SHELLS: [&str; 3] = ["/bin/bash", "/usr/bin/bash", "/bin/sh"];
+
+/// Runs a shell command.
+pub struct Shell;
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Args {
+    command: String,
+    cwd: Option<PathBuf>,
+    /// seconds
+    timeout: Option<u64>,
+}
+
+#[async_trait]
+impl Tool for Shell {
+    fn spec(&self) -> ToolSpec {
+        ToolSpec {
+            name: "shell".to_owned(),
+            description: "Run a shell command (sandboxed, stdin is empty)".to_owned(),
+            parameters: arguments::schema::<Args>(),
+        }
+    }
+
+    fn check(&self, arguments: &Value) -> Result<(), ToolError> {
+        let args: Args = arguments::parse(arguments)?;
+        if args.command.trim().is_empty() || args.command.contains('\0') {
+            let message = "`command` is empty or has a NUL byte";
+            return Err(ToolError::ForModel(message.to_owned()));
+        }
+        Ok(())
+    }
+
+    fn effect(&self, _arguments: &Value) -> Effect {
+        Effect::Process
+    }
+
+    fn target(&self, arguments: &Value) -> String {
+        arguments["command"].as_str().unwrap_or_default().to_owned()
+    }
+
+    fn summary(&self, arguments: &Value) -> String {
+        match arguments["cwd"].as_str() {
+            Some(cwd) => format!("$ {}   (in {cwd})", self.target(arguments)),
+            None => format!("$ {}", self.target(arguments)),
+        }
+    }
+
+    fn timeout(&self, arguments: &Value) -> Option<Duration> {
+        arguments["timeout"].as_u64().map(Duration::from_secs)
+    }
+
+    async fn run(&self, arguments: Value, context: &ToolContext) -> Result<ToolOutput, ToolError> {
+        let args: Args = arguments::parse(&arguments)?;
+        let cwd = args.cwd.map_or_else(|| context.cwd.clone(), |cwd| context.cwd.join(cwd));
+        let spec = command::spec(argv(&args.command), &cwd, args.timeout, context);
+        command::run(&args.command, spec, context).await
+    }
+}
+
+#[cfg(unix)]
+fn argv(command: &str) -> Vec<OsString> {
+    let shell = SHELLS.into_iter().find(|path| Path::new(path).exists()).unwrap_or("sh");
+    vec![shell.into(), "-c".into(), command.into()]
+}
+
+#[cfg(not(unix))]
+fn argv(command: &str) -> Vec<OsString> {
+    let shell = SHELLS.into_iter().find(|path| Path::new(path).exists());
+    match shell {
+        Some(shell) => vec![shell.into(), "-c".into(), command.into()],
+        None => vec!["cmd".into(), "/C".into(), command.into()],
+    }
+}
