@@ -90,10 +90,6 @@ fn protected(settings: &Settings, places: &Places) -> Vec<PathBuf> {
 
 /// What a run may reach, as the sandbox and the opener take it.
 pub fn policy(settings: &Settings, places: &Places, directory: &Path) -> Policy {
-    Policy::new(&settings.sandbox, directory, protected(settings, places))
-
-/// What commands and file tools may reach.
-pub fn policy(settings: &Settings, places: &Places, directory: &Path) -> Policy {
     let mut policy = Policy::new(&settings.sandbox, directory, protected(settings, places));
     policy.read.extend(settings.python.wheels.clone());
     policy

@@ -121,8 +121,6 @@ pub struct ToolContext {
     /// The only way to files.
     pub opener: Opener,
     /// The only way to start a program.
-
-    /// The only way to start programs.
     pub sandbox: Arc<Sandbox>,
     /// `None`: nothing is remembered in this run.
     pub memory: Option<MemoryHandle>,
@@ -170,12 +168,10 @@ impl ToolContext {
 impl ToolContext {
     /// A context for tests: `cwd` may be read and written, an hour of time, no memory, offline.
     pub(crate) fn for_tests(cwd: &std::path::Path) -> Self {
-        let settings = crate::config::settings::SandboxSettings {
-            level: crate::config::settings::SandboxLevel::WorkspaceWrite,
-            add_dirs: Vec::new(),
-            read: Vec::new(),
-            net: Vec::new(),
-            env: Vec::new(),
+        let rules = crate::system::opener::PathRules {
+            cwd: cwd.to_path_buf(),
+            write: vec![cwd.to_path_buf()],
+            ..Default::default()
         };
         let settings = crate::config::settings::SandboxSettings {
             level: crate::config::settings::SandboxLevel::WorkspaceWrite,
@@ -187,10 +183,6 @@ impl ToolContext {
         let policy = crate::sandbox::Policy::new(&settings, cwd, Vec::new());
         Self {
             opener: Opener::new(rules),
-
-        let policy = crate::sandbox::Policy::new(&settings, cwd, Vec::new());
-        Self {
-            opener: Opener::new(policy.path_rules()),
             sandbox: Arc::new(Sandbox::new(policy)),
             memory: None,
             http: Arc::new(Client::new(&offline()).unwrap()),
