@@ -20,3 +20,5 @@ mod memory_damage;
 mod memory_limits;
 
 mod memory_storm;
+mod startup;
+mod surroundings;

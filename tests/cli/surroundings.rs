@@ -1,0 +1,126 @@
+//! Odd surroundings: no home, a read-only one, a removed directory, a closed standard input, another
+//! person, many at once. Each ends with an answer or one clear line, never with a hang.
+
+use std::process::Stdio;
+
+use crate::support::TestContext;
+use crate::support::finish;
+
+const TASK: [&str; 2] = ["run", "how many lines are in notes.txt"];
+
+fn context() -> TestContext {
+    let context = TestContext::new();
+    context.write("notes.txt", "one\ntwo\nthree\n");
+    context
+}
+
+#[test]
+fn without_home_it_answers_and_keeps_nothing() {
+    let context = context();
+    let mut command = context.command(TASK);
+    command.env_remove("HOME");
+    let finished = finish(&mut command);
+    assert_eq!((finished.code, finished.stdout.as_str()), (0, "3\n"), "{}", finished.stderr);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_home_that_cannot_be_written_is_told_and_the_answer_comes() {
+    use std::os::unix::fs::PermissionsExt;
+    let context = context();
+    let data = context.home().join(".local");
+    std::fs::write(&data, "a file where a directory should be").unwrap();
+    std::fs::set_permissions(context.home(), std::fs::Permissions::from_mode(0o555)).unwrap();
+    let finished = context.run(TASK);
+    std::fs::set_permissions(context.home(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    assert_eq!((finished.code, finished.stdout.as_str()), (0, "3\n"), "{}", finished.stderr);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_removed_working_directory_is_one_clear_line() {
+    let context = context();
+    let gone = context.work().join("gone");
+    std::fs::create_dir(&gone).unwrap();
+    let script =
+        format!("cd '{}' && rmdir '{0}' && exec \"$0\" run 'what is 2 + 3'", gone.display());
+    let mut command = std::process::Command::new("/bin/sh");
+    command
+        .args(["-c", &script])
+        .arg(crate::support::binary())
+        .env_clear()
+        .env("HOME", context.home())
+        .envs(std::env::var_os("LD_LIBRARY_PATH").map(|path| ("LD_LIBRARY_PATH", path)))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let finished = finish(&mut command);
+    assert_eq!(finished.code, 42, "{}", finished.stderr);
+    assert!(
+        finished.stderr.contains("the working directory cannot be used"),
+        "{}",
+        finished.stderr
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_closed_standard_input_changes_nothing() {
+    let context = context();
+    let mut command = std::process::Command::new("/bin/sh");
+    command
+        .args(["-c", "exec \"$0\" run 'how many lines are in notes.txt' <&-"])
+        .arg(crate::support::binary())
+        .current_dir(context.work())
+        .env_clear()
+        .env("HOME", context.home())
+        .envs(std::env::var_os("LD_LIBRARY_PATH").map(|path| ("LD_LIBRARY_PATH", path)))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let finished = finish(&mut command);
+    assert_eq!((finished.code, finished.stdout.as_str()), (0, "3\n"), "{}", finished.stderr);
+}
+
+#[test]
+fn a_pipe_that_is_not_asked_for_is_not_read() {
+    let context = context();
+    let finished = context.run_with_input(TASK, b"lines\nthat\nnobody\nreads\n");
+    assert_eq!((finished.code, finished.stdout.as_str()), (0, "3\n"));
+    assert!(finished.stderr.contains("standard input is not read"), "{}", finished.stderr);
+}
+
+#[test]
+fn an_ephemeral_run_leaves_no_file() {
+    let context = context();
+    let mut arguments = TASK.to_vec();
+    arguments.push("--ephemeral");
+    assert_eq!(context.run(arguments).code, 0);
+    assert!(!context.data().exists());
+    assert_eq!(std::fs::read_dir(context.home()).unwrap().count(), 0);
+}
+
+#[test]
+fn sixty_four_runs_share_one_data_directory() {
+    let context = context();
+    for number in 0..64 {
+        context.write(&format!("f{number}.txt"), "x\n".repeat(number + 1));
+    }
+    let children: Vec<_> = (0..64)
+        .map(|number| {
+            let task = format!("how many lines are in f{number}.txt");
+            let child = context.command(["run", "--quiet", &task]).spawn().unwrap();
+            (number, child)
+        })
+        .collect();
+    for (number, child) in children {
+        let output = child.wait_with_output().unwrap();
+        let answer = String::from_utf8_lossy(&output.stdout).into_owned();
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(answer, format!("{}\n", number + 1), "run {number}: {errors}");
+        assert!(output.status.success(), "run {number}: {errors}");
+    }
+    let check = context.run(["memory", "check", "--json"]);
+    assert_eq!(check.code, 0, "{}{}", check.stdout, check.stderr);
+    let sessions = context.run(["session", "list", "--limit", "100", "--json"]);
+    assert_eq!(sessions.stdout.lines().count(), 64, "{}{}", sessions.stdout, sessions.stderr);
+}
