@@ -122,5 +122,6 @@ fn sixty_four_runs_share_one_data_directory() {
     let check = context.run(["memory", "check", "--json"]);
     assert_eq!(check.code, 0, "{}{}", check.stdout, check.stderr);
     let sessions = context.run(["session", "list", "--limit", "100", "--json"]);
-    assert_eq!(sessions.stdout.lines().count(), 64, "{}{}", sessions.stdout, sessions.stderr);
+    let list: serde_json::Value = serde_json::from_str(&sessions.stdout).unwrap();
+    assert_eq!(list["sessions"].as_array().unwrap().len(), 64, "{}", sessions.stdout);
 }

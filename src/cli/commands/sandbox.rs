@@ -82,8 +82,6 @@ pub async fn run(
     }
     let settings = context.settings_with(assignments(&args))?;
     let cwd = context.directory()?.to_path_buf();
-    let sandbox = Sandbox::new(wiring::policy(&settings, &context.places, &cwd));
-
     let policy = wiring::policy(&settings, &context.places, &cwd);
     let sandbox = Sandbox::new(policy);
     if args.explain {
