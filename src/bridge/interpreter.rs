@@ -170,6 +170,8 @@ impl Config {
 
     /// Starts the interpreter; the calling thread is its main thread from now on, and attached.
     pub(super) fn start(self) -> Result<(), Stopped> {
+        // `socket` and `pwd` look names up as well.
+        crate::system::name_service::pin();
         // SAFETY: the configuration is whole, and no interpreter exists yet.
         check(unsafe { ffi::Py_InitializeFromConfig(&raw const *self.0) })?;
         STARTS.fetch_add(1, Ordering::Relaxed);

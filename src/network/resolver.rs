@@ -18,12 +18,14 @@ use reqwest::dns::Resolving;
 use tokio::sync::oneshot;
 
 use super::policy::is_localhost;
+use crate::system::name_service;
 
 /// All addresses of a name, in the order in which they should be tried.
 pub(super) async fn resolve(name: &str) -> io::Result<Vec<IpAddr>> {
     if is_localhost(name) {
         return Ok(vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]);
     }
+    name_service::pin();
     let (sender, receiver) = oneshot::channel();
     let name = name.to_owned();
     std::thread::Builder::new().name("resolve".to_owned()).spawn(move || {

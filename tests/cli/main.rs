@@ -22,3 +22,6 @@ mod memory_limits;
 mod memory_storm;
 mod startup;
 mod surroundings;
+
+
+mod provider_errors;

@@ -14,6 +14,8 @@ mod docs;
 
 mod layering;
 
+mod network;
+
 mod tidy;
 
 mod tree;

@@ -5,6 +5,10 @@
 
 #![allow(dead_code, reason = "each test program uses its own part")]
 
+pub mod model_dialects;
+
+pub mod model_server;
+
 use std::ffi::OsStr;
 use std::path::Path;
 use std::path::PathBuf;
