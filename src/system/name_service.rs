@@ -41,7 +41,10 @@ pub fn pin() {
             // lock against look-ups of other threads.
             let failed = unsafe { __nss_configure_lookup(database.as_ptr(), services.as_ptr()) };
             if failed != 0 {
-                tracing::warn!(?database, "name look-ups could not be held to the built-in services");
+                tracing::warn!(
+                    ?database,
+                    "name look-ups could not be held to the built-in services"
+                );
             }
         }
     });

@@ -92,3 +92,7 @@ pub(super) struct ErrorAnswer {
     /// False: trying again is useless although the status says otherwise.
     pub(super) retry: Option<bool>,
 }
+
+#[cfg(test)]
+#[path = "wire_tests.rs"]
+mod tests;

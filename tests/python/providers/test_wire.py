@@ -1,0 +1,28 @@
+"""The calls of contracts/wire/adapter_calls.json give the answers that stand there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from agi_agent import _entry, _json_text
+
+FILE = Path(__file__).parents[3] / "contracts" / "wire" / "adapter_calls.json"
+
+
+def with_stream(value: Any, stream: int | None) -> Any:
+    """Put the number of this test's stream in place of the recorded one."""
+    return {**value, "stream": stream} if "stream" in value else value
+
+
+def test_every_call_gives_its_answer() -> None:
+    stream = None
+    calls = _json_text.loads(FILE.read_text("utf-8"))["value"]
+    for call in calls:
+        payload = _json_text.dumps(with_stream(call["payload"], stream))
+        text, buffers = _entry.handle(call["op"], payload, [])
+        answer = _json_text.loads(text)
+        stream = answer.get("stream", stream)
+        assert answer == with_stream(call["answer"], stream)
+        assert buffers == []
+    assert len(calls) == 5
