@@ -251,10 +251,10 @@ fn proxies(settings: &NetworkSettings) -> Result<Vec<reqwest::Proxy>, NetworkErr
         let Some(text) = text.as_deref().map(str::trim).filter(|text| !text.is_empty()) else {
             continue;
         };
-        let proxy = make(text).map_err(|error| NetworkError::Proxy {
-            proxy: without_credentials(text),
-            reason: error.to_string(),
-        })?;
+        let wrong =
+            |reason: String| NetworkError::Proxy { proxy: without_credentials(text), reason };
+        let url = proxy_url(text).map_err(wrong)?;
+        let proxy = make(&url).map_err(|error| wrong(error.to_string()))?;
         // This machine is never reached through a proxy, as every other client does it.
         let direct = format!(
             "localhost,127.0.0.0/8,::1,{}",
@@ -263,6 +263,19 @@ fn proxies(settings: &NetworkSettings) -> Result<Vec<reqwest::Proxy>, NetworkErr
         made.push(proxy.no_proxy(reqwest::NoProxy::from_string(&direct)));
     }
     Ok(made)
+}
+
+/// A proxy's URL; one without a scheme is meant as `http://`, as everywhere.
+fn proxy_url(text: &str) -> Result<String, String> {
+    let full = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+    let url = Url::parse(&full).map_err(|error| error.to_string())?;
+    if !matches!(url.scheme(), "http" | "https" | "socks4" | "socks4a" | "socks5" | "socks5h") {
+        return Err(format!("`{}` is no way to a proxy", url.scheme()));
+    }
+    if url.host().is_none() {
+        return Err("it names no host".to_owned());
+    }
+    Ok(full)
 }
 
 fn without_credentials(text: &str) -> String {

@@ -125,7 +125,8 @@ impl Body {
         while let Some(portion) = self.next().await {
             let portion = portion?;
             if all.len() + portion.len() > limit {
-                return Err(NetworkError::TooLarge { target: self.target, limit });
+                let target = self.target.clone();
+                return Err(NetworkError::TooLarge { target, limit });
             }
             all.extend_from_slice(&portion);
         }
@@ -144,5 +145,14 @@ impl Body {
             }
         }
         Ok((all, false))
+    }
+}
+
+impl Drop for Body {
+    /// What was not read to its end was still answered: a recording without it could not be replayed.
+    fn drop(&mut self) {
+        if let Some(Err(error)) = self.tape.take().map(|tape| tape.finish(None)) {
+            tracing::warn!(%error, "an exchange is missing in the recording");
+        }
     }
 }

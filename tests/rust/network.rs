@@ -235,6 +235,15 @@ fn proxies_of_the_settings_are_used() {
 }
 
 #[test]
+fn a_proxy_without_a_scheme_is_an_http_proxy() {
+    let (url, seen) = proxy(tls_server());
+    let bare = url.trim_start_matches("http://").to_owned();
+    let proxied = NetworkSettings { http_proxy: Some(bare), ..settings() };
+    assert_eq!(get(&proxied, "http://model.example/").unwrap(), "hello");
+    assert_eq!(*seen.lock().unwrap(), ["GET http://model.example/ HTTP/1.1"]);
+}
+
+#[test]
 fn this_machine_and_exceptions_are_reached_directly() {
     let port = tls_server();
     let (url, seen) = proxy(port);
@@ -258,10 +267,11 @@ fn this_machine_and_exceptions_are_reached_directly() {
 
 #[test]
 fn a_proxy_that_cannot_be_one_is_told_without_its_password() {
-    let wrong = NetworkSettings { all_proxy: Some("ht!tp://u:pw@".to_owned()), ..settings() };
-    let error = get(&wrong, "http://model.example/").unwrap_err();
-    assert!(
-        matches!(error, NetworkError::Proxy { .. }) && !error.to_string().contains("pw"),
-        "{error}"
-    );
+    for text in ["ftp://u:pw@proxy.example", "http://u:pw@", "http://u:pw@a b:1", "u:pw@host:port"]
+    {
+        let wrong = NetworkSettings { all_proxy: Some(text.to_owned()), ..settings() };
+        let error = get(&wrong, "http://model.example/").unwrap_err();
+        assert!(matches!(error, NetworkError::Proxy { .. }), "{text}: {error}");
+        assert!(!error.to_string().contains("pw"), "{text}: {error}");
+    }
 }
