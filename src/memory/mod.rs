@@ -233,7 +233,8 @@ impl MemoryHandle {
         self.owner.call(move |store| backup::restore(store, &source)).await
     }
 
-    /// Adds to a conversation; durable when this returns.
+    /// Adds to a conversation. When this returns it survives a kill of this process; it survives a
+    /// power failure once the handle is dropped or an item was added after it.
     pub async fn session_append(
         &self,
         session: &Session,
@@ -243,8 +244,9 @@ impl MemoryHandle {
         let session = session.clone();
         self.owner
             .call(move |store| {
-                store
-                    .write(|transaction| session::append(transaction, &session, &messages, &events))
+                store.write_soon(|transaction| {
+                    session::append(transaction, &session, &messages, &events)
+                })
             })
             .await
     }

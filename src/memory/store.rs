@@ -108,6 +108,25 @@ impl Store {
         })
     }
 
+    /// As [`Store::write`], without waiting for the disk: what is written survives the end of this
+    /// process at once, and a power failure from the next `write` or the closing on. Several of
+    /// these in a row stay in order, whatever happens.
+    pub(super) fn write_soon<T>(
+        &mut self,
+        work: impl FnMut(&Transaction<'_>) -> Result<T, Failure>,
+    ) -> Result<T, MemoryError> {
+        self.patiently(|store| {
+            let connection = &store.for_writing()?.connection;
+            Ok(connection.pragma_update(None, "synchronous", "NORMAL")?)
+        })?;
+        let done = self.write(work);
+        let restored = self.patiently(|store| {
+            let connection = &store.for_writing()?.connection;
+            Ok(connection.pragma_update(None, "synchronous", "FULL")?)
+        });
+        restored.and(done)
+    }
+
     /// Runs a statement that cannot be in a transaction (`VACUUM`, checkpoints).
     pub(super) fn alone<T>(
         &mut self,

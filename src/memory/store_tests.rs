@@ -65,6 +65,22 @@ fn settings_are_in_force_on_both_kinds_of_connection() {
 }
 
 #[test]
+fn a_write_that_does_not_wait_leaves_the_next_one_waiting() {
+    let (_directory, path) = place();
+    let mut store = store(&path);
+    let level = |transaction: &rusqlite::Transaction<'_>| {
+        Ok(transaction.pragma_query_value(None, "synchronous", |row| row.get::<_, i64>(0))?)
+    };
+    assert_eq!(store.write_soon(level).ok(), Some(1));
+    assert_eq!(store.write(level).ok(), Some(2));
+    let fail = |_: &rusqlite::Transaction<'_>| -> Result<(), crate::memory::error::Failure> {
+        Err(MemoryError::OwnerGone.into())
+    };
+    assert!(store.write_soon(fail).is_err());
+    assert_eq!(store.write(level).ok(), Some(2));
+}
+
+#[test]
 fn the_schema_cannot_be_written_behind_its_back() {
     let (_directory, path) = place();
     let mut store = store(&path);
