@@ -171,3 +171,22 @@ fn a_file_of_no_bytes_is_a_new_memory() {
     assert_eq!(context.run(["memory", "add", "x"]).code, 0);
     assert_eq!(context.run(["memory", "check"]).code, 0);
 }
+
+/// A database as the first version left it: whatever steps come later, its contents stay.
+#[test]
+fn the_first_version_s_database_is_still_understood() {
+    let context = TestContext::new();
+    std::fs::create_dir_all(context.data()).unwrap();
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/memory/version-1.db");
+    std::fs::copy(fixture, context.data().join("agent.db")).unwrap();
+    let before = context.run(["memory", "export"]);
+    assert_eq!(before.stdout.lines().count(), 2, "{}", before.stderr);
+    let found = context.run(["memory", "search", "電話"]);
+    assert!(found.stdout.starts_with("東京都庁の電話番号\n"), "{}", found.stdout);
+    let session = context.run(["session", "show", "last"]);
+    assert!(session.stdout.contains("you: what is 2+2"), "{}{}", session.stdout, session.stderr);
+    assert_eq!(context.run(["memory", "add", "new"]).code, 0);
+    let check = context.run(["memory", "check"]);
+    assert_eq!(check.stdout, "ok: 3 items, 1 sessions, no damage found\n", "{}", check.stderr);
+    assert!(context.run(["memory", "export"]).stdout.starts_with(&before.stdout));
+}
