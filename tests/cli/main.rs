@@ -23,5 +23,4 @@ mod memory_storm;
 mod startup;
 mod surroundings;
 
-
 mod provider_errors;

@@ -8,15 +8,11 @@ use crate::support::TestContext;
 /// A database of two hundred items and its bytes.
 fn sound() -> (TestContext, Vec<u8>) {
     let context = TestContext::new();
-    let lines: String = (0..200)
-        .map(|number| {
-            let filler = "lorem ipsum ".repeat(number % 17);
-            format!(
-                "{{\"content\": \"fact {number} {filler}\", \"tags\": [\"t{}\"]}}\n",
-                number % 7
-            )
-        })
-        .collect();
+    let line = |number: usize| {
+        let filler = "lorem ipsum ".repeat(number % 17);
+        format!("{{\"content\": \"fact {number} {filler}\", \"tags\": [\"t{}\"]}}", number % 7)
+    };
+    let lines = (0..200).map(line).collect::<Vec<_>>().join("\n");
     let finished = context.run_with_input(["memory", "add", "--jsonl", "-"], lines.as_bytes());
     assert_eq!(finished.code, 0, "{}", finished.stderr);
     let bytes = std::fs::read(context.data().join("agent.db")).unwrap();
@@ -60,7 +56,7 @@ fn flipped_bits_are_survived_and_left_for_a_restore() {
     let mut found = 0;
     for round in 0..rounds {
         let mut damaged = bytes.clone();
-        for _ in 0..1 + round % 40 {
+        for _ in 0..=(round % 40) {
             let at = next(&mut state) % damaged.len();
             damaged[at] ^= 1 << (next(&mut state) % 8);
         }

@@ -41,8 +41,8 @@ fn may_mount() -> bool {
 /// Two thousand items of a kilobyte each.
 fn flood(context: &TestContext) {
     let filler = "x".repeat(1_000);
-    let lines: String =
-        (0..2_000).map(|number| format!("{{\"content\": \"n{number} {filler}\"}}\n")).collect();
+    let line = |number: usize| format!("{{\"content\": \"n{number} {filler}\"}}");
+    let lines = (0..2_000).map(line).collect::<Vec<_>>().join("\n");
     context.write("flood.jsonl", lines);
 }
 
