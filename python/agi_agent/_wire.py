@@ -105,7 +105,7 @@ class ModelReply(TypedDict):
     """The whole reply, after the stream has ended well."""
 
     message: Message
-    stop: Literal["end_turn", "tool_calls", "max_tokens", "refusal"]
+    stop: Literal["end_turn", "tool_calls", "max_tokens", "refusal", "failed"]
     usage: Usage
     model: str
 

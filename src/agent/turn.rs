@@ -188,6 +188,11 @@ impl Turns<'_> {
                 self.state.fail(ExitCode::TaskFailed, "the provider withheld the answer", None);
                 return Ending::Failed;
             }
+            StopReason::Failed => {
+                let error = "the task could not be done; the answer says why";
+                self.state.fail(ExitCode::TaskFailed, error, None);
+                return Ending::Failed;
+            }
             StopReason::EndTurn | StopReason::ToolCalls => {}
         }
         let text = reply.message.plain_text();

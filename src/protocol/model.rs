@@ -39,6 +39,9 @@ pub enum StopReason {
     MaxTokens,
     /// The provider withheld the answer.
     Refusal,
+    /// It says that the task cannot be done; its text says why. Only the builtin model ends so: it
+    /// knows whether a step failed.
+    Failed,
 }
 
 /// The whole reply, after the stream has ended well.

@@ -73,7 +73,8 @@ def respond(request: ModelRequest) -> ChatAnswer:
         filled = fill(schema, progress.values[-1], text)
         if filled is not None:
             text = _json_text.dumps(filled)
-    answer = _turn([{"type": "text", "text": text}], "end_turn")
+    stop = "failed" if progress.failure else "end_turn"
+    answer = _turn([{"type": "text", "text": text}], stop)
     answer["deltas"] = [{"type": "text", "text": text}]
     return answer
 

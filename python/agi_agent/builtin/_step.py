@@ -184,7 +184,8 @@ def checked(results: Sequence[Result], doing: str) -> Sequence[Result]:
     """
     for result in results:
         if result.is_error:
-            reason = " ".join(result.text.split()) or "no reason was given"
+            reason = " ".join(result.text.split()).removeprefix("error: ")
+            reason = reason or "no reason was given"
             message = f"cannot {doing}: {reason}"
             raise StepFailed(message)
     return results

@@ -296,7 +296,7 @@ def converse(asked: Any, executor: Executor) -> str:
         reply = respond(asked)["reply"]
         asked["messages"].append(reply["message"])
         parts = reply["message"]["parts"]
-        if reply["stop"] == "end_turn":
+        if reply["stop"] != "tool_calls":
             assert [part["type"] for part in parts] == ["text"]
             return str(parts[0]["text"])
         results = []

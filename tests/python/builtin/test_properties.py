@@ -40,7 +40,7 @@ def outcome(text: str, results: list[dict[str, Any]] | None = None) -> str:
         except OutsideBuiltinError:
             return "refused"
         message = reply["message"]
-        if reply["stop"] == "end_turn":
+        if reply["stop"] != "tool_calls":
             return str(message["parts"][0]["text"])
         asked["messages"].append(message)
         came = results[turn % len(results)] if results else FAILED

@@ -50,10 +50,10 @@ def test_a_declined_tool_is_said_and_ends_the_plan(tools: Executor, tool: str) -
     assert not (tools.root / "out.txt").exists()
 
 
-def test_a_missing_file_is_the_answer(tools: Executor) -> None:
-    assert ask("how many lines are in no.txt", tools) == (
-        "cannot count `no.txt`: `no.txt` does not exist"
-    )
+def test_a_missing_file_is_the_answer_and_a_failure(tools: Executor) -> None:
+    asked = request("how many lines are in no.txt")
+    assert converse(asked, tools) == "cannot count `no.txt`: `no.txt` does not exist"
+    assert respond(asked)["reply"]["stop"] == "failed"
 
 
 def test_text_of_files_is_never_a_request(tools: Executor) -> None:
