@@ -13,6 +13,8 @@ mod support;
 
 mod basics;
 
+mod builtin;
+
 mod memory_commands;
 
 mod memory_damage;
