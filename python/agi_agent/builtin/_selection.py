@@ -218,7 +218,12 @@ def nouns(phrase: Phrase, selection: Selection) -> bool:
     phrase.skip(*_ALL)
     if phrase.word("empty"):
         selection.max_size = 0
-    bare_glob = is_bare_glob(phrase.peek())
+    token = phrase.peek()
+    if token is not None and "/" in token.text and is_glob_word(token.text):
+        phrase.at += 1
+        phrase.word(*_FILE_NOUNS)
+        return selection.name is None and _accept(selection, [token.text])
+    bare_glob = is_bare_glob(token)
     kind = file_kind(phrase)
     bare_glob = bare_glob and kind is not None
     phrase.word("source", "text") if kind else phrase.skip("of")

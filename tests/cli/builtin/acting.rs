@@ -104,7 +104,16 @@ fn what_is_not_understood_is_refused_before_anything_happens() {
 #[test]
 fn the_refusal_in_full() {
     let workspace = Workspace::new();
-    insta::assert_snapshot!(workspace.context.snapshot(["run", "write me a poem"]), @"");
+    insta::assert_snapshot!(workspace.context.snapshot(["run", "write me a poem"]), @r"
+    exit code: 57
+    ----- stdout -----
+    [EOF]
+    ----- stderr -----
+    model: builtin (no model is configured)
+    error: the builtin model does not understand `write me a poem`: it does arithmetic, counts, finds, searches, shows, hashes and writes files, runs a command in `backquotes`, remembers and recalls
+    hint: connect a model: set OPENAI_API_KEY or ANTHROPIC_API_KEY, or use `--model openai/NAME -c model.base_url=URL` for Ollama, llama.cpp or any compatible server
+    [EOF]
+    ");
 }
 
 #[test]

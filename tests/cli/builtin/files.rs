@@ -19,7 +19,10 @@ fn files_are_found_by_name_and_size() {
         let rust = workspace.ending("src", ".rs").join("\n");
         assert_eq!(workspace.ask("all *.rs under src"), rust);
         assert_eq!(workspace.ask("list the Rust files in src, please"), rust);
-        assert_eq!(workspace.ask("find files ending in .md"), workspace.ending(".", ".md").join("\n"));
+        assert_eq!(
+            workspace.ask("find files ending in .md"),
+            workspace.ending(".", ".md").join("\n")
+        );
         let big: Vec<String> = workspace
             .files(".")
             .into_iter()
@@ -85,7 +88,10 @@ fn files_are_shown() {
     let workspace = Workspace::new();
     let readme = workspace.text("README.md");
     assert_eq!(workspace.ask("show README.md"), readme.trim_end());
-    assert_eq!(workspace.ask("cat 'docs/my notes.md'"), workspace.text("docs/my notes.md").trim_end());
+    assert_eq!(
+        workspace.ask("cat 'docs/my notes.md'"),
+        workspace.text("docs/my notes.md").trim_end()
+    );
     assert_eq!(workspace.ask("first line of README.md"), "# Title");
     assert_eq!(workspace.ask("show the last 2 lines of src/main.rs"), "    unsafe {}\n}");
     assert_eq!(workspace.ask("lines 2 to 3 of README.md"), "hello tokio world\nTODO: größer");

@@ -52,6 +52,7 @@ def test_lines_of_a_file(tools: Executor, task: str) -> None:
         ("how many lines are in the src folder", "5"),
         ("how many lines in all Rust files under src", "5"),
         ("how many lines are in src/*.rs", "5"),
+        ("how many src/*.rs are there", "2"),
         (
             "count lines, words and characters in README.md",
             "3 lines, 7 words, 34 chars",
