@@ -110,6 +110,15 @@ def _gnu_arguments(python: CPython, resources: Resources, place: Path) -> list[s
     ]
 
 
+def _pyo3_config(python: CPython) -> Path:
+    """PyO3's configuration under a name that stays: another name means building PyO3 again."""
+    path = target_directory() / "pyo3-config.txt"
+    text = python.pyo3_config.read_text()
+    if not path.exists() or path.read_text() != text:
+        path.write_text(text)
+    return path
+
+
 def _cargo_home() -> str:
     return os.environ.get("CARGO_HOME") or os.path.expanduser("~/.cargo")
 
@@ -127,7 +136,7 @@ def build(flavour: Flavour, python: CPython, resources: Resources, info: Path, l
     environment = {
         "AGI_EMBED_DIR": os.fspath(resources.place),
         "AGI_EMBED_BUILD_INFO": os.fspath(info),
-        "PYO3_CONFIG_FILE": os.fspath(python.pyo3_config),
+        "PYO3_CONFIG_FILE": os.fspath(_pyo3_config(python)),
         "CARGO_TARGET_DIR": os.fspath(target_directory()),
         # Panic messages would name folders of this machine.
         "RUSTFLAGS": f"--remap-path-prefix={_cargo_home()}/registry/src=/crates",
