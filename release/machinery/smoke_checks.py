@@ -8,7 +8,6 @@ feature fails.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -156,11 +155,9 @@ def runs_on_alpine(bench: Bench) -> str:
     in_home = "cd /root && exec agi-agent run --ephemeral"
     counted = f"{in_home} 'how many lines does notes.txt have'"
     expect(root.run(["/bin/sh", "-c", counted], env=env), str(lines))
-    arguments = json.dumps({"command": "cat /etc/alpine-release"})
-    shell = f"agi-agent tool run shell --args '{arguments}'"
-    call_level = "agi-agent -c sandbox.level=danger-full-access -c approve=auto "
-    done = root.run(["/bin/sh", "-c", shell.replace("agi-agent ", call_level)], env=env)
-    expect(done, "3.22.0")
+    flags = "--approve auto --sandbox danger-full-access"
+    command = f"{in_home} {flags} 'run `cat /etc/alpine-release`'"
+    expect(root.run(["/bin/sh", "-c", command], env=env), "3.22.0")
     return ""
 
 
