@@ -16,6 +16,9 @@ mod layering;
 
 mod network;
 
+#[cfg(target_os = "linux")]
+mod sandbox;
+
 mod tidy;
 
 mod tree;

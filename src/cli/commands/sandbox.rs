@@ -84,6 +84,8 @@ pub async fn run(
     let cwd = context.directory()?.to_path_buf();
     let policy = wiring::policy(&settings, &context.places, &cwd);
     let sandbox = Sandbox::new(policy);
+
+    let sandbox = Sandbox::new(wiring::policy(&settings, &context.places, &cwd));
     if args.explain {
         explain(&sandbox, context).await?;
     }

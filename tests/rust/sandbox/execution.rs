@@ -1,0 +1,173 @@
+//! Processes: output, time, cancellation, and that nothing is left behind.
+
+use std::time::Duration;
+use std::time::Instant;
+
+use agi_agent::config::settings::SandboxLevel;
+use agi_agent::sandbox::EndStatus;
+use agi_agent::sandbox::SandboxError;
+use tokio_util::sync::CancellationToken;
+
+use super::Place;
+use super::is_long;
+use super::is_running;
+use super::rungs;
+
+/// T1, T2, H43: whoever stays in the background does not hold the call, and does not outlive it.
+#[tokio::test]
+async fn a_background_process_neither_holds_the_call_nor_outlives_it() {
+    for rung in rungs().await {
+        let place = Place::new(SandboxLevel::ReadOnly, rung);
+        let ways = [
+            "sleep 61.1371 & echo ok",
+            "setsid sleep 61.1372 & echo ok",
+            "nohup sleep 61.1373 >/dev/null & disown; echo ok",
+            "(setsid sleep 61.1374 </dev/null >/dev/null 2>&1 &) ; echo ok",
+            "(sleep 61.1375 >/dev/null &) ; echo ok",
+            "setsid sh -c 'setsid sh -c \"sleep 61.1376\" & sleep 61.1376' & echo ok",
+        ];
+        for way in ways {
+            let start = Instant::now();
+            let finished = place.sh(way).await;
+            assert_eq!(finished.stdout.text(), "ok\n", "{way}");
+            assert_eq!(finished.status, EndStatus::Exited(0));
+            assert!(start.elapsed() < Duration::from_secs(3), "{way}: {:?}", start.elapsed());
+            assert!(!is_running("61.137"), "{rung:?} {way}");
+        }
+        let finished = place.sh("sleep 61.1377 & echo ok").await;
+        assert_eq!(finished.pipe_held_by.len(), 1, "{rung:?}");
+    }
+}
+
+/// T3 and the ladder: a command that waits for ever is ended at its time.
+#[tokio::test]
+async fn a_time_out_ends_the_tree_even_if_it_ignores_the_polite_signal() {
+    for rung in rungs().await {
+        let place = Place::new(SandboxLevel::WorkspaceWrite, rung);
+        let mut command = place.command("echo before; mkfifo pipe; cat pipe");
+        command.timeout = Duration::from_millis(300);
+        let finished = place.run(command).await.unwrap();
+        assert_eq!(finished.status, EndStatus::TimedOut);
+        assert_eq!(finished.stdout.text(), "before\n");
+        assert!(finished.duration < Duration::from_secs(2), "{:?}", finished.duration);
+        // T4.
+        let script = "trap '' TERM INT HUP; (trap '' TERM; sleep 62.1371; sleep 62.1371) & \
+                      setsid sh -c \"trap '' TERM; sleep 62.1371; sleep 62.1371\" & wait; sleep 62.1371";
+        let mut command = place.command(script);
+        command.timeout = Duration::from_millis(300);
+        let finished = place.run(command).await.unwrap();
+        assert_eq!(finished.status, EndStatus::TimedOut);
+        assert!(finished.duration < Duration::from_secs(5), "{:?}", finished.duration);
+        assert!(!is_running("62.1371"), "{rung:?}");
+    }
+}
+
+/// T5: many calls leave no descriptor and no zombie.
+#[tokio::test]
+async fn many_calls_leave_nothing() {
+    let calls = if is_long() { 1000 } else { 100 };
+    let open = || std::fs::read_dir("/proc/self/fd").unwrap().count();
+    for rung in rungs().await {
+        let place = Place::new(SandboxLevel::ReadOnly, rung);
+        place.sh("true").await;
+        let before = open();
+        for _ in 0..calls / 10 {
+            let many = (0..10).map(|number| async move { number }).map(|number| {
+                let place = &place;
+                async move {
+                    let number = number.await;
+                    let finished = place.sh(&format!("sleep 63.1371 & echo {number}")).await;
+                    assert_eq!(finished.stdout.text(), format!("{number}\n"));
+                }
+            });
+            futures_util::future::join_all(many).await;
+        }
+        assert_eq!(open(), before, "{rung:?}");
+        assert!(!is_running("63.1371"));
+        let me = std::process::id();
+        let children = std::fs::read_to_string(format!("/proc/self/task/{me}/children")).unwrap();
+        assert_eq!(children, "");
+    }
+}
+
+/// T6, T7: bounded memory, exact counts, any bytes.
+#[tokio::test]
+async fn output_is_counted_exactly_and_kept_at_both_ends() {
+    let bytes: u64 = if is_long() { 4 << 30 } else { 100 << 20 };
+    for rung in rungs().await {
+        let place = Place::new(SandboxLevel::ReadOnly, rung);
+        let script = format!("echo head; head -c {bytes} /dev/zero | tr '\\0' x; echo; echo tail");
+        let finished = place.sh(&script).await;
+        assert_eq!(finished.stdout.total, bytes + 11);
+        assert!(finished.stdout.text().starts_with("head\nxxx"));
+        assert!(finished.stdout.text().ends_with("xxx\ntail\n"));
+        assert!(finished.stdout.head.len() + finished.stdout.tail.len() <= 64 << 10);
+        let finished =
+            place.sh("printf '\\xff\\x00\\xc3'; sleep 0.05; printf '\\xa4\\n' >&2").await;
+        assert_eq!(finished.stdout.head, b"\xff\x00\xc3");
+        assert_eq!(finished.stderr.head, b"\xa4\n");
+    }
+}
+
+/// T11: nobody waits for input that will not come; what is given arrives whole.
+#[tokio::test]
+async fn input_is_empty_or_what_was_given() {
+    for rung in rungs().await {
+        let place = Place::new(SandboxLevel::ReadOnly, rung);
+        let finished = place.sh("cat; read line; echo $?; test -c /dev/stdin && echo null").await;
+        assert_eq!(finished.stdout.text(), "1\nnull\n");
+        let mut command = place.command("wc -c");
+        command.stdin = vec![b'x'; 3 << 20];
+        let finished = place.run(command).await.unwrap();
+        assert_eq!(finished.stdout.text().trim(), (3 << 20).to_string());
+    }
+}
+
+/// T9: cancelled or dropped at any time, a call has one end and leaves nothing.
+#[tokio::test]
+async fn a_call_can_be_cancelled_or_dropped_at_any_time() {
+    for rung in rungs().await {
+        let place = Place::new(SandboxLevel::WorkspaceWrite, rung);
+        for delay in (0..40).step_by(if is_long() { 1 } else { 6 }) {
+            let cancel = CancellationToken::new();
+            let running = place.sandbox.run(place.command("sleep 64.1371"), cancel.clone());
+            let stop = async {
+                tokio::time::sleep(Duration::from_millis(delay)).await;
+                cancel.cancel();
+            };
+            let (finished, ()) = tokio::join!(running, stop);
+            assert_eq!(finished.unwrap().status, EndStatus::Cancelled);
+            assert!(!is_running("64.1371"), "{rung:?}");
+        }
+        for delay in (0..40).step_by(if is_long() { 1 } else { 6 }) {
+            let running =
+                place.sandbox.run(place.command("sleep 65.1371"), CancellationToken::new());
+            assert!(tokio::time::timeout(Duration::from_millis(delay), running).await.is_err());
+        }
+        let start = Instant::now();
+        while is_running("65.1371") {
+            assert!(start.elapsed() < Duration::from_secs(5), "{rung:?}: something is left");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_program_that_cannot_be_started_is_named() {
+    for rung in rungs().await {
+        let place = Place::new(SandboxLevel::ReadOnly, rung);
+        let mut command = place.command("");
+        command.argv = vec!["no-such-program".into()];
+        let error = place.run(command).await.unwrap_err();
+        assert!(
+            matches!(&error, SandboxError::Start { program, .. } if program == "no-such-program")
+        );
+        let finished = place.sh("kill -9 $$").await;
+        assert_eq!(finished.status, EndStatus::Signaled(9));
+        let finished = place.sh("exit 7").await;
+        assert_eq!(finished.status, EndStatus::Exited(7));
+        // Rust ignores SIGPIPE; commands must not.
+        let finished = place.sh("yes | head -1; echo ${PIPESTATUS[0]}").await;
+        assert_eq!(finished.stdout.text(), "y\n141\n");
+    }
+}
