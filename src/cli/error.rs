@@ -2,10 +2,13 @@
 //! lower layers stand here.
 
 use crate::config::error::ConfigError;
+use crate::files::FileError;
 use crate::memory::MemoryError;
 use crate::network::NetworkError;
 use crate::protocol::ExitCode;
 use crate::protocol::ModelError;
+use crate::system::opener::OpenError;
+use crate::tools::ToolError;
 
 /// What a command ends with when it does not succeed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -59,6 +62,30 @@ impl From<MemoryError> for CommandError {
 impl From<NetworkError> for CommandError {
     fn from(error: NetworkError) -> Self {
         ModelError::from(error).into()
+    }
+}
+
+impl From<FileError> for CommandError {
+    fn from(error: FileError) -> Self {
+        let hints = error.hint().into_iter().collect();
+        let code = match &error {
+            FileError::Open(OpenError::Denied { .. } | OpenError::Protected { .. }) => {
+                ExitCode::PermissionDenied
+            }
+            FileError::Pattern { .. } => ExitCode::Usage,
+            FileError::Cancelled => ExitCode::Interrupted,
+            FileError::Open(_)
+            | FileError::Io { .. }
+            | FileError::Edit { .. }
+            | FileError::TooLarge { .. } => ExitCode::Input,
+        };
+        Self { hints, ..Self::new(code, error.to_string()) }
+    }
+}
+
+impl From<ToolError> for CommandError {
+    fn from(error: ToolError) -> Self {
+        Self::new(error.exit_code(), error.to_string())
     }
 }
 

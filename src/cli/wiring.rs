@@ -122,6 +122,22 @@ pub fn tool_context(
     })
 }
 
+/// For what a person does to files by hand (`agi-agent file`): everything is allowed but the agent's
+/// own files.
+pub fn person_opener(context: &mut CommandContext) -> Result<Opener, CommandError> {
+    let settings = context.settings()?;
+    let opener = Opener::new(crate::system::opener::PathRules {
+        cwd: context.directory()?.to_path_buf(),
+        full: true,
+        protected: protected(&settings, &context.places),
+        ..Default::default()
+    });
+    for file in memory(&settings)?.iter().flat_map(MemoryHandle::protected_files) {
+        opener.protect(&file);
+    }
+    Ok(opener)
+}
+
 /// Every tool, as configured.
 pub fn registry(settings: &Settings) -> Registry {
     Registry::standard(&RegistrySettings {

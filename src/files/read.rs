@@ -48,27 +48,55 @@ pub struct Text {
     pub lossy: bool,
 }
 
-/// Reads.
+/// Reads a window into memory.
 pub fn read(
     opener: &Opener,
     path: &Path,
     window: Window,
     cancel: &CancellationToken,
 ) -> Result<Text, FileError> {
+    let mut taken = Taken { window, bytes: Vec::new(), full: false };
+    let facts = stream(opener, path, window, cancel, &mut |piece| {
+        taken.take(piece);
+        Ok(())
+    })?;
+    Ok(taken.into_text(&facts))
+}
+
+/// What is known of a file after it passed by.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Facts {
+    /// Bytes of the file.
+    pub size: u64,
+    /// Lines of the file, an unterminated last one included.
+    pub lines: u64,
+    /// Nothing was given and lines were not counted.
+    pub binary: bool,
+}
+
+/// Gives the lines of a window piece by piece, whatever their size, as UTF-8 where the file says
+/// what it is, as they are otherwise. `max_bytes` of the window does not count here. An error of
+/// `emit` ends the reading.
+pub fn stream(
+    opener: &Opener,
+    path: &Path,
+    window: Window,
+    cancel: &CancellationToken,
+    emit: &mut dyn FnMut(&[u8]) -> Result<(), FileError>,
+) -> Result<Facts, FileError> {
+    let io = |source| FileError::io(path, source);
     let file = opener.open_read(path)?;
-    let size = file.metadata().map_err(|source| FileError::io(path, source))?.len();
-    let mut text = Text { size, ..Text::default() };
-    let (head, rest) = probe(file).map_err(|source| FileError::io(path, source))?;
+    let size = file.metadata().map_err(io)?.len();
+    let (head, rest) = probe(file).map_err(io)?;
     if is_binary(&head) {
-        text.binary = true;
-        return Ok(text);
+        return Ok(Facts { size, lines: 0, binary: true });
     }
     let mut reader = DecodeReaderBytesBuilder::new()
         .bom_override(true)
         .utf8_passthru(true)
         .strip_bom(true)
         .build(head.as_slice().chain(rest));
-    let mut taken = Taken::new(window);
+    let mut lines = Lines::new(window);
     let mut buffer = vec![0; BUFFER];
     loop {
         if cancel.is_cancelled() {
@@ -76,13 +104,17 @@ pub fn read(
         }
         match reader.read(&mut buffer) {
             Ok(0) => break,
-            Ok(read) => taken.take(&buffer[..read]),
+            Ok(read) => {
+                let part = lines.part(&buffer[..read]);
+                if !part.is_empty() {
+                    emit(part)?;
+                }
+            }
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(source) => return Err(FileError::io(path, source)),
+            Err(source) => return Err(io(source)),
         }
     }
-    taken.finish(&mut text);
-    Ok(text)
+    Ok(Facts { size, lines: lines.total(), binary: false })
 }
 
 fn probe(mut file: File) -> std::io::Result<(Vec<u8>, File)> {
@@ -100,52 +132,77 @@ pub(super) fn is_utf16(head: &[u8]) -> bool {
     head.starts_with(&[0xff, 0xfe]) || head.starts_with(&[0xfe, 0xff])
 }
 
-/// Collects the window while everything passes by.
-struct Taken {
-    window: Window,
-    bytes: Vec<u8>,
+/// Counts lines and picks those of the window while everything passes by.
+struct Lines {
+    first: u64,
+    end: u64,
     /// Line feeds so far.
     feeds: u64,
     /// The last byte was a line feed, or there was none yet.
     at_line_start: bool,
+}
+
+impl Lines {
+    fn new(window: Window) -> Self {
+        let first = window.offset.max(1) - 1;
+        let end = window.limit.map_or(u64::MAX, |limit| first.saturating_add(limit));
+        Self { first, end, feeds: 0, at_line_start: true }
+    }
+
+    /// The part of a piece that belongs to the window.
+    fn part<'a>(&mut self, piece: &'a [u8]) -> &'a [u8] {
+        self.at_line_start = piece.last() == Some(&b'\n');
+        let start = self.skip_to(piece, 0, self.first);
+        let end = self.skip_to(piece, start, self.end);
+        self.feeds += memchr::memchr_iter(b'\n', &piece[end..]).count() as u64;
+        &piece[start..end]
+    }
+
+    /// Where in the piece, from `at` on, line number `line` (from 0) begins.
+    fn skip_to(&mut self, piece: &[u8], at: usize, line: u64) -> usize {
+        let missing = line.saturating_sub(self.feeds);
+        if missing == 0 {
+            return at;
+        }
+        let mut found = 0;
+        for feed in memchr::memchr_iter(b'\n', &piece[at..]) {
+            found += 1;
+            if found == missing {
+                self.feeds += found;
+                return at + feed + 1;
+            }
+        }
+        self.feeds += found;
+        piece.len()
+    }
+
+    fn total(&self) -> u64 {
+        self.feeds + u64::from(!self.at_line_start)
+    }
+}
+
+/// Collects a window up to its limit of bytes.
+struct Taken {
+    window: Window,
+    bytes: Vec<u8>,
     full: bool,
 }
 
 impl Taken {
-    fn new(window: Window) -> Self {
-        Self { window, bytes: Vec::new(), feeds: 0, at_line_start: true, full: false }
-    }
-
     fn take(&mut self, piece: &[u8]) {
-        let first = self.window.offset.max(1) - 1;
-        let end = self.window.limit.map_or(u64::MAX, |limit| first.saturating_add(limit));
-        self.at_line_start = piece.last() == Some(&b'\n');
-        let mut rest = piece;
-        while !rest.is_empty() {
-            if self.full || self.feeds >= end {
-                self.feeds += memchr::memchr_iter(b'\n', rest).count() as u64;
-                return;
-            }
-            let feed = memchr::memchr(b'\n', rest);
-            let (line, after) = rest.split_at(feed.map_or(rest.len(), |feed| feed + 1));
-            if self.feeds >= first {
-                let room = self.window.max_bytes.saturating_sub(self.bytes.len());
-                self.bytes.extend_from_slice(&line[..line.len().min(room)]);
-                self.full = line.len() > room;
-            }
-            self.feeds += u64::from(feed.is_some());
-            rest = after;
-        }
+        let room = self.window.max_bytes - self.bytes.len();
+        self.bytes.extend_from_slice(&piece[..piece.len().min(room)]);
+        self.full |= piece.len() > room;
     }
 
-    fn finish(mut self, text: &mut Text) {
+    fn into_text(mut self, facts: &Facts) -> Text {
+        let &Facts { size, lines, binary } = facts;
+        let mut text = Text { size, lines, binary, truncated: self.full, ..Text::default() };
         if self.full
             && let Some(feed) = memchr::memrchr(b'\n', &self.bytes)
         {
             self.bytes.truncate(feed + 1);
         }
-        text.truncated = self.full;
-        text.lines = self.feeds + u64::from(!self.at_line_start);
         // A character that the limit cut is not a fault of the file.
         if self.full
             && let Err(error) = std::str::from_utf8(&self.bytes)
@@ -158,6 +215,7 @@ impl Taken {
             String::from_utf8_lossy(error.as_bytes()).into_owned()
         });
         text.shown = text.content.lines().count() as u64;
+        text
     }
 }
 

@@ -76,6 +76,17 @@ pub struct StatsResult {
     pub problems: Problems,
 }
 
+impl StatsResult {
+    /// Adds another root's counts behind these.
+    pub fn merge(&mut self, other: Self) {
+        self.files.extend(other.files);
+        self.total_files += other.total_files;
+        self.total.add(&other.total);
+        self.problems.first.extend(other.problems.first);
+        self.problems.total += other.problems.total;
+    }
+}
+
 /// Counts a file, or every file of a tree.
 pub fn stats(
     opener: &Opener,

@@ -165,7 +165,8 @@ fn arguments_of(call: &ToolCall, tool: &dyn Tool) -> Result<Value, ToolError> {
     Ok(arguments)
 }
 
-fn unknown_tool(name: &str, registry: &Registry) -> ToolError {
+/// What is said of a name that no tool has.
+pub fn unknown_tool(name: &str, registry: &Registry) -> ToolError {
     let names = registry.names();
     let nearest = names
         .iter()

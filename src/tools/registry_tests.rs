@@ -65,16 +65,3 @@ fn no_memory_means_no_memory_tools() {
     let registry = Registry::standard(&RegistrySettings::default());
     assert!(registry.names().iter().all(|name| !name.starts_with("memory")));
 }
-
-#[test]
-#[expect(clippy::disallowed_methods, reason = "a test that rewrites its file is asked to")]
-fn the_contract_file_is_what_the_tools_say() {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("contracts/tools.schema.json");
-    let mut text = serde_json::to_string_pretty(&contract(&standard())).unwrap();
-    text.push('\n');
-    if std::env::var_os("AGI_UPDATE_CONTRACTS").is_some() {
-        std::fs::write(&path, &text).unwrap();
-    }
-    let file = std::fs::read_to_string(&path).unwrap();
-    assert_eq!(file, text, "run the test with AGI_UPDATE_CONTRACTS=1 and look at the difference");
-}

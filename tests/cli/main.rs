@@ -15,6 +15,8 @@ mod basics;
 
 mod builtin;
 
+mod file;
+
 mod memory_commands;
 
 mod memory_damage;
@@ -22,7 +24,11 @@ mod memory_damage;
 mod memory_limits;
 
 mod memory_storm;
-mod startup;
-mod surroundings;
 
 mod provider_errors;
+
+mod startup;
+
+mod surroundings;
+
+mod tool;

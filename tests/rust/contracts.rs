@@ -3,6 +3,8 @@
 use std::path::Path;
 
 use agi_agent::protocol::event::Envelope;
+use agi_agent::tools::Registry;
+use agi_agent::tools::registry::RegistrySettings;
 use serde_json::Value;
 
 /// Compares a generated value with its file, or rewrites the file when asked to.
@@ -31,6 +33,13 @@ fn the_command_line_is_as_promised() {
 fn configuration_files_are_as_promised() {
     let schema = schemars::schema_for!(agi_agent::config::schema::Config);
     hold("config.schema.json", schema.as_value());
+}
+
+#[test]
+fn arguments_of_tools_are_as_promised() {
+    let settings = RegistrySettings { memory: true, ..RegistrySettings::default() };
+    let registry = Registry::standard(&settings);
+    hold("tools.schema.json", &agi_agent::tools::registry::contract(&registry));
 }
 
 #[test]

@@ -11,6 +11,8 @@ pub mod doctor;
 
 pub mod exit_codes;
 
+pub mod file;
+
 pub mod man;
 
 pub mod memory;
@@ -26,6 +28,8 @@ pub mod sandbox;
 pub mod session;
 
 pub mod status;
+
+pub mod tool;
 
 use clap::Subcommand;
 
@@ -54,6 +58,12 @@ pub enum Command {
 
     /// Check what people ask support for
     Doctor,
+
+    /// Read, write, edit, search and count files
+    File(file::FileArgs),
+
+    /// Use the agent's tools without a model
+    Tool(tool::ToolArgs),
 
     /// Remember, find and look after facts
     Memory(memory::MemoryArgs),
@@ -96,6 +106,10 @@ impl Command {
             Self::Status => status::run(context),
 
             Self::Doctor => doctor::run(context).await,
+
+            Self::File(args) => file::run(args, context),
+
+            Self::Tool(args) => tool::run(args, context).await,
 
             Self::Memory(args) => memory::run(args, context).await,
 

@@ -139,7 +139,7 @@ pub struct ReachArgs {
     pub deny: Vec<String>,
 }
 
-fn sandbox_level(text: &str) -> Result<SandboxLevel, String> {
+pub(super) fn sandbox_level(text: &str) -> Result<SandboxLevel, String> {
     serde_json::from_value(Value::from(text))
         .map_err(|_| "expected read-only, workspace-write or danger-full-access".to_owned())
 }

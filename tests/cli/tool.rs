@@ -1,0 +1,97 @@
+//! `agi-agent tool …`: tools without a model, and their exit codes.
+
+use serde_json::Value;
+
+use crate::support::TestContext;
+
+#[test]
+fn list_names_every_tool_with_one_line() {
+    let finished = TestContext::new().run(["tool", "list"]);
+    assert_eq!((finished.code, finished.stderr.as_str()), (0, ""));
+    for name in ["file_read", "file_edit", "file_search", "calculator", "web_fetch", "memory_add"] {
+        assert_eq!(
+            finished.stdout.lines().filter(|line| line.split(' ').next() == Some(name)).count(),
+            1,
+            "{name}: {}",
+            finished.stdout
+        );
+    }
+    let json = TestContext::new().run(["tool", "list", "--json"]).stdout;
+    let specs: Vec<Value> = serde_json::from_str(&json).unwrap();
+    assert_eq!(specs.len(), finished.stdout.lines().count());
+    assert_eq!(specs[0]["name"], "file_read");
+}
+
+#[test]
+fn show_prints_the_schema() {
+    insta::assert_snapshot!(TestContext::new().snapshot(["tool", "show", "calculator"]), @r#"
+    exit code: 0
+    ----- stdout -----
+    calculator: Exact arithmetic: + - * / // % ^, 15% of 80, sqrt, round(x, digits), log, min, max, sum, sin, pi
+
+    {
+      "type": "object",
+      "properties": {
+        "expression": {
+          "type": "string"
+        }
+      },
+      "required": [
+        "expression"
+      ]
+    }
+    [EOF]
+    ----- stderr -----
+    [EOF]
+    "#);
+    insta::assert_snapshot!(TestContext::new().snapshot(["tool", "show", "calculater"]), @r"
+    exit code: 42
+    ----- stdout -----
+    [EOF]
+    ----- stderr -----
+    error: there is no tool `calculater`; did you mean `calculator`?
+    [EOF]
+    ");
+}
+
+#[test]
+fn run_prints_text_or_data() {
+    let context = TestContext::new();
+    let arguments = r#"{"expression": "2^64"}"#;
+    let text = context.run(["tool", "run", "calculator", "--args", arguments]);
+    assert_eq!((text.code, text.stdout.as_str()), (0, "18446744073709551616\n"));
+    let piped = context.run_with_input(
+        ["tool", "run", "calculator", "--args", "-", "--json"],
+        arguments.as_bytes(),
+    );
+    let value: Value = serde_json::from_str(&piped.stdout).unwrap();
+    assert_eq!(value["data"]["value"], "18446744073709551616");
+    assert_eq!((&value["status"], &value["exit_code"]), (&"completed".into(), &0.into()));
+}
+
+#[test]
+fn what_goes_wrong_has_its_code() {
+    let context = TestContext::new();
+    context.write("a", "x\n");
+    let code = |name: &str, arguments: &str, more: &[&str]| {
+        let args = [&["tool", "run", name, "--args", arguments], more].concat();
+        let finished = context.run(args);
+        assert!(finished.code == 0 || finished.stdout.is_empty(), "{}", finished.stdout);
+        assert_eq!(finished.code == 0, finished.stderr.is_empty(), "{}", finished.stderr);
+        finished.code
+    };
+    assert_eq!(code("file_read", r#"{"path": "a"}"#, &[]), 0);
+    assert_eq!(code("file_read", r#"{"path": "b"}"#, &[]), 42);
+    assert_eq!(code("file_read", r#"{"path": 1}"#, &[]), 42);
+    assert_eq!(code("file_read", "{", &[]), 42);
+    assert_eq!(code("nothing", "{}", &[]), 42);
+    assert_eq!(code("calculator", r#"{"expression": "1/0"}"#, &[]), 42);
+    let write = r#"{"path": "b", "content": "y"}"#;
+    assert_eq!(code("file_write", write, &["--sandbox", "read-only"]), 43);
+    assert!(!context.work().join("b").exists());
+    assert_eq!(code("file_write", write, &["--sandbox", "workspace-write"]), 0);
+    assert_eq!(std::fs::read(context.work().join("b")).unwrap(), b"y");
+    let outside = r#"{"path": "../home/x", "content": "y"}"#;
+    assert_eq!(code("file_write", outside, &["--sandbox", "workspace-write"]), 43);
+    assert_eq!(code("web_fetch", r#"{"url": "http://192.0.2.1/"}"#, &["--offline"]), 45);
+}
