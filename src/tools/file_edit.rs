@@ -35,9 +35,7 @@ struct Args {
     path: PathBuf,
     old: Option<String>,
     new: Option<String>,
-    /// every occurrence
     all: Option<bool>,
-    /// unified diff
     patch: Option<String>,
 }
 
@@ -69,8 +67,9 @@ impl Tool for FileEdit {
     fn spec(&self) -> ToolSpec {
         ToolSpec {
             name: "file_edit".to_owned(),
-            description: "Replace exact, unique text (old, new) in a file, or apply a patch"
-                .to_owned(),
+            description:
+                "Replace exact, unique text (old, new) in a file, or apply a unified diff (patch)"
+                    .to_owned(),
             parameters: arguments::schema::<Args>(),
         }
     }

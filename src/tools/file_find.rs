@@ -59,7 +59,6 @@ struct Args {
     name: Option<String>,
     #[serde(rename = "type")]
     kind: Option<Kind>,
-    /// bytes
     min_size: Option<u64>,
     max_size: Option<u64>,
     /// 2d, 3h or RFC 3339
@@ -109,7 +108,7 @@ impl Tool for FileFind {
     fn spec(&self) -> ToolSpec {
         ToolSpec {
             name: "file_find".to_owned(),
-            description: "Find files by name, size, age; list directories".to_owned(),
+            description: "Find files by name, size (bytes), age; list directories".to_owned(),
             parameters: arguments::schema::<Args>(),
         }
     }

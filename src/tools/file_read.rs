@@ -34,9 +34,7 @@ pub struct FileRead;
 #[serde(deny_unknown_fields)]
 struct Args {
     path: PathBuf,
-    /// first line, from 1
     offset: Option<u64>,
-    /// lines
     limit: Option<u64>,
 }
 
@@ -45,7 +43,8 @@ impl Tool for FileRead {
     fn spec(&self) -> ToolSpec {
         ToolSpec {
             name: "file_read".to_owned(),
-            description: "Read a text file".to_owned(),
+            description: "Read a text file, or limit lines from line offset (1 is first)"
+                .to_owned(),
             parameters: arguments::schema::<Args>(),
         }
     }

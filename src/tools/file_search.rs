@@ -53,7 +53,6 @@ struct Args {
     glob: Option<String>,
     literal: Option<bool>,
     ignore_case: Option<bool>,
-    /// lines around matches
     context: Option<usize>,
     mode: Option<Mode>,
     limit: Option<usize>,

@@ -30,10 +30,9 @@ pub struct KillProgram;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Args {
-    /// exact program name
     name: Option<String>,
     pid: Option<u32>,
-    /// TERM (default; KILL after 2 s), INT, HUP or KILL
+    /// TERM, INT, HUP or KILL
     signal: Option<String>,
 }
 
@@ -42,7 +41,7 @@ impl Tool for KillProgram {
     fn spec(&self) -> ToolSpec {
         ToolSpec {
             name: "kill_program".to_owned(),
-            description: "End the user's programs by name or pid".to_owned(),
+            description: "End the user's programs by exact name or pid".to_owned(),
             parameters: arguments::schema::<Args>(),
         }
     }

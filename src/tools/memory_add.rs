@@ -28,7 +28,6 @@ pub struct MemoryAdd;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Args {
-    /// One fact, understandable on its own
     content: String,
     category: Option<String>,
     tags: Option<Vec<String>>,

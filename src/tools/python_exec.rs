@@ -48,7 +48,6 @@ impl PythonExec {
 #[serde(deny_unknown_fields)]
 struct Args {
     code: String,
-    /// seconds
     timeout: Option<u64>,
 }
 
@@ -57,7 +56,7 @@ impl Tool for PythonExec {
     fn spec(&self) -> ToolSpec {
         ToolSpec {
             name: "python_exec".to_owned(),
-            description: "Run Python code (sandboxed); print what you want to see".to_owned(),
+            description: "Run Python code (sandboxed); print results".to_owned(),
             parameters: arguments::schema::<Args>(),
         }
     }

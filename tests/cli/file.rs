@@ -114,7 +114,8 @@ fn find_lists_paths() {
     let lines = |args: &[&str]| context.run([&["file", "find"], args].concat()).stdout;
     assert_eq!(lines(&[]), "a.txt\nsrc\nsrc/lib.rs\nsrc/main.rs\n");
     assert_eq!(lines(&["-t", "file", "--sort", "size", "-d"]), "src/lib.rs\nsrc/main.rs\na.txt\n");
-    assert_eq!(lines(&["src", "-n", "*.rs", "--max-size", "25"]), "src/main.rs\n");
+    assert_eq!(lines(&["-n", "*.rs", "--min-size", "1k"]), "");
+    assert_eq!(lines(&["src", "-n", "m*", "--max-size", "26"]), "src/main.rs\n");
     assert_eq!(lines(&["--newer-than", "1h", "-t", "file", "--limit", "1"]), "a.txt\n");
     assert_eq!(lines(&["--older-than", "1h"]), "");
     assert_eq!(context.run(["file", "find", "--newer-than", "soon"]).code, 2);
@@ -128,9 +129,9 @@ fn stats_and_hash_agree_with_wc_and_sha256sum() {
     ----- stdout -----
     lines words bytes chars  file
         2     6    26    26  src/lib.rs
-        2     6    25    25  src/main.rs
+        2     6    26    26  src/main.rs
         2     3    14    14  a.txt
-        6    15    65    65  total of 3 files
+        6    15    66    66  total of 3 files
     [EOF]
     ----- stderr -----
     [EOF]

@@ -27,7 +27,7 @@ fn show_prints_the_schema() {
     insta::assert_snapshot!(TestContext::new().snapshot(["tool", "show", "calculator"]), @r#"
     exit code: 0
     ----- stdout -----
-    calculator: Exact arithmetic: + - * / // % ^, 15% of 80, sqrt, round(x, digits), log, min, max, sum, sin, pi
+    calculator: Exact arithmetic: + - * / // % ^, 15% of 80, sqrt, round, log, sin, min, max
 
     {
       "type": "object",
@@ -93,5 +93,4 @@ fn what_goes_wrong_has_its_code() {
     assert_eq!(std::fs::read(context.work().join("b")).unwrap(), b"y");
     let outside = r#"{"path": "../home/x", "content": "y"}"#;
     assert_eq!(code("file_write", outside, &["--sandbox", "workspace-write"]), 43);
-    assert_eq!(code("web_fetch", r#"{"url": "http://192.0.2.1/"}"#, &["--offline"]), 45);
 }

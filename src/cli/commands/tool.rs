@@ -102,7 +102,8 @@ fn show(name: &str, context: &mut CommandContext) -> Result<ExitCode, CommandErr
         context.output.json(&spec)?;
         return Ok(ExitCode::Done);
     }
-    context.output.line(&format!("{name}: {}\n", spec.description))?;
+    context.output.line(&format!("{name}: {}", spec.description))?;
+    context.output.line("")?;
     context.output.json(&spec.parameters)?;
     Ok(ExitCode::Done)
 }

@@ -5,6 +5,8 @@
 
 mod expression;
 
+mod function;
+
 mod number;
 
 use async_trait::async_trait;
@@ -36,8 +38,7 @@ impl Tool for Calculator {
         ToolSpec {
             name: "calculator".to_owned(),
             description:
-                "Exact arithmetic: + - * / // % ^, 15% of 80, sqrt, round(x, digits), log, \
-                          min, max, sum, sin, pi"
+                "Exact arithmetic: + - * / // % ^, 15% of 80, sqrt, round, log, sin, min, max"
                     .to_owned(),
             parameters: arguments::schema::<Args>(),
         }

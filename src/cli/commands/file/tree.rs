@@ -53,7 +53,7 @@ pub(super) struct SearchArgs {
     #[arg(short, long)]
     ignore_case: bool,
     /// Lines around each match
-    #[arg(short = 'C', long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0)]
     context: usize,
     /// Print the names of files that match
     #[arg(short = 'l', long, conflicts_with = "count")]
