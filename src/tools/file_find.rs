@@ -67,7 +67,7 @@ struct Args {
     sort: Option<Sort>,
     descending: Option<bool>,
     limit: Option<usize>,
-    /// also hidden and ignored
+    /// also ignored
     hidden: Option<bool>,
 }
 

@@ -43,7 +43,6 @@ enum Hash {
 #[serde(deny_unknown_fields)]
 struct Args {
     path: PathBuf,
-    /// glob
     name: Option<String>,
     hash: Option<Hash>,
 }

@@ -38,7 +38,7 @@ impl Tool for MemoryAdd {
     fn spec(&self) -> ToolSpec {
         ToolSpec {
             name: "memory_add".to_owned(),
-            description: "Remember a fact for later conversations.".to_owned(),
+            description: "Remember a fact for later conversations".to_owned(),
             parameters: arguments::schema::<Args>(),
         }
     }

@@ -40,7 +40,7 @@ impl Tool for MemorySearch {
     fn spec(&self) -> ToolSpec {
         ToolSpec {
             name: "memory_search".to_owned(),
-            description: "Find remembered facts by words.".to_owned(),
+            description: "Find remembered facts by words".to_owned(),
             parameters: arguments::schema::<Args>(),
         }
     }

@@ -106,7 +106,7 @@ impl Tool for WebFetch {
     fn spec(&self) -> ToolSpec {
         ToolSpec {
             name: "web_fetch".to_owned(),
-            description: "Text of a web page.".to_owned(),
+            description: "Text of a web page".to_owned(),
             parameters: arguments::schema::<Args>(),
         }
     }

@@ -112,7 +112,7 @@ impl Tool for WebSearch {
     fn spec(&self) -> ToolSpec {
         ToolSpec {
             name: "web_search".to_owned(),
-            description: "Search the web.".to_owned(),
+            description: "Search the web".to_owned(),
             parameters: arguments::schema::<Args>(),
         }
     }

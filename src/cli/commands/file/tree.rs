@@ -94,7 +94,7 @@ pub(super) struct FindArgs {
     #[arg(short, long, value_name = "GLOB")]
     name: Option<String>,
     /// Only files, or only directories
-    #[arg(short, long = "type", value_name = "TYPE")]
+    #[arg(short = 't', long = "type", value_name = "TYPE")]
     kind: Option<Kind>,
     /// Bytes at least; `10k`, `2M`, `1G` are powers of 1024
     #[arg(long, value_name = "SIZE", value_parser = size)]
