@@ -128,6 +128,8 @@ def _is_used_up(progress: Progress, number: int) -> bool:
     A single line is worth showing beside what was done with it, such as the file that
     was found or the number that was written; the operand of a calculation is not.
     """
+    if progress.values[number].quiet and not progress.failure:
+        return True
     needs = progress.used.get(number)
     if needs is None or progress.failure:
         return False

@@ -101,5 +101,6 @@ def running(phrase: Phrase) -> Step | None:
         phrase.says("and show me the output", "and show the output",
             "and print the output", "and show me the result", "and show the result",
             "and give me the output", "and tell me the output",
-            "and show me what it prints", "and tell me what it prints")  # fmt: skip
+            "and show me what it prints", "and tell me what it prints",
+            "and tell me the result", "and give me the result")  # fmt: skip
     return RunCommand(token.text)

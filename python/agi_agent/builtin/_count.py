@@ -156,7 +156,9 @@ class CountItems(Step):
 def counting(phrase: Phrase) -> Step | None:
     """Takes any request for a number of something."""
     start = phrase.at
-    if phrase.says("how many"):
+    if phrase.says("count how often", "count how frequently"):
+        return how_often(phrase)
+    if phrase.says("how many", "count how many"):
         return _first(
             phrase, times, matching_lines, occurrences, _units, _files, _items
         )
@@ -258,6 +260,7 @@ def _units(phrase: Phrase) -> Step | None:
     after = phrase.at
     if not _asked(phrase, selection):
         phrase.at = after
+        phrase.word("is", "are")
         if places(phrase, selection):
             phrase.says("have", "has", "contains", "contain")
         elif selection.name is None:

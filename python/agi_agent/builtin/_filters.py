@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from agi_agent.builtin._language import WORD
 from agi_agent.builtin._nouns import age_text, byte_size, is_glob, seconds, span
 from agi_agent.builtin._vocabulary import phrases
@@ -89,6 +91,8 @@ def by_age(phrase: Phrase, selection: Selection) -> bool:
         older = _moment(phrase)
     elif not changed:
         return False
+    elif not negated and phrase.says("today"):
+        newer = _midnight()
     elif phrase.says("since", "after"):
         newer = _moment(phrase)
     elif phrase.says("before"):
@@ -110,6 +114,15 @@ def by_age(phrase: Phrase, selection: Selection) -> bool:
     selection.newer = newer or selection.newer
     selection.older = older or selection.older
     return True
+
+
+def _midnight() -> str:
+    """When today began here, in RFC 3339."""
+    now = time.localtime()
+    hours, minutes = divmod(abs(now.tm_gmtoff) // 60, 60)
+    sign = "-" if now.tm_gmtoff < 0 else "+"
+    date = f"{now.tm_year:04}-{now.tm_mon:02}-{now.tm_mday:02}"
+    return f"{date}T00:00:00{sign}{hours:02}:{minutes:02}"
 
 
 def _moment(phrase: Phrase) -> str | None:

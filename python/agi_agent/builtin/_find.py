@@ -22,6 +22,7 @@ from agi_agent.builtin._step import (
     checked,
     left_out,
 )
+from agi_agent.builtin._superlative import PREDICATES, SUPERLATIVE_WORDS, SUPERLATIVES
 from agi_agent.builtin._vocabulary import phrases
 
 TYPE_CHECKING = False
@@ -41,39 +42,6 @@ _LISTS = phrases(
     a list of | the list of | the names of | the paths of | list of | out | me
     """
 )
-
-_NEWEST = phrases(
-    """
-    most recently modified | most recently changed | most recently edited |
-    most recently updated | last modified | last changed | last edited | last updated
-    """
-)
-# What each word sorts by, and whether the first one has the most.
-_SUPERLATIVES = {
-    **dict.fromkeys(("largest", "biggest", "heaviest"), ("size", True)),
-    "smallest": ("size", False),
-    **dict.fromkeys(("newest", "latest", "most recent", *_NEWEST), ("modified", True)),
-    "oldest": ("modified", False),
-    "least recently modified": ("modified", False),
-    "least recently changed": ("modified", False),
-    "longest": ("lines", True),
-    "shortest": ("lines", False),
-}
-_SUPERLATIVE_WORDS = tuple(sorted(_SUPERLATIVES, key=len, reverse=True))
-_PREDICATES = {
-    **dict.fromkeys(_NEWEST, "newest"),
-    "modified most recently": "newest",
-    "changed most recently": "newest",
-    "edited most recently": "newest",
-    "modified last": "newest",
-    "changed last": "newest",
-    "edited last": "newest",
-    "updated last": "newest",
-    "has the most lines": "longest",
-    "have the most lines": "longest",
-    "has the fewest lines": "shortest",
-    "has the least lines": "shortest",
-}
 
 
 class FindFiles(Step):
@@ -109,9 +77,19 @@ class Extreme(Step):
     tools = ("file_find",)
     gives = (ITEMS, TEXT, PATHS)
 
-    def __init__(self, word: str, number: int, selection: Selection) -> None:
-        """Takes a key of `_SUPERLATIVES` and how many are wanted."""
-        self.sort, self.descending = _SUPERLATIVES[word]
+    def __init__(
+        self, word: str, number: int, selection: Selection, *, quiet: bool = False
+    ) -> None:
+        """Takes what to rank.
+
+        Args:
+            word: A key of `SUPERLATIVES`.
+            number: How many are wanted.
+            selection: Among which files.
+            quiet: Only another step asks: "how long is the largest file".
+        """
+        self.quiet = quiet
+        self.sort, self.descending = SUPERLATIVES[word]
         self.number = number
         self.selection = selection
         if self.sort == "lines":
@@ -172,7 +150,12 @@ class Extreme(Step):
         fields: dict[str, object] = {"files": paths, "paths": paths}
         if self.number == 1 and paths:
             fields.update(file=paths[0], path=paths[0], name=paths[0])
-        return Value(text or "no files found", items=paths, paths=paths, fields=fields)
+        if self.quiet and not paths:
+            message = f"there are no {self.selection.describe()}"
+            raise StepFailed(message)
+        value = Value(text or "no files found", items=paths, paths=paths, fields=fields)
+        value.quiet = self.quiet
+        return value
 
 
 def superlative(phrase: Phrase) -> Step | None:
@@ -183,7 +166,7 @@ def superlative(phrase: Phrase) -> Step | None:
     phrase.word("the")
     top = bool(phrase.word("top", "first"))
     number = whole_number(phrase)
-    word = phrase.says(*_SUPERLATIVE_WORDS)
+    word = phrase.says(*SUPERLATIVE_WORDS)
     if not word or (top and number is None):
         return None
     number = number or whole_number(phrase)
@@ -191,8 +174,7 @@ def superlative(phrase: Phrase) -> Step | None:
         return None
     modifiers(phrase, selection)
     phrase.says("by size", "by date", "by lines")
-    several = number or 1
-    return _extreme(word, several, selection)
+    return ranking(word, number or 1, selection)
 
 
 def which_is_superlative(phrase: Phrase) -> Step | None:
@@ -203,26 +185,29 @@ def which_is_superlative(phrase: Phrase) -> Step | None:
     start = phrase.at
     if not location(phrase, selection):
         phrase.at = start
-    word = _PREDICATES.get(phrase.says(*_PREDICATES), "")
+    word = PREDICATES.get(phrase.says(*PREDICATES), "")
     if not word:
         if not phrase.word("is", "was", "are", "were", "has", "got"):
             return None
         phrase.skip("the", "been")
-        word = _PREDICATES.get(phrase.says(*_PREDICATES), "")
-        word = word or phrase.says(*_SUPERLATIVE_WORDS)
+        word = PREDICATES.get(phrase.says(*PREDICATES), "")
+        word = word or phrase.says(*SUPERLATIVE_WORDS)
     if not word or selection.folders:
         return None
     phrase.word("one")
     modifiers(phrase, selection)
-    return _extreme(word, 1, selection)
+    return ranking(word, 1, selection)
 
 
-def _extreme(word: str, number: int, selection: Selection) -> Step | None:
+def ranking(
+    word: str, number: int, selection: Selection, *, quiet: bool = False
+) -> Extreme | None:
+    """The step for a superlative; None where it cannot be ranked like that."""
     if selection.refers or number > MAX_LISTED:
         return None
-    if _SUPERLATIVES[word][0] == "lines" and selection.filtered:
+    if SUPERLATIVES[word][0] == "lines" and selection.filtered:
         return None
-    return Extreme(word, number, selection)
+    return Extreme(word, number, selection, quiet=quiet)
 
 
 def finding(phrase: Phrase) -> Step | None:

@@ -7,6 +7,10 @@ paths with spaces and text to be written come from there.
 
 from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from agi_agent.builtin._selection import Selection
+
 WORD = "word"
 QUOTED = "quoted"
 CODE = "code"
@@ -191,14 +195,17 @@ class Phrase:
         tokens: All tokens.
         at: Index of the next token. Parsers that fail may leave it anywhere;
             their caller puts it back.
+        ranked: Where "the largest file in src" was read in place of a path, the
+            superlative, and among which files.
     """
 
-    __slots__ = ("at", "source", "tokens")
+    __slots__ = ("at", "ranked", "source", "tokens")
 
     def __init__(self, source: str) -> None:
         """Tokenises `source` and stands at its beginning."""
         self.source = source
         self.tokens = tokenise(source)
+        self.ranked: tuple[int, str, Selection] | None = None
         self.at = 0
 
     @property

@@ -89,7 +89,8 @@ _NOT_A_PATH = frozenset(
     one two three repo repository project workspace codebase tree order case way
     detail details general particular memory english german french spanish chinese
     japanese alphabetical reverse place time case-insensitively recursively modified
-    changed newer older bigger larger smaller
+    changed newer older bigger larger smaller largest biggest smallest newest latest
+    oldest longest shortest code
     """
     )
 )

@@ -8,6 +8,7 @@ from agi_agent.builtin._search import (
     COUNT_MATCHES,
     SearchText,
     scope,
+    todo_marker,
 )
 from agi_agent.builtin._selection import Selection, location
 from agi_agent.builtin._vocabulary import phrases
@@ -66,13 +67,7 @@ def occurrences(phrase: Phrase) -> Step | None:
             "mentions of", "hits for", "occurrences for"):  # fmt: skip
         wanted = pattern(phrase)
     else:
-        token = phrase.peek()
-        marker = token.text.removesuffix("s") if token is not None else ""
-        if marker not in ("TODO", "FIXME", "XXX", "HACK"):
-            return None
-        wanted = pattern(phrase)
-        if wanted is not None:
-            wanted.text = wanted.shown = marker
+        wanted = todo_marker(phrase)
     verbs(phrase)
     if wanted is None or not scope(phrase, wanted, selection):
         return None
@@ -86,8 +81,7 @@ def times(phrase: Phrase) -> Step | None:
 def how_often(phrase: Phrase) -> Step | None:
     """`does X occur in src`, `is X mentioned in a.txt`."""
     selection = Selection()
-    if not phrase.word("does", "do", "is", "are", "did"):
-        return None
+    phrase.word("does", "do", "is", "are", "did")
     wanted = pattern(phrase)
     if wanted is None or not phrase.says(*_OCCUR):
         return None

@@ -15,6 +15,7 @@ from agi_agent.builtin._find import (
     finding,
     finding_by_name,
     listing_folder,
+    ranking,
     superlative,
     which_is_superlative,
 )
@@ -27,6 +28,7 @@ from agi_agent.builtin._search import (
     where_it_occurs,
 )
 from agi_agent.builtin._show import showing
+from agi_agent.builtin._step import PATHS
 from agi_agent.builtin._vocabulary import phrases
 from agi_agent.builtin._write import writing
 
@@ -34,6 +36,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from agi_agent.builtin._selection import Selection
     from agi_agent.builtin._step import Step
 
 # A request may hold text to be written or remembered; beyond this it is not for us.
@@ -126,7 +129,9 @@ def plan(text: str, attached: tuple[str, ...] = ()) -> list[Step] | None:
     if len(phrase.tokens) > _MAX_TOKENS:
         return None
     steps = _steps(phrase, _Memo(), _MAX_STEPS)
-    return steps if steps and _references_hold(steps, attached) else None
+    if not steps or not _references_hold(steps, attached) or not _places_hold(steps):
+        return None
+    return steps
 
 
 def _steps(phrase: Phrase, memo: _Memo, room: int) -> list[Step] | None:
@@ -139,22 +144,32 @@ def _steps(phrase: Phrase, memo: _Memo, room: int) -> list[Step] | None:
             return None
         memo.failed.add(start)
         for family in _FAMILIES:
-            phrase.at = start
+            phrase.at, phrase.ranked = start, None
             step = family(phrase)
             if step is None or phrase.at == start:
                 continue
+            found = _with_ranked(phrase, step, start)
             after = phrase.at
-            if _skip_end(phrase):
-                return [step]
+            if found and _skip_end(phrase):
+                return found
             phrase.at = after
-            if _skip_connective(phrase):
+            if found and _skip_connective(phrase):
                 rest = _steps(phrase, memo, room - 1)
                 if rest is not None:
-                    return [step, *rest]
+                    return [*found, *rest]
         phrase.at = start
         if not _skip_polite(phrase):
             return None
     return None
+
+
+def _with_ranked(phrase: Phrase, step: Step, start: int) -> list[Step]:
+    """The step, behind the one that finds "the largest file" it speaks of."""
+    if phrase.ranked is None or not start <= phrase.ranked[0] < phrase.at:
+        return [step]
+    _, word, selection = phrase.ranked
+    first = ranking(word, 1, selection, quiet=True)
+    return [first, step] if first is not None and PATHS in step.needs else []
 
 
 def _skip_polite(phrase: Phrase) -> bool:
@@ -208,6 +223,24 @@ def _references_hold(steps: Sequence[Step], attached: tuple[str, ...]) -> bool:
         or any(kind in attached for kind in step.needs)
         for number, step in enumerate(steps)
     )
+
+
+def _places_hold(steps: Sequence[Step]) -> bool:
+    """Whether it is clear where each step looks.
+
+    In "count the lines in src, and which file is the largest" the second part could
+    mean in `src` or everywhere.
+    """
+    placed = False
+    for step in steps:
+        selection: Selection | None = getattr(step, "selection", None)
+        if selection is None:
+            continue
+        if placed and not (selection.places or selection.refers):
+            return False
+        folders = [path for path in selection.places if "." not in path.strip("./")]
+        placed = placed or (bool(folders) and folders != ["."])
+    return True
 
 
 def source_of(steps: Sequence[Step], number: int) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agi_agent.builtin._nouns import is_glob_word, looks_like_path
-from agi_agent.builtin._pattern import case_words, pattern
+from agi_agent.builtin._pattern import Pattern, case_words, pattern
 from agi_agent.builtin._selection import Selection, location, modifiers, nouns, places
 from agi_agent.builtin._step import (
     ITEMS,
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from agi_agent.builtin._language import Phrase, Token
-    from agi_agent.builtin._pattern import Pattern
     from agi_agent.builtin._step import Result, Run
 
 # What is asked for: the lines, the files, a yes or no, or one of three numbers.
@@ -220,7 +219,18 @@ def lines_that_contain(phrase: Phrase) -> Step | None:
     if phrase.says("occurrences of", "matches for", "matches of", "mentions of",
                    "instances of", "occurrence of", "places that mention"):  # fmt: skip
         return _built(phrase, pattern(phrase), selection, LINES)
-    return None
+    marker = todo_marker(phrase)
+    return _built(phrase, marker, selection, LINES) if marker else None
+
+
+def todo_marker(phrase: Phrase) -> Pattern | None:
+    """Takes `TODOs` or `FIXME`, as people call what they search for."""
+    token = phrase.peek()
+    text = token.text.removesuffix("s") if token is not None else ""
+    if text not in ("TODO", "FIXME", "XXX", "HACK"):
+        return None
+    phrase.at += 1
+    return Pattern(text, literal=True)
 
 
 def search_for(phrase: Phrase) -> Step | None:

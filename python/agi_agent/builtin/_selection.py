@@ -18,6 +18,7 @@ from agi_agent.builtin._nouns import (
     looks_like_path,
     path,
 )
+from agi_agent.builtin._superlative import SUPERLATIVE_WORDS
 from agi_agent.builtin._vocabulary import phrases, words
 
 TYPE_CHECKING = False
@@ -125,6 +126,9 @@ def reference(phrase: Phrase) -> bool:
     if phrase.says(*_HERE):
         phrase.at = start
         return False
+    if _ranked(phrase):
+        return True
+    phrase.at = start
     found = phrase.says(*_REFERENCES)
     if found in ("the file", "that", "this", "these", "those"):
         token = phrase.peek()
@@ -137,6 +141,19 @@ def reference(phrase: Phrase) -> bool:
             phrase.at = start
             return False
     return bool(found)
+
+
+def _ranked(phrase: Phrase) -> bool:
+    """Takes `the largest Rust file in src`; the plan finds that file first."""
+    start = phrase.at
+    phrase.word("the")
+    word = phrase.says(*SUPERLATIVE_WORDS)
+    inner = Selection()
+    if not word or not nouns(phrase, inner) or inner.folders:
+        return False
+    modifiers(phrase, inner)
+    phrase.ranked = (start, word, inner)
+    return True
 
 
 def place(phrase: Phrase, *, bare: bool = True) -> str | None:

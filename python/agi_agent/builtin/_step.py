@@ -103,9 +103,10 @@ class Value:
         fields: The same by name, for `--output-schema`.
         missing: Why the value is not whole ("" when it is): such a value is shown, with
             this note, but never written to a file or counted.
+        quiet: It was asked for only on the way to a later one, and is not shown.
     """
 
-    __slots__ = ("fields", "items", "missing", "number", "paths", "text")
+    __slots__ = ("fields", "items", "missing", "number", "paths", "quiet", "text")
 
     def __init__(
         self,
@@ -124,6 +125,7 @@ class Value:
         self.paths = paths
         self.fields = fields or {}
         self.missing = missing
+        self.quiet = False
 
     def kinds(self) -> tuple[str, ...]:
         """What a later step can take from this value."""

@@ -41,8 +41,8 @@ _PLAIN_WORDS = phrases(
 _TEXT_NOUNS = phrases(
     """
     the text | the line | the string | the word | the words | the phrase |
-    the sentence | the content | the contents | text | a line saying |
-    a line that says | a line | the following text | the following
+    the sentence | the content | the contents | text | content | contents |
+    a line saying | a line that says | a line | the following text | the following
     """
 )
 _WITH = phrases(
@@ -109,7 +109,7 @@ class WriteFile(Step):
 def writing(phrase: Phrase) -> Step | None:
     """Takes a request to write, append to or create a file."""
     start = phrase.at
-    for parse in (_creation, _write_text_to, _write_to_colon):
+    for parse in (_creation, _write_text_to, _write_to_colon, _overwrite):
         phrase.at = start
         step = parse(phrase)
         if step is not None:
@@ -176,7 +176,10 @@ def _text(phrase: Phrase) -> str | None:
 
 def _earlier(phrase: Phrase) -> bool:
     """Takes words for the value of an earlier step."""
-    return bool(phrase.says(*_RESULTS)) or reference(phrase)
+    ranked = phrase.ranked
+    found = bool(phrase.says(*_RESULTS)) or reference(phrase)
+    # "save the largest file to x" could mean its name or its text.
+    return found and phrase.ranked is ranked
 
 
 def _write_to_colon(phrase: Phrase) -> Step | None:
@@ -199,6 +202,18 @@ def _write_to_colon(phrase: Phrase) -> Step | None:
     if text is None:
         text = _rest_of_line(phrase)
     return WriteFile(file, text, append=verb in ("append", "add")) if text else None
+
+
+def _overwrite(phrase: Phrase) -> Step | None:
+    """`overwrite F with 'x'`, `replace the contents of F with 'x'`."""
+    if not phrase.says("overwrite", "replace the contents of", "replace the content of",
+            "overwrite the contents of"):  # fmt: skip
+        return None
+    file = _target(phrase)
+    if file is None or not phrase.says("with", "by"):
+        return None
+    text = phrase.quoted()
+    return WriteFile(file, text) if text is not None else None
 
 
 def _rest_of_line(phrase: Phrase) -> str:

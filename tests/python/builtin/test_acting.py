@@ -37,6 +37,8 @@ from executor import Executor, ask
         ),
         ("write 'two\nlines' to n.txt", "n.txt", "two\nlines\n"),
         ("write 'x' to README.md", "README.md", "x\n"),
+        ("overwrite README.md with 'x'", "README.md", "x\n"),
+        ("create a file c.txt with content 'x'", "c.txt", "x\n"),
     ],
 )
 def test_writing(tools: Executor, task: str, path: str, text: str) -> None:

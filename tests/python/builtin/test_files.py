@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import datetime, timedelta
 
 import pytest
 from executor import Executor, ask
@@ -79,6 +80,7 @@ def test_finding(tools: Executor, task: str, found: list[str]) -> None:
             "lines containing MORE in docs, ignoring case",
             "docs/guide.md:2:More TODO here.",
         ),
+        ("find all TODOs in docs", "docs/guide.md:2:More TODO here."),
         ("print all lines matching the regex '^use' in src", "src/lib.rs:1:use tokio;"),
         ("does README.md mention tokio", "yes, 1 line"),
         ("does src contain python?", "no"),
@@ -109,6 +111,8 @@ def test_searching(tools: Executor, task: str, found: str) -> None:
         ("the last 2 lines of log.txt", "second\nthird"),
         ("head -n 1 log.txt", "first"),
         ("tail -1 log.txt", "third"),
+        ("show the first line of the newest file in docs", "A guide."),
+        ("show me the contents of the smallest Rust file", "use tokio;"),
         ("lines 2 to 3 of log.txt", "second\nthird"),
         ("show lines 2-3 of log.txt", "second\nthird"),
         ("show line 2 of log.txt", "second"),
@@ -211,3 +215,13 @@ def test_hashing(tools: Executor, task: str) -> None:
 def test_hashes_of_several_files_are_listed(tools: Executor) -> None:
     lines = ask("hash all rust files", tools).splitlines()
     assert [line.split("  ")[1] for line in lines] == ["src/lib.rs", "src/main.rs"]
+
+
+def test_today_begins_at_midnight_here(tools: Executor) -> None:
+    ask("which files were modified today", tools)
+    newer = tools.calls[0][1]["newer_than"]
+    began = datetime.fromisoformat(newer)
+    now = datetime.now().astimezone()
+    assert (began.hour, began.minute, began.second) == (0, 0, 0)
+    assert timedelta(0) <= now - began < timedelta(hours=25)
+    assert began.utcoffset() == now.utcoffset()
