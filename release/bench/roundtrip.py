@@ -140,6 +140,9 @@ def main() -> None:
     parser.add_argument("-n", type=int, default=15, help="counted runs of each command")
     parser.add_argument("names", nargs="*", default=list(PEERS), metavar="PEER")
     options = parser.parse_args()
+    unknown = [name for name in options.names if name not in PEERS]
+    if unknown:
+        parser.error(f"unknown peers {unknown}; known are {list(PEERS)}")
     server = Server()
     url = f"http://127.0.0.1:{server.server_address[1]}"
     print(f"{measure.machine()}; {options.n} runs by turns")

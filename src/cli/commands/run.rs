@@ -17,6 +17,18 @@ use crate::config::settings::ApproveMode;
 use crate::config::settings::SandboxLevel;
 use crate::protocol::ExitCode;
 
+/// Shown below the options.
+const EXAMPLES: &str = "\
+Examples:
+  agi-agent run 'how many lines are in README.md'
+  agi-agent run --sandbox workspace-write --expect 'make test' 'fix the failing test'
+  git diff | agi-agent run --stdin --output-format json --timeout 2m 'review this change'
+  agi-agent run --allow 'file_write(docs/*)' --deny shell 'update the docs'
+
+The default sandbox level reads the working directory and runs commands that change nothing. Without
+a terminal nobody is asked: a call that would need a question is declined, and the run ends 43.
+Standard input is read for `-` and `--stdin` only.";
+
 /// What stdout carries.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum OutputFormat {
@@ -31,6 +43,7 @@ pub enum OutputFormat {
 
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "flags are what a command line has")]
+#[command(after_help = EXAMPLES)]
 pub struct RunArgs {
     /// What to do; `-` reads it from standard input
     #[arg(value_name = "TASK|-")]
