@@ -50,13 +50,17 @@ pub struct RemoteModel {
 }
 
 impl RemoteModel {
-    /// Checks provider and base URL. Starts no interpreter and connects to nothing.
+    /// Checks provider and base URL, and lets the interpreter start in the background if the first
+    /// request can be made at all: it takes as long as everything else before that request.
     pub fn new(
         python: Python,
         client: Client,
         settings: ModelSettings,
     ) -> Result<Self, ModelError> {
         let endpoint = Endpoint::new(&settings)?;
+        if client.replays() || endpoint.check_key().is_ok() {
+            python.warm_up();
+        }
         Ok(Self { python, client, settings, endpoint, schema_in_words: AtomicBool::new(false) })
     }
 

@@ -209,3 +209,21 @@ fn all_turns_of_a_run_share_a_connection() {
     let connections: Vec<_> = server.requests().iter().map(|seen| seen.connection).collect();
     assert_eq!(connections, [0; 6]);
 }
+
+/// An answer that could not be written is not an answer.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_standard_output_that_takes_nothing() {
+    let server = ModelServer::start();
+    let context = context("OPENAI", &server.url("ok"));
+    let (reader, closed) = std::io::pipe().unwrap();
+    drop(reader);
+    let full = std::fs::File::create("/dev/full").unwrap();
+    for output in [std::process::Stdio::from(full), closed.into()] {
+        let mut command = context.command(["run", "--model", "openai/m", "hi"]);
+        let finished = command.stdout(output).output().unwrap();
+        let stderr = String::from_utf8_lossy(&finished.stderr);
+        assert_eq!(finished.status.code(), Some(1), "{stderr}");
+        assert!(stderr.contains("cannot write the result"), "{stderr}");
+    }
+}
