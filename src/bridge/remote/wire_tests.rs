@@ -1,4 +1,4 @@
-//! contracts/wire/adapter_calls.json: what Rust writes and reads of each call.
+//! `contracts/wire/adapter_calls.json`: what Rust writes and reads of each call.
 //!
 //! `tests/python/providers/test_wire.py` makes the same calls and compares the answers.
 
