@@ -211,6 +211,7 @@ impl Agent {
         turns.say(request).await;
         turns.converse().await;
         let conditions = turns.check_conditions(&task.expect, &task.forbid).await;
+        turns.session.settle(emitter).await;
         Ended { state: turns.state, session_id, conditions }
     }
 

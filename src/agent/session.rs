@@ -1,10 +1,12 @@
-//! The stored conversation of a run: each message is on the disk before the next step, so that a
-//! run that was killed can be continued.
+//! The stored conversation of a run, so that a run that was killed can be continued: each message
+//! is handed to the memory's thread before the next step and written while that step runs; the
+//! first request to a model does not wait for the disk.
 //!
 //! A memory that cannot be written does not end the run; it is told once, as an item.
 
 use crate::memory::MemoryError;
 use crate::memory::MemoryHandle;
+use crate::memory::Pending;
 use crate::memory::Session;
 use crate::protocol::ItemBody;
 use crate::protocol::ItemStatus;
@@ -30,6 +32,8 @@ pub enum SessionChoice {
 pub(super) struct SessionLog {
     memory: Option<MemoryHandle>,
     session: Session,
+    /// The message that is being written.
+    pending: Option<Pending<()>>,
     complained: bool,
 }
 
@@ -44,7 +48,11 @@ impl SessionLog {
     /// A conversation that nobody keeps: what stands in for one that could not be opened.
     pub(super) fn unkept(heading: &Heading<'_>) -> Self {
         let session = Session::new(heading.title, heading.model, heading.cwd);
-        Self { memory: None, session, complained: false }
+        Self { memory: None, session, pending: None, complained: false }
+    }
+
+    fn kept(memory: Option<MemoryHandle>, session: Session) -> Self {
+        Self { memory, session, pending: None, complained: false }
     }
 
     /// Opens the chosen conversation and gives what was said in it. The error is one line.
@@ -56,11 +64,11 @@ impl SessionLog {
         let id = match choice {
             SessionChoice::New => {
                 let session = Session::new(heading.title, heading.model, heading.cwd);
-                return Ok((Self { memory, session, complained: false }, Vec::new()));
+                return Ok((Self::kept(memory, session), Vec::new()));
             }
             SessionChoice::Named(id) => {
                 let session = Session::with_id(id, heading.title, heading.model, heading.cwd);
-                return Ok((Self { memory, session, complained: false }, Vec::new()));
+                return Ok((Self::kept(memory, session), Vec::new()));
             }
             SessionChoice::Resume(id) => Some(id.clone()),
             SessionChoice::Latest => None,
@@ -76,20 +84,34 @@ impl SessionLog {
             Ok(found) => found,
             Err(error) => return Err(error.to_string()),
         };
-        Ok((Self { memory: Some(handle), session, complained: false }, history))
+        Ok((Self::kept(Some(handle), session), history))
     }
 
     pub(super) fn id(&self) -> &str {
         &self.session.id
     }
 
-    /// Adds a message; durable when this returns.
+    /// Begins to add a message; the one before it is written when this returns.
     pub(super) async fn append(&mut self, message: &Message, emitter: &Emitter) {
+        self.settle(emitter).await;
         let Some(memory) = &self.memory else { return };
-        let written = memory.session_append(&self.session, vec![message.clone()], Vec::new()).await;
-        if let Err(error) = written
-            && !self.complained
+        match memory.session_begin_append(&self.session, vec![message.clone()], Vec::new()) {
+            Ok(pending) => self.pending = Some(pending),
+            Err(error) => self.complain(&error, emitter),
+        }
+    }
+
+    /// Waits until everything is written.
+    pub(super) async fn settle(&mut self, emitter: &Emitter) {
+        if let Some(pending) = self.pending.take()
+            && let Err(error) = pending.done().await
         {
+            self.complain(&error, emitter);
+        }
+    }
+
+    fn complain(&mut self, error: &MemoryError, emitter: &Emitter) {
+        if !self.complained {
             self.complained = true;
             let message = format!("this conversation cannot be stored: {error}");
             emitter.instant(ItemStatus::Failed, ItemBody::Error { message });

@@ -232,6 +232,7 @@ mod tests {
     use super::exists;
     use super::family;
 
+    #[cfg(unix)]
     #[test]
     fn files_are_private_and_created_once() {
         use std::os::unix::fs::PermissionsExt;

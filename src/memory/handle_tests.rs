@@ -113,6 +113,7 @@ async fn a_conversation_goes_on_where_it_ended() {
     assert!(matches!(memory.session_load(session.id).await, Err(MemoryError::NotFound { .. })));
 }
 
+#[cfg(unix)]
 #[tokio::test]
 async fn the_files_to_protect_are_the_database_s_own() {
     use std::os::unix::fs::MetadataExt;

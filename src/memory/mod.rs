@@ -44,6 +44,7 @@ pub use self::item::Trust;
 pub use self::listing::Count;
 pub use self::listing::ListQuery;
 pub use self::listing::Stats;
+pub use self::owner::Pending;
 pub use self::query::Query;
 pub use self::rank::Hit;
 pub use self::session::Conversation;
@@ -241,14 +242,23 @@ impl MemoryHandle {
         messages: Vec<Message>,
         events: Vec<Value>,
     ) -> Result<(), MemoryError> {
+        self.session_begin_append(session, messages, events)?.done().await
+    }
+
+    /// As [`Self::session_append`], without waiting: what is handed over is written at once and in
+    /// order, while the caller does something else.
+    pub fn session_begin_append(
+        &self,
+        session: &Session,
+        messages: Vec<Message>,
+        events: Vec<Value>,
+    ) -> Result<Pending<()>, MemoryError> {
         let session = session.clone();
-        self.owner
-            .call(move |store| {
-                store.write_soon(|transaction| {
-                    session::append(transaction, &session, &messages, &events)
-                })
+        self.owner.begin(move |store| {
+            store.write_soon(|transaction| {
+                session::append(transaction, &session, &messages, &events)
             })
-            .await
+        })
     }
 
     /// A stored conversation to go on with; `NotFound` where there is none of that id.

@@ -40,12 +40,20 @@ impl Owner {
         &self,
         work: impl FnOnce(&mut Store) -> Result<T, MemoryError> + Send + 'static,
     ) -> Result<T, MemoryError> {
+        self.begin(work)?.done().await
+    }
+
+    /// Hands `work` to the owner's thread and does not wait. Work is done in the order of handing.
+    pub(super) fn begin<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Store) -> Result<T, MemoryError> + Send + 'static,
+    ) -> Result<Pending<T>, MemoryError> {
         let (answer, wait) = oneshot::channel();
         self.send(Box::new(move |store| {
             // A caller that went away wants no answer.
             answer.send(work(store)).ok();
         }))?;
-        wait.await.unwrap_or(Err(MemoryError::OwnerGone))
+        Ok(Pending(wait))
     }
 
     fn send(&self, job: Job) -> Result<(), MemoryError> {
@@ -56,6 +64,16 @@ impl Owner {
         }
         let jobs = running.as_ref().map(|running| &running.jobs).ok_or(MemoryError::OwnerGone)?;
         jobs.send(job).map_err(|_| MemoryError::OwnerGone)
+    }
+}
+
+/// Work that was handed over. It is done even if nobody asks for the outcome.
+pub struct Pending<T>(oneshot::Receiver<Result<T, MemoryError>>);
+
+impl<T> Pending<T> {
+    /// Waits for the outcome.
+    pub async fn done(self) -> Result<T, MemoryError> {
+        self.0.await.unwrap_or(Err(MemoryError::OwnerGone))
     }
 }
 

@@ -194,6 +194,7 @@ fn a_clean_end_leaves_one_file() {
     assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
 }
 
+#[cfg(unix)]
 #[test]
 fn a_database_in_a_read_only_directory_can_be_read() {
     use std::os::unix::fs::PermissionsExt;
