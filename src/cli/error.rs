@@ -76,6 +76,7 @@ impl From<FileError> for CommandError {
             FileError::Cancelled => ExitCode::Interrupted,
             FileError::Open(_)
             | FileError::Io { .. }
+            | FileError::Patch { .. }
             | FileError::Edit { .. }
             | FileError::TooLarge { .. } => ExitCode::Input,
         };

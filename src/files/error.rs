@@ -13,9 +13,12 @@ pub enum FileError {
     Open(#[from] OpenError),
     #[error("`{}`: {source}", path.display())]
     Io { path: PathBuf, source: io::Error },
-    /// A regular expression, glob, age or patch that cannot be understood.
+    /// A regular expression, glob or age that cannot be understood.
     #[error("{message}")]
     Pattern { message: String, hint: Option<String> },
+    /// Not a unified diff of one file.
+    #[error("{message}")]
+    Patch { message: String },
     /// The file is not such as the edit expects.
     #[error("`{}`: {message}", path.display())]
     Edit { path: PathBuf, message: String, hint: Option<String> },
@@ -34,6 +37,10 @@ impl FileError {
         Self::Pattern { message: message.into(), hint: None }
     }
 
+    pub(super) fn patch(message: impl Into<String>) -> Self {
+        Self::Patch { message: message.into() }
+    }
+
     pub(super) fn edit(path: &Path, message: impl Into<String>, hint: Option<String>) -> Self {
         Self::Edit { path: path.to_path_buf(), message: message.into(), hint }
     }
@@ -43,7 +50,7 @@ impl FileError {
         match self {
             Self::Open(error) => error.hint(),
             Self::Pattern { hint, .. } | Self::Edit { hint, .. } => hint.clone(),
-            Self::Io { .. } | Self::TooLarge { .. } | Self::Cancelled => None,
+            Self::Io { .. } | Self::Patch { .. } | Self::TooLarge { .. } | Self::Cancelled => None,
         }
     }
 }

@@ -37,7 +37,7 @@ pub fn apply(opener: &Opener, path: &Path, text: &str) -> Result<Patched, FileEr
     if let Some(name) = &unified.name
         && Path::new(name).file_name() != path.file_name()
     {
-        return Err(FileError::pattern(format!(
+        return Err(FileError::patch(format!(
             "the patch is for `{name}`, the path is `{}`; one call patches one file",
             path.display()
         )));

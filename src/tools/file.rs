@@ -23,6 +23,10 @@ pub(super) fn tool_error(error: FileError) -> ToolError {
             let reason = "it belongs to the agent itself".to_owned();
             ToolError::Denied { target: shown(&path), reason: with_hint(reason, hint) }
         }
+        FileError::Open(OpenError::NotAFile { kind: "a directory", .. }) => {
+            let hint = Some("file_find lists what is in it".to_owned());
+            ToolError::ForModel(with_hint(error.to_string(), hint))
+        }
         error => ToolError::ForModel(with_hint(error.to_string(), hint)),
     }
 }

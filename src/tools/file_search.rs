@@ -105,7 +105,11 @@ impl Tool for FileSearch {
 }
 
 fn text(result: &SearchResult, mode: Mode) -> String {
-    let searched = counted(result.files_searched, "file");
+    let binary = match result.files_binary {
+        0 => String::new(),
+        count => format!(", {} left out", counted(count, "binary file")),
+    };
+    let searched = counted(result.files_searched, "file") + &binary;
     let mut text = if result.total_lines == 0 {
         format!("no match in {searched}")
     } else {

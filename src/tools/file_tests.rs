@@ -77,6 +77,10 @@ async fn reading_tells_what_is_missing() {
     assert_eq!(read(json!({"path": "empty"})).await, "[empty file]");
     assert_eq!(read(json!({"path": "binary"})).await, "[binary file, 2 bytes]");
     assert_eq!(read(json!({"path": "b"})).await, "error: `b` does not exist");
+    assert_eq!(
+        read(json!({"path": "."})).await,
+        "error: `.` is a directory (file_find lists what is in it)"
+    );
     let data = workspace.data("file_read", json!({"path": "a", "limit": 2})).await;
     assert_eq!(
         data,
@@ -159,6 +163,12 @@ async fn searching_finding_and_counting() {
         "3 matching lines in 2 files (3 files searched)\na.rs:2\nb.md:1"
     );
     assert_eq!(search(json!({"pattern": "nothing"})).await, "no match in 3 files");
+    std::fs::write(workspace.path().join("d"), b"foo\0").unwrap();
+    assert_eq!(
+        search(json!({"pattern": "foo", "path": "d"})).await,
+        "no match in 0 files, 1 binary file left out"
+    );
+    std::fs::remove_file(workspace.path().join("d")).unwrap();
     let wrong = search(json!({"pattern": "("})).await;
     assert!(wrong.starts_with("error: invalid regular expression: "), "{wrong}");
     assert!(wrong.ends_with("(to search for the text as it stands, make it literal)"), "{wrong}");

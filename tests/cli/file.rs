@@ -214,3 +214,39 @@ fn a_full_disk_leaves_the_old_file_whole() {
         .collect();
     assert_eq!(names, ["big"], "no temporary file is left");
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn killed_writers_leave_the_old_contents_or_the_new() {
+    let context = TestContext::new();
+    let path = context.write("big", "0");
+    let size = 8 << 20;
+    let input = context.home().join("input");
+    let whole = |contents: &[u8]| {
+        contents.iter().all(|byte| *byte == contents[0]) && [1, size].contains(&contents.len())
+    };
+    let mut ends = [0, 0];
+    for round in 1..=16_u8 {
+        std::fs::write(&input, vec![b'0' + round; size]).unwrap();
+        let mut command = context.command(["file", "write", "big", "-"]);
+        command.stdin(std::fs::File::open(&input).unwrap());
+        let mut child = command.spawn().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(u64::from(round) * 4));
+        child.kill().unwrap();
+        ends[usize::from(child.wait().unwrap().success())] += 1;
+        let contents = std::fs::read(&path).unwrap();
+        assert!(whole(&contents), "{} bytes after round {round}", contents.len());
+    }
+    assert!(ends[0] > 0, "no writer was killed in time: {ends:?}");
+    // What killed writers left is taken away by a later one, once it is old.
+    let left = || -> Vec<std::path::PathBuf> {
+        let entries = std::fs::read_dir(context.work()).unwrap();
+        entries.map(|entry| entry.unwrap().path()).filter(|entry| *entry != path).collect()
+    };
+    for entry in left() {
+        let file = std::fs::File::options().append(true).open(entry).unwrap();
+        file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+    }
+    assert_eq!(context.run(["file", "write", "big", "done"]).code, 0);
+    assert_eq!(left(), Vec::<std::path::PathBuf>::new());
+}

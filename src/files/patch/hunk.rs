@@ -111,7 +111,7 @@ impl Patch {
             }
         }
         if patch.hunks.is_empty() {
-            return Err(FileError::pattern(
+            return Err(FileError::patch(
                 "no hunk in the patch: expected a unified diff with `@@ -1,3 +1,4 @@` lines",
             ));
         }
@@ -180,7 +180,7 @@ impl Patch {
 }
 
 fn wrong(index: usize, message: &str) -> FileError {
-    FileError::pattern(format!("line {} of the patch: {message}", index + 1))
+    FileError::patch(format!("line {} of the patch: {message}", index + 1))
 }
 
 fn is_header(lines: &[&str], at: usize) -> bool {
