@@ -59,8 +59,8 @@ impl CommandContext {
         })
     }
 
-    /// All layers merged, with the global flags on top and `extra` above them.
-    pub fn merged(&mut self, extra: Assignments) -> Result<Merged, CommandError> {
+    /// What the global flags set.
+    pub fn assignments(&self) -> Result<Assignments, CommandError> {
         let mut assignments = Assignments::new();
         for text in &self.global.assignments {
             assignments.push(layer::assignment(text)?);
@@ -72,6 +72,12 @@ impl CommandContext {
             let value = Value::from(ca.to_string_lossy().into_owned());
             assignments.push(("network.ca".into(), value, "--ca".into()));
         }
+        Ok(assignments)
+    }
+
+    /// All layers merged, with the global flags on top and `extra` above them.
+    pub fn merged(&mut self, extra: Assignments) -> Result<Merged, CommandError> {
+        let mut assignments = self.assignments()?;
         assignments.extend(extra);
         let project = self.directory.as_deref().unwrap_or(Path::new(""));
         let profile = self.global.profile.as_deref();

@@ -19,6 +19,8 @@ pub mod prompt;
 
 pub mod task;
 
+pub mod service_host;
+
 pub mod version;
 
 pub mod wiring;

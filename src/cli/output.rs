@@ -48,6 +48,11 @@ impl Output {
         }
     }
 
+    /// Standard output for a thread of its own (`serve`): whoever holds it decides when to flush.
+    pub fn writer(&self) -> Box<dyn Write + Send> {
+        Box::new(std::io::stdout())
+    }
+
     /// What `-v` asks of `tracing`: nothing, then more with each `v`.
     pub fn trace_level(&self) -> LevelFilter {
         match self.verbose {

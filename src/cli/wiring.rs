@@ -102,13 +102,24 @@ pub fn tool_context(
     memory: Option<MemoryHandle>,
     client: Client,
 ) -> Result<ToolContext, CommandError> {
-    let directory = context.directory()?.to_path_buf();
-    let policy = policy(settings, &context.places, &directory);
+    Ok(tool_context_in(context.directory()?, &context.places, settings, memory, client))
+}
+
+/// What tools may use in a directory.
+pub fn tool_context_in(
+    directory: &Path,
+    places: &Places,
+    settings: &Settings,
+    memory: Option<MemoryHandle>,
+    client: Client,
+) -> ToolContext {
+    let directory = directory.to_path_buf();
+    let policy = policy(settings, places, &directory);
     let opener = Opener::new(policy.path_rules());
     for file in memory.iter().flat_map(MemoryHandle::protected_files) {
         opener.protect(&file);
     }
-    Ok(ToolContext {
+    ToolContext {
         opener,
         sandbox: Arc::new(Sandbox::new(policy)),
         memory,
@@ -119,7 +130,7 @@ pub fn tool_context(
         call_timeout: settings.limits.tool_timeout,
         session_id: String::new(),
         progress: None,
-    })
+    }
 }
 
 /// For what a person does to files by hand (`agi-agent file`): everything is allowed but the agent's
@@ -150,13 +161,22 @@ pub fn registry(settings: &Settings) -> Registry {
 
 /// The whole agent.
 pub fn agent(context: &CommandContext, settings: &Settings) -> Result<Agent, CommandError> {
+    agent_in(context.directory()?, &context.places, settings, memory(settings)?)
+}
+
+/// The whole agent, at work in a directory.
+pub fn agent_in(
+    directory: &Path,
+    places: &Places,
+    settings: &Settings,
+    memory: Option<MemoryHandle>,
+) -> Result<Agent, CommandError> {
     let client = client(settings)?;
     let model = model(&settings.model, &client)?;
-    let memory = memory(settings)?;
     Ok(Agent::new(AgentParts {
         model,
         registry: registry(settings),
-        tools: tool_context(context, settings, memory, client)?,
+        tools: tool_context_in(directory, places, settings, memory, client),
         approval: settings.approval.clone(),
         sandbox: settings.sandbox.clone(),
         limits: settings.limits.clone(),

@@ -11,6 +11,12 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod agent_events;
+
+mod agent_exit_codes;
+
+mod agent_signals;
+
 mod basics;
 
 mod builtin;
@@ -26,6 +32,8 @@ mod memory_limits;
 mod memory_storm;
 
 mod provider_errors;
+
+mod serve;
 
 mod startup;
 

@@ -25,6 +25,8 @@ pub mod run;
 
 pub mod sandbox;
 
+pub mod serve;
+
 pub mod session;
 
 pub mod status;
@@ -77,6 +79,9 @@ pub enum Command {
     /// Run a command inside the sandbox that tools get
     Sandbox(sandbox::SandboxArgs),
 
+    /// Speak to another program over standard input and output
+    Serve(serve::ServeArgs),
+
     /// Print a completion script for a shell
     Completions(completions::CompletionsArgs),
 
@@ -116,6 +121,8 @@ impl Command {
             Self::Session(args) => session::run(args, context).await,
 
             Self::Sandbox(args) => sandbox::run(args, context).await,
+
+            Self::Serve(args) => serve::run(args, context).await,
 
             Self::Completions(args) => completions::run(args, context),
 

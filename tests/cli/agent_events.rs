@@ -1,0 +1,86 @@
+//! The jsonl stream of a run, whole, with what differs from run to run replaced.
+
+use serde_json::Value;
+use serde_json::json;
+
+use crate::agent_exit_codes::run_script;
+use crate::support::TestContext;
+
+/// One line per event, keys in their order, redacted.
+fn stream(context: &TestContext, stdout: &str) -> String {
+    let mut lines = String::new();
+    for (number, line) in stdout.lines().enumerate() {
+        let mut event: Value = serde_json::from_str(line).expect("a line of JSON");
+        assert_eq!(event["seq"], number);
+        redact(&mut event);
+        lines.push_str(&context.filter(&event.to_string()));
+        lines.push('\n');
+    }
+    lines
+}
+
+fn redact(value: &mut Value) {
+    match value {
+        Value::Object(object) => {
+            for (key, value) in object {
+                match key.as_str() {
+                    "ts" | "thread_id" | "session_id" => *value = json!(format!("[{key}]")),
+                    "duration_ms" => *value = json!(0),
+                    // The rung differs from machine to machine.
+                    "sandbox" | "sandbox_level" if value != "none" => *value = json!("[rung]"),
+                    _ => redact(value),
+                }
+            }
+        }
+        Value::Array(list) => list.iter_mut().for_each(redact),
+        _ => {}
+    }
+}
+
+#[test]
+fn a_run_with_a_read_a_command_and_a_declined_call() {
+    let context = TestContext::new();
+    context.write("a.txt", "one\ntwo\n");
+    let script = json!([
+        {"reasoning": "look", "tool_calls": [
+            {"name": "file_read", "arguments": {"path": "a.txt"}},
+            {"name": "shell", "arguments": {"command": "wc -l < a.txt"}},
+            {"name": "kill_program", "arguments": {"name": "nosuchprogram"}}],
+         "usage": {"input_tokens": 10, "output_tokens": 5}},
+        {"text": "2 lines", "usage": {"input_tokens": 20, "output_tokens": 2}},
+    ]);
+    let arguments = ["--output-format", "jsonl", "--sandbox", "workspace-write"];
+    let finished = run_script(&context, &script, &arguments);
+    assert_eq!(finished.code, 43, "{}", finished.stderr);
+    insta::assert_snapshot!(stream(&context, &finished.stdout));
+}
+
+#[test]
+fn a_run_whose_model_fails() {
+    let context = TestContext::new();
+    let script = json!([{"error": {"kind": "server", "message": "the server is down"}}]);
+    let finished = run_script(&context, &script, &["--output-format", "jsonl"]);
+    insta::assert_snapshot!(stream(&context, &finished.stdout));
+}
+
+#[test]
+fn json_is_the_outcome_alone() {
+    let context = TestContext::new();
+    let script = json!([{"text": "42"}]);
+    let finished = run_script(&context, &script, &["--output-format", "json"]);
+    let outcome: Value = serde_json::from_str(&finished.stdout).expect("one object");
+    assert_eq!((&outcome["text"], &outcome["exit_code"]), (&json!("42"), &json!(0)));
+    assert_eq!(outcome["outcome"], "completed");
+}
+
+#[test]
+fn the_project_and_the_memory_reach_the_model() {
+    let context = TestContext::new();
+    context.write("AGENTS.md", "Answer in rhymes.");
+    let added = context.run(["memory", "add", "do it means sweeping the floor"]);
+    assert_eq!(added.code, 0, "{}", added.stderr);
+    let expected = ["Answer in rhymes.", "sweeping the floor", "Notes from memory"];
+    let script = json!([{"text": "swept", "expect": expected}]);
+    let finished = run_script(&context, &script, &[]);
+    assert_eq!(finished.code, 0, "{}", finished.stderr);
+}

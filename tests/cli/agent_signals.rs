@@ -1,0 +1,60 @@
+//! Signals while a run is slow: the right code, soon, with the stream complete.
+
+#![cfg(unix)]
+
+use std::io::BufRead;
+use std::io::BufReader;
+use std::io::Read;
+use std::time::Duration;
+use std::time::Instant;
+
+use serde_json::Value;
+use serde_json::json;
+
+use crate::support::TestContext;
+
+/// Starts a run, sends `signal` once a line of the stream contains `when`; the code and the result.
+fn signalled(script: &Value, signal: &str, when: &str) -> (Option<i32>, Value) {
+    let context = TestContext::new();
+    let path = context.write("../script.json", script.to_string());
+    let model = format!("scripted/{}", path.display());
+    let arguments = ["run", "go", "--output-format", "jsonl", "--model", &model];
+    let mut child = context.command(arguments).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    while !line.contains(when) {
+        line.clear();
+        assert_ne!(lines.read_line(&mut line).unwrap(), 0, "`{when}` never came");
+    }
+    let sent = Instant::now();
+    let kill = std::process::Command::new("kill").args([signal, &child.id().to_string()]).status();
+    assert!(kill.unwrap().success());
+    let mut rest = String::new();
+    lines.read_to_string(&mut rest).unwrap();
+    let status = child.wait().unwrap();
+    assert!(sent.elapsed() < Duration::from_secs(10), "{:?}", sent.elapsed());
+    let last = rest.lines().last().expect("no result");
+    (status.code(), serde_json::from_str(last).unwrap())
+}
+
+#[test]
+fn a_slow_model_is_left_at_once() {
+    let script = json!([{"text": "late", "delay_ms": 50_000}]);
+    for (signal, expected) in [("-INT", 130), ("-TERM", 143)] {
+        let (code, result) = signalled(&script, signal, "turn.started");
+        assert_eq!((code, &result["exit_code"]), (Some(expected), &json!(expected)));
+        assert_eq!((&result["type"], &result["outcome"]), (&json!("result"), &json!("cancelled")));
+    }
+}
+
+#[test]
+fn a_slow_command_is_ended_with_the_run() {
+    let command = json!({"command": "sleep 47.11"});
+    let script =
+        json!([{"tool_calls": [{"name": "shell", "arguments": command}]}, {"text": "late"}]);
+    for (signal, expected) in [("-INT", 130), ("-TERM", 143)] {
+        let (code, result) = signalled(&script, signal, "item.started");
+        assert_eq!((code, &result["exit_code"]), (Some(expected), &json!(expected)));
+        assert_eq!(result["turns"], 1, "nothing is asked after a signal");
+    }
+}

@@ -1,0 +1,124 @@
+//! A conversation with `agi-agent serve --stdio`, the real binary on real pipes.
+
+use std::io::BufRead;
+use std::io::BufReader;
+use std::io::Write;
+use std::process::Child;
+use std::process::ChildStdin;
+use std::process::ChildStdout;
+
+use serde_json::Value;
+use serde_json::json;
+
+use crate::support::TestContext;
+
+struct Service {
+    child: Child,
+    to: Option<ChildStdin>,
+    from: BufReader<ChildStdout>,
+}
+
+impl Service {
+    fn start(context: &TestContext) -> Self {
+        let mut command = context.command(["serve", "--stdio"]);
+        let mut child = command.stdin(std::process::Stdio::piped()).spawn().unwrap();
+        let to = child.stdin.take();
+        let from = BufReader::new(child.stdout.take().unwrap());
+        Self { child, to, from }
+    }
+
+    fn send(&mut self, line: &Value) {
+        writeln!(self.to.as_mut().unwrap(), "{line}").unwrap();
+    }
+
+    fn next(&mut self) -> Value {
+        let mut line = String::new();
+        assert_ne!(self.from.read_line(&mut line).unwrap(), 0, "the service has ended");
+        serde_json::from_str(&line).unwrap()
+    }
+
+    fn ask(&mut self, method: &str, params: Value) -> Value {
+        self.send(&json!({"id": 1, "method": method, "params": params}));
+        let answer = self.next();
+        assert_eq!(answer["id"], 1, "{answer}");
+        answer
+    }
+
+    fn result_of(&mut self, run: &str) -> Value {
+        loop {
+            let mut line = self.next();
+            let event = line["params"]["event"].take();
+            if line["params"]["run"] == run && event["type"] == "result" {
+                return event;
+            }
+        }
+    }
+
+    fn end(mut self) -> Option<i32> {
+        drop(self.to.take());
+        self.child.wait().unwrap().code()
+    }
+}
+
+fn start(context: &TestContext, script: &Value) -> Value {
+    let path = context.write("../script.json", script.to_string());
+    let config = json!({"model.provider": "scripted", "model.script": path,
+                        "sandbox.level": "workspace-write"});
+    json!({"task": "go", "options": {"config": config}})
+}
+
+#[test]
+fn a_whole_conversation() {
+    let context = TestContext::new();
+    let mut service = Service::start(&context);
+    let hello = service.ask("hello", json!({}));
+    assert_eq!(hello["result"]["version"], env!("CARGO_PKG_VERSION"));
+    let tools = service.ask("tool.list", json!({}));
+    assert!(tools["result"]["tools"].as_array().unwrap().len() > 8, "{tools}");
+    let ran =
+        service.ask("tool.run", json!({"name": "calculator", "arguments": {"expression": "6*7"}}));
+    assert_eq!(ran["result"]["result"]["data"]["value"], "42", "{ran}");
+
+    let write = json!({"path": "out.txt", "content": "from a run"});
+    let script =
+        json!([{"tool_calls": [{"name": "file_write", "arguments": write}]}, {"text": "written"}]);
+    let started = service.ask("run.start", start(&context, &script));
+    assert_eq!(started["result"]["run"], "run_0", "{started}");
+    let result = service.result_of("run_0");
+    assert_eq!((&result["text"], &result["exit_code"]), (&json!("written"), &json!(0)));
+    assert_eq!(std::fs::read_to_string(context.work().join("out.txt")).unwrap(), "from a run");
+
+    service.ask("memory.add", json!({"content": "tea at four"}));
+    let found = service.ask("memory.search", json!({"query": "tea"}));
+    assert_eq!(found["result"]["items"][0]["content"], "tea at four");
+    let level = service.ask("config.get", json!({"key": "limits.max_turns"}));
+    assert!(level["result"].is_number(), "{level}");
+    let wrong =
+        service.ask("run.start", json!({"task": "x", "options": {"config": {"modell": 1}}}));
+    assert_eq!(wrong["error"]["kind"], "configuration", "{wrong}");
+    assert_eq!(service.ask("nosuch", json!({}))["error"]["kind"], "unknown_method");
+
+    let slow = json!([{"text": "late", "delay_ms": 50_000}]);
+    let started = service.ask("run.start", start(&context, &slow));
+    assert_eq!(started["result"]["run"], "run_1");
+    service.send(&json!({"id": 2, "method": "shutdown"}));
+    assert_eq!(service.result_of("run_1")["exit_code"], 143);
+    assert_eq!(service.next(), json!({"id": 2, "result": {}}));
+    assert_eq!(service.end(), Some(0));
+}
+
+#[test]
+fn the_end_of_the_input_is_the_end() {
+    let context = TestContext::new();
+    let mut service = Service::start(&context);
+    let slow = json!([{"text": "late", "delay_ms": 50_000}]);
+    service.ask("run.start", start(&context, &slow));
+    drop(service.to.take());
+    assert_eq!(service.result_of("run_0")["exit_code"], 143);
+    assert_eq!(service.end(), Some(0));
+}
+
+#[test]
+fn serving_needs_to_be_told_how() {
+    assert_eq!(TestContext::new().run(["serve"]).code, 2);
+}
