@@ -51,10 +51,8 @@ pub(super) fn tell_end(emitter: &Emitter, id: Option<String>, outcome: &CallOutc
         Some(body @ ItemBody::CommandExecution { .. }) => body.clone(),
         _ => with_output(at_start(&outcome.call), outcome.result.text.clone()),
     };
-    match id {
-        Some(id) => emitter.end(&id, outcome.status, body, Some(outcome.duration)),
-        None => emitter.instant(outcome.status, body),
-    }
+    let id = id.unwrap_or_else(|| emitter.start(at_start(&outcome.call)));
+    emitter.end(&id, outcome.status, body, Some(outcome.duration));
     if let Some(change @ (ItemBody::FileChange { .. } | ItemBody::Memory { .. })) = &outcome.item {
         emitter.instant(ItemStatus::Completed, change.clone());
     }

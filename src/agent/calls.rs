@@ -53,12 +53,21 @@ pub(super) enum Flow {
     Stop,
 }
 
-/// Carries out the calls of a reply. The message holds one result per call, in order.
+/// What came of the calls of a reply.
+pub(super) struct Done {
+    /// One result per call, in order.
+    pub(super) results: Message,
+    pub(super) flow: Flow,
+    /// At least one call ran out of time.
+    pub(super) timed_out: bool,
+}
+
+/// Carries out the calls of a reply.
 pub(super) async fn carry_out(
     room: &CallRoom<'_>,
     calls: Vec<ToolCall>,
     state: &mut RunState,
-) -> (Message, Flow) {
+) -> Done {
     let mut outcomes: Vec<Option<CallOutcome>> = Vec::with_capacity(calls.len());
     let mut approved = Vec::new();
     let mut places = Vec::new();
@@ -190,8 +199,9 @@ pub(super) async fn run(
     dispatch::run_all(approved, room.registry, room.context, &on_event).await
 }
 
-/// Enters what came of the calls into the state; the message is what the model is told.
-fn note(outcomes: Vec<CallOutcome>, state: &mut RunState) -> (Message, Flow) {
+/// Enters what came of the calls into the state.
+fn note(outcomes: Vec<CallOutcome>, state: &mut RunState) -> Done {
+    let timed_out = outcomes.iter().any(|outcome| outcome.status == ItemStatus::Timeout);
     let mut flow = Flow::GoOn;
     let mut parts = Vec::with_capacity(outcomes.len());
     for outcome in outcomes {
@@ -231,5 +241,5 @@ fn note(outcomes: Vec<CallOutcome>, state: &mut RunState) -> (Message, Flow) {
         }
         parts.push(Part::ToolResult(result));
     }
-    (Message { role: Role::Tool, parts }, flow)
+    Done { results: Message { role: Role::Tool, parts }, flow, timed_out }
 }

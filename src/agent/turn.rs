@@ -3,6 +3,8 @@
 //!
 //! Everything that goes wrong ends up as a failure in the state; nothing here returns an error.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 
 use crate::protocol::Approver;
@@ -46,6 +48,10 @@ const TARGET_PERCENT: u64 = 50;
 
 /// Tokens kept free for a reply when no bound of output is set, at most a quarter of the window.
 const REPLY_TOKENS: u64 = 4_096;
+
+/// A call that timed out with so little of the run's time left has used up the run's time: tools end
+/// a little before their deadline so as to bring back what they have.
+const TIME_LEFT: Duration = Duration::from_millis(250);
 
 /// An empty reply is asked for again so often.
 const EMPTY_REPLIES: u32 = 1;
@@ -171,9 +177,12 @@ impl Turns<'_> {
             emitter: self.emitter,
             pacing: self.parts.pacing,
         };
-        let (results, flow) = calls::carry_out(&room, calls, &mut self.state).await;
-        self.say(results).await;
-        flow
+        let done = calls::carry_out(&room, calls, &mut self.state).await;
+        if done.timed_out && Instant::now() + TIME_LEFT >= self.context.deadline {
+            self.cancel.cancel(CancelReason::TimeOut);
+        }
+        self.say(done.results).await;
+        done.flow
     }
 
     fn judge(&mut self, reply: &ModelReply, repairs: &mut u32, empties: &mut u32) -> Ending {
@@ -347,8 +356,8 @@ impl Turns<'_> {
 }
 
 /// The moment at which a run has to be over; far away without a limit.
-pub(super) fn deadline(started: Instant, timeout: Option<std::time::Duration>) -> Instant {
+pub(super) fn deadline(started: Instant, timeout: Option<Duration>) -> Instant {
     /// Longer than any run; `Instant` cannot hold "never".
-    const NEVER: std::time::Duration = std::time::Duration::from_secs(365 * 24 * 3600);
+    const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
     started + timeout.unwrap_or(NEVER)
 }
