@@ -34,6 +34,7 @@ use crate::config::env::Environment;
 use crate::metrics::trace;
 use crate::metrics::trace::TraceOptions;
 use crate::protocol::ExitCode;
+use crate::system::signal;
 
 use args::Cli;
 use context::CommandContext;
@@ -47,7 +48,12 @@ pub fn run(argv: Vec<OsString>) -> std::process::ExitCode {
         Ok(cli) => start(cli, environment),
         Err(error) => usage(&error, &environment).into(),
     };
-    std::process::ExitCode::from(code)
+    match code {
+        // A loop in a shell stops only if it sees the signal itself.
+        130 => signal::raise_default(2),
+        143 => signal::raise_default(15),
+        code => std::process::ExitCode::from(code),
+    }
 }
 
 fn parse(argv: Vec<OsString>) -> Result<Cli, clap::Error> {

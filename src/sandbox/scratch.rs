@@ -5,6 +5,13 @@ use std::path::PathBuf;
 
 use crate::config::env::Environment;
 
+/// Seconds after which nobody can still be using a directory, given that its maker is gone.
+#[cfg(unix)]
+const LEFT_OVER: i64 = 24 * 3600;
+/// Entries of the temporary directory that are looked at.
+#[cfg(unix)]
+const MOST_ENTRIES: usize = 1_000;
+
 /// A directory `agi-agent-…` of mode 0700. Children get `tmp` inside of it; what lies beside `tmp` is
 /// out of their reach, which is what their self-test tries.
 #[derive(Debug)]
@@ -29,6 +36,8 @@ impl Scratch {
         // Fails if the name is there, whoever made it.
         create_private(&scratch.root).ok()?;
         create_private(&scratch.tmp).ok()?;
+        #[cfg(unix)]
+        sweep(&place);
         Some(scratch)
     }
 
@@ -42,6 +51,33 @@ fn create_private(path: &Path) -> std::io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(path)
+}
+
+/// Removes directories of agents of this user that were killed more than a day ago. Failures are left to
+/// the next one.
+#[cfg(unix)]
+fn sweep(place: &Path) {
+    use std::os::unix::fs::MetadataExt as _;
+    let now = crate::system::clock::now().unix_timestamp();
+    let Ok(entries) = std::fs::read_dir(place) else { return };
+    for entry in entries.take(MOST_ENTRIES).flatten() {
+        let Some(pid) = writer(&entry.file_name().to_string_lossy()) else { continue };
+        let Ok(found) = entry.path().symlink_metadata() else { continue };
+        let is_old = now.saturating_sub(found.mtime()) > LEFT_OVER;
+        let is_ours = found.is_dir() && found.uid() == rustix::process::geteuid().as_raw();
+        let is_gone = rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::SRCH);
+        if is_ours && is_old && is_gone {
+            drop(std::fs::remove_dir_all(entry.path()));
+        }
+    }
+}
+
+/// The process that made a directory of this name.
+#[cfg(unix)]
+fn writer(name: &str) -> Option<rustix::process::Pid> {
+    let (pid, unique) = name.strip_prefix("agi-agent-")?.split_once('-')?;
+    let is_unique = unique.len() == 32 && unique.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_unique.then(|| rustix::process::Pid::from_raw(pid.parse().ok()?)).flatten()
 }
 
 impl Drop for Scratch {

@@ -12,6 +12,8 @@ pub mod process;
 
 pub mod running;
 
+pub mod signal;
+
 pub mod terminal;
 
 pub mod user;

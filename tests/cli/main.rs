@@ -31,6 +31,11 @@ mod memory_limits;
 
 mod memory_storm;
 
+#[cfg(target_os = "linux")]
+mod sandbox_command;
+mod startup;
+mod surroundings;
+
 mod provider_errors;
 
 mod serve;

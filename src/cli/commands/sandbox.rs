@@ -8,15 +8,17 @@ use clap::Args;
 use clap::ValueEnum;
 use serde_json::Value;
 use serde_json::json;
-use tokio_util::sync::CancellationToken;
 
+use crate::agent::Cancellation;
 use crate::cli::context::CommandContext;
 use crate::cli::error::CommandError;
+use crate::cli::task::interrupt;
 use crate::cli::wiring;
 use crate::config::layer::Assignments;
 use crate::config::settings::SandboxLevel;
 use crate::protocol::ExitCode;
 use crate::sandbox::CommandSpec;
+use crate::sandbox::EndStatus;
 use crate::sandbox::Finished;
 use crate::sandbox::NetRule;
 use crate::sandbox::Sandbox;
@@ -82,9 +84,6 @@ pub async fn run(
     }
     let settings = context.settings_with(assignments(&args))?;
     let cwd = context.directory()?.to_path_buf();
-    let policy = wiring::policy(&settings, &context.places, &cwd);
-    let sandbox = Sandbox::new(policy);
-
     let sandbox = Sandbox::new(wiring::policy(&settings, &context.places, &cwd));
     if args.explain {
         explain(&sandbox, context).await?;
@@ -101,9 +100,14 @@ pub async fn run(
         output_limit: OUTPUT_LIMIT,
         on_output: None,
     };
-    let finished = sandbox.run(command, CancellationToken::new()).await?;
-    drop(sandbox);
+    let cancel = Cancellation::new();
+    let signals = interrupt::cancel_on_signals(&cancel);
+    let finished = sandbox.run(command, cancel.token().clone()).await?;
+    drop((sandbox, signals));
     show(&finished, context)?;
+    if finished.status == EndStatus::Cancelled {
+        return Ok(ExitCode::Interrupted);
+    }
     match finished.status.exit_code() {
         0 => Ok(ExitCode::Done),
         // The command's own status, whatever it is.

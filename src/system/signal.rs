@@ -1,0 +1,20 @@
+//! Ending by a signal: what a shell that waits for us has to see.
+//!
+//! A loop in a shell goes on after a program that *returned* 130, and stops after one that was *killed*
+//! by SIGINT. So a run that was interrupted ends by raising the signal again with its default action.
+#![cfg_attr(unix, expect(unsafe_code, reason = "restoring a signal's default action"))]
+
+/// Ends this process by SIGINT (2) or SIGTERM (15), after everything has been written. Where that cannot be
+/// done the process ends with 128 plus the number.
+pub fn raise_default(signal: i32) -> ! {
+    #[cfg(unix)]
+    if let Some(named) = rustix::process::Signal::from_named_raw(signal) {
+        // SAFETY: sets the default action; whatever handler stood here is not needed any more.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+        // Blocked or refused: the status below says the same.
+        let _ = rustix::process::kill_process(rustix::process::getpid(), named);
+        // The signal is delivered to some thread before long; this one has nothing else to do.
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    super::process::end_with(128 + signal)
+}

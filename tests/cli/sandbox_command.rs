@@ -1,0 +1,192 @@
+//! `agi-agent sandbox`: what it says, what it ends with, and what is left when it is killed.
+
+use std::process::Command;
+use std::process::Stdio;
+use std::time::Duration;
+use std::time::Instant;
+
+use crate::support::TestContext;
+use crate::support::binary;
+use crate::support::finish;
+
+/// Refuses Landlock as a kernel without it does (x86-64 and aarch64 have the same number), then executes.
+const WITHOUT_LANDLOCK: &str = r"
+import ctypes, os, struct, sys
+libc = ctypes.CDLL(None)
+code = struct.pack('HBBIHBBIHBBIHBBI', 0x20, 0, 0, 0, 0x15, 0, 1, 444, 0x06, 0, 0, 0x50026, 0x06, 0, 0, 0x7fff0000)
+buffer = ctypes.create_string_buffer(code)
+class Program(ctypes.Structure):
+    _fields_ = [('length', ctypes.c_ushort), ('filter', ctypes.c_void_p)]
+program = Program(4, ctypes.addressof(buffer))
+assert libc.prctl(38, 1, 0, 0, 0) == 0 and libc.prctl(22, 2, ctypes.byref(program)) == 0
+os.execv(sys.argv[1], sys.argv[1:])
+";
+
+fn is_running(mark: &str) -> bool {
+    std::fs::read_dir("/proc").unwrap().flatten().any(|entry| {
+        let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&line).contains(mark)
+    })
+}
+
+fn wait_until(limit: Duration, what: &str, mut condition: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < limit, "{what} took longer than {limit:?}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn the_commands_output_and_status_are_passed_on() {
+    let context = TestContext::new();
+    let finished = context.run(["sandbox", "--", "sh", "-c", "echo out; echo err >&2; exit 7"]);
+    assert_eq!((finished.code, finished.stdout.as_str()), (7, "out\n"));
+    assert!(finished.stderr.contains("err\n"), "{}", finished.stderr);
+    let finished = context.run(["sandbox", "--", "sh", "-c", "kill -9 $$"]);
+    assert_eq!(finished.code, 137);
+    let finished = context.run(["sandbox", "--timeout", "1", "--", "sleep", "30"]);
+    assert_eq!(finished.code, 124);
+    let finished = context.run(["sandbox", "--", "no-such-program"]);
+    assert_eq!(finished.code, 42, "{}", finished.stderr);
+    assert_eq!(context.run(["sandbox"]).code, 2);
+}
+
+#[test]
+fn explain_names_rung_roots_and_environment() {
+    let mut context = TestContext::new();
+    context.env("MY_TOKEN", "secret").env("OTHER", "x");
+    let finished = context.run([
+        "--json",
+        "sandbox",
+        "--explain",
+        "--level",
+        "workspace-write",
+        "--env",
+        "OTHER",
+    ]);
+    assert_eq!(finished.code, 0, "{}", finished.stderr);
+    let value: serde_json::Value = serde_json::from_str(&finished.stdout).unwrap();
+    assert_eq!(value["level"], "workspace-write");
+    assert!(["namespaces", "landlock"].contains(&value["rung"].as_str().unwrap()));
+    assert_eq!(
+        value["write"][0],
+        context.work().canonicalize().unwrap().to_string_lossy().as_ref()
+    );
+    let names: Vec<&str> =
+        value["env"].as_array().unwrap().iter().filter_map(|name| name.as_str()).collect();
+    assert!(names.contains(&"OTHER") && !names.contains(&"MY_TOKEN"), "{names:?}");
+}
+
+/// H49: refused, not run.
+#[test]
+fn without_landlock_nothing_runs_and_the_code_is_44() {
+    let context = TestContext::new();
+    let mut command = Command::new("python3");
+    let script = ["-c", WITHOUT_LANDLOCK];
+    let rest = ["sandbox", "--level", "workspace-write", "--", "touch", "ran"];
+    command.args(script).arg(binary()).args(rest);
+    command.current_dir(context.work()).env("HOME", context.home());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let finished = finish(&mut command);
+    assert_eq!(finished.code, 44, "{}", finished.stderr);
+    assert!(finished.stderr.contains("Landlock") && finished.stderr.contains("danger-full-access"));
+    assert!(!context.work().join("ran").exists());
+}
+
+/// Inside our own sandbox namespaces are refused, as in a container: the lower rung holds.
+#[test]
+fn where_namespaces_are_refused_landlock_holds() {
+    let context = TestContext::new();
+    let program = binary();
+    let program = program.to_string_lossy();
+    let own = program.rsplit_once('/').unwrap().0;
+    let finished = context.run([
+        "sandbox",
+        "--read",
+        own,
+        "--",
+        &program,
+        "sandbox",
+        "--explain",
+        "--",
+        "cat",
+        "/etc/hostname",
+    ]);
+    assert!(
+        finished.stdout.contains("held by      landlock"),
+        "{}{}",
+        finished.stdout,
+        finished.stderr
+    );
+    assert_eq!(finished.code, 0, "{}", finished.stderr);
+}
+
+/// T10: nothing outlives an agent that was killed.
+#[test]
+fn a_killed_agent_leaves_no_child() {
+    let context = TestContext::new();
+    for level in ["read-only", "danger-full-access"] {
+        let script = "setsid sleep 71.1371 & (sleep 71.1371 &) ; sleep 71.1371";
+        let mut command = context.command(["sandbox", "--level", level, "--", "sh", "-c", script]);
+        let mut agent = command.spawn().unwrap();
+        wait_until(Duration::from_secs(20), "the start", || is_running("sleep\u{0}71.1371"));
+        agent.kill().unwrap();
+        agent.wait().unwrap();
+        wait_until(Duration::from_secs(1), "the end of all", || !is_running("71.1371"));
+    }
+}
+
+/// T17: few descriptors, and no process to be had.
+#[test]
+fn short_resources_are_an_error_and_no_hang() {
+    let context = TestContext::new();
+    let limited = |limits: &str, extra: &str| {
+        let mut command = Command::new("/bin/bash");
+        let script = format!("{limits}; exec {extra} \"$0\" sandbox -- echo ok");
+        command.args(["-c", &script]).arg(binary()).current_dir(context.work());
+        command.env("HOME", context.home());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        finish(&mut command)
+    };
+    let finished = limited("ulimit -n 64", "");
+    assert_eq!((finished.code, finished.stdout.as_str()), (0, "ok\n"), "{}", finished.stderr);
+    let finished = limited("ulimit -n 8", "");
+    assert_ne!(finished.code, 0, "{}", finished.stdout);
+    assert!(finished.stderr.contains("error:"), "{}", finished.stderr);
+}
+
+/// The same binary as an ordinary user, where this test runs as root.
+#[test]
+fn an_ordinary_user_has_the_same_bounds() {
+    if !agi_agent::system::user::effective_id().is_some_and(|id| id == 0) {
+        return;
+    }
+    let context = TestContext::new();
+    let root = context.work().parent().unwrap().to_path_buf();
+    let program = root.join("agi-agent");
+    std::fs::copy(binary(), &program).unwrap();
+    let chmod = Command::new("chmod").args(["-R", "a+rwX"]).arg(&root).status().unwrap();
+    assert!(chmod.success());
+    std::fs::write(root.join("secret"), "outside").unwrap();
+    let script = "id -u; echo x > inside && cat inside; { cat ../secret; cat /etc/shadow; } 2>/dev/null; \
+                  echo x 2>/dev/null > ../new || echo denied; unshare -U true 2>/dev/null || echo denied";
+    let run = |wrapper: &[&str]| {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]).args(wrapper);
+        command.arg(&program).args([
+            "sandbox",
+            "--level",
+            "workspace-write",
+            "--",
+            "sh",
+            "-c",
+            script,
+        ]);
+        command.current_dir(context.work()).env("HOME", context.home());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        finish(&mut command)
+    };
+    let finished = run(&[]);
+    assert_eq!(finished.stdout, "65534\nx\ndenied\ndenied\n", "{}", finished.stderr);
+}
