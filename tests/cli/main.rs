@@ -31,12 +31,10 @@ mod memory_limits;
 
 mod memory_storm;
 
+mod provider_errors;
+
 #[cfg(target_os = "linux")]
 mod sandbox_command;
-mod startup;
-mod surroundings;
-
-mod provider_errors;
 
 mod serve;
 
