@@ -27,7 +27,7 @@ use super::migrations;
 use super::migrations::Standing;
 
 /// How long a caller waits for a lock before it is told who holds it.
-pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// SQLite's own wait within one attempt; ours goes on after it.
 const ATTEMPT: Duration = Duration::from_millis(250);

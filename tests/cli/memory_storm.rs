@@ -173,25 +173,3 @@ fn sixteen_writers_and_readers_share_one_memory() {
     assert_eq!(stored(&context).len(), 16 * 40);
     is_sound(&context);
 }
-
-#[test]
-fn sixty_four_runs_at_once_answer_right_and_are_all_remembered() {
-    let context = TestContext::new();
-    let runs: Vec<Child> = (0..64)
-        .map(|number| {
-            let mut command = context.command(["run", &format!("what is {number} + 1000")]);
-            command.stderr(Stdio::piped()).spawn().unwrap()
-        })
-        .collect();
-    for (number, run) in runs.into_iter().enumerate() {
-        let output = run.wait_with_output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{said}");
-        assert!(!said.contains("cannot be stored"), "{said}");
-        assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), (number + 1_000).to_string());
-    }
-    let list = context.run(["session", "list", "--limit", "100", "--json"]);
-    let list: Value = serde_json::from_str(&list.stdout).unwrap();
-    assert_eq!(list["sessions"].as_array().unwrap().len(), 64);
-    is_sound(&context);
-}
