@@ -2,8 +2,10 @@
 //!
 //! A memory that cannot be read does not end the run; it is told, and the run goes on without.
 
+use crate::memory::Item;
 use crate::memory::MemoryHandle;
 use crate::memory::Query;
+use crate::memory::Trust;
 use crate::protocol::ItemBody;
 use crate::protocol::ItemStatus;
 
@@ -36,5 +38,13 @@ pub(super) async fn recall(
         };
         emitter.instant(ItemStatus::Completed, body);
     }
-    hits.into_iter().map(|hit| hit.item.content).collect()
+    hits.into_iter().map(|hit| note(hit.item)).collect()
+}
+
+/// What nobody vouches for stays marked.
+fn note(item: Item) -> String {
+    match item.trust {
+        Trust::Untrusted => format!("[untrusted] {}", item.content),
+        Trust::Person | Trust::Agent => item.content,
+    }
 }

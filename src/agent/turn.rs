@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::memory::MemoryHandle;
 use crate::protocol::Approver;
 use crate::protocol::Event;
 use crate::protocol::ExitCode;
@@ -169,6 +170,7 @@ impl Turns<'_> {
     }
 
     async fn carry_out(&mut self, calls: Vec<ToolCall>) -> Flow {
+        self.protect_memory();
         let room = CallRoom {
             registry: &self.parts.registry,
             context: &self.context,
@@ -183,6 +185,14 @@ impl Turns<'_> {
         }
         self.say(done.results).await;
         done.flow
+    }
+
+    /// The first message of all creates the database, after the opener was made: tools must not
+    /// open its files under any name from then on either.
+    fn protect_memory(&self) {
+        for file in self.context.memory.iter().flat_map(MemoryHandle::protected_files) {
+            self.context.opener.protect(&file);
+        }
     }
 
     fn judge(&mut self, reply: &ModelReply, repairs: &mut u32, empties: &mut u32) -> Ending {
