@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::files::tree_for_tests::Tree as Files;
 
@@ -145,6 +147,63 @@ fn a_visitor_that_panics_stops_all_threads() {
     });
     assert!(result.is_err());
 }
+
+/// What git says: every file it tracks or would offer to add. `None` without git.
+fn git_files(files: &Files) -> Option<Vec<String>> {
+    let git = |args: &[&str]| {
+        let mut command = std::process::Command::new("git");
+        command.args(args).current_dir(files.path());
+        command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
+        command.output().ok().filter(|output| output.status.success())
+    };
+    git(&["init", "-q"])?;
+    let listed = git(&["ls-files", "--cached", "--others", "--exclude-standard"])?;
+    let mut names: Vec<String> =
+        String::from_utf8(listed.stdout).ok()?.lines().map(str::to_owned).collect();
+    names.retain(|name| !name.starts_with('.') && !name.contains("/."));
+    names.sort();
+    Some(names)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn ignores_what_git_ignores(
+        top in prop::collection::vec(prop::sample::select(PATTERNS.to_vec()), 0..5),
+        deep in prop::collection::vec(prop::sample::select(PATTERNS.to_vec()), 0..4),
+    ) {
+        let files = Files::new(&[(".gitignore", &top.join("\n")), ("d/.gitignore", &deep.join("\n"))]);
+        for path in ["a", "b.log", "keep.log", "d/a", "d/b.log", "d/e/a", "d/e/keep.log", "e/a", "e/d/a"] {
+            files.write(path, "");
+        }
+        if let Some(expected) = git_files(&files) {
+            let mut ours = found(&files, ".", false);
+            ours.retain(|path| files.path().join(path).is_file());
+            prop_assert_eq!(ours, expected);
+        }
+    }
+}
+
+/// Lines of ignore files that are easy to get wrong.
+const PATTERNS: [&str; 16] = [
+    "a",
+    "/a",
+    "*.log",
+    "!keep.log",
+    "d/",
+    "/d",
+    "e/",
+    "d/e",
+    "**/e",
+    "d/**",
+    "!a",
+    "e/a",
+    "/d/*",
+    "!/d/e",
+    "# a",
+    "\\!a",
+];
 
 #[cfg(unix)]
 mod hostile {

@@ -80,7 +80,7 @@ pub(super) fn read(
     if context.global.json {
         let text = read::read(opener, &args.path, window, &cancel)?;
         context.output.json(&json!({
-            "path": args.path,
+            "path": args.path.to_string_lossy(),
             "content": text.content,
             "size": text.size,
             "lines": text.lines,
@@ -116,7 +116,7 @@ pub(super) fn write(
     let change = write::write(opener, &args.path, text.as_bytes(), args.append)?;
     if context.global.json {
         context.output.json(&json!({
-            "path": args.path,
+            "path": args.path.to_string_lossy(),
             "bytes_written": text.len(),
             "change": change.kind.as_str(),
         }))?;
