@@ -5,6 +5,7 @@
 use std::io::BufRead;
 use std::io::BufReader;
 use std::io::Read;
+use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -12,6 +13,12 @@ use serde_json::Value;
 use serde_json::json;
 
 use crate::support::TestContext;
+
+/// What a shell says of an ended process: the agent ends by the signal that it got, so that a
+/// shell script stops too.
+fn shell_code(status: std::process::ExitStatus) -> Option<i32> {
+    status.code().or_else(|| status.signal().map(|signal| 128 + signal))
+}
 
 /// Starts a run, sends `signal` once a line of the stream contains `when`; the code and the result.
 fn signalled(script: &Value, signal: &str, when: &str) -> (Option<i32>, Value) {
@@ -34,7 +41,7 @@ fn signalled(script: &Value, signal: &str, when: &str) -> (Option<i32>, Value) {
     let status = child.wait().unwrap();
     assert!(sent.elapsed() < Duration::from_secs(10), "{:?}", sent.elapsed());
     let last = rest.lines().last().expect("no result");
-    (status.code(), serde_json::from_str(last).unwrap())
+    (shell_code(status), serde_json::from_str(last).unwrap())
 }
 
 #[test]
