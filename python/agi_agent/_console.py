@@ -86,8 +86,11 @@ def _refuse_extensions() -> None:
 def _use_our_line_editor() -> None:
     """Leave the prompt to CPython's plain loop, which asks Rust for each line.
 
-    `readline` is not in the binary, and the loop of 3.13 wants curses.
+    `readline` is not in the binary, and the loop of 3.13 wants curses. An installed
+    Python has both and would replace our editor as soon as it imports them.
     """
+    modules: dict[str, Any] = sys.modules
+    modules["readline"] = None
     if hasattr(sys, "__interactivehook__"):
         del sys.__interactivehook__
     if sys.version_info < (3, 13):

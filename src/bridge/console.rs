@@ -71,9 +71,10 @@ impl Console {
     fn prepare(&self, py: Python<'_>) -> PyResult<()> {
         interpreter::find_agi_agent(py)?;
         let static_flavour = interpreter::is_static();
+        let paths: Vec<&OsStr> = self.path.iter().map(|path| path.as_os_str()).collect();
         py.import("agi_agent._console")?.getattr("prepare")?.call1((
-            self.path.as_slice(),
-            self.wheels.as_deref(),
+            paths,
+            self.wheels.as_ref().map(|path| path.as_os_str()),
             cfg!(feature = "embedded"),
             static_flavour,
         ))?;
@@ -92,7 +93,8 @@ fn exit_status(status: i32) -> u8 {
 #[cfg(all(unix, feature = "embedded"))]
 fn trust_the_same_store() -> Result<(), String> {
     let found = openssl_probe::probe();
-    for (name, place) in [("SSL_CERT_FILE", found.cert_file), ("SSL_CERT_DIR", found.cert_dir)] {
+    let directory = found.cert_dir.into_iter().next();
+    for (name, place) in [("SSL_CERT_FILE", found.cert_file), ("SSL_CERT_DIR", directory)] {
         if let Some(place) = place {
             let (name, value) =
                 (interpreter::c_text(OsStr::new(name))?, interpreter::c_text(place.as_os_str())?);

@@ -9,12 +9,12 @@
 
 use std::ffi::CStr;
 use std::ffi::c_char;
+use std::ffi::c_void;
 use std::fs::OpenOptions;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
-use libc::FILE;
 use pyo3::prelude::*;
 use rustyline::CompletionType;
 use rustyline::Config;
@@ -29,7 +29,7 @@ use rustyline::history::FileHistory;
 use rustyline::history::History;
 use rustyline::validate::Validator;
 
-type Hook = unsafe extern "C" fn(*mut FILE, *mut FILE, *const c_char) -> *mut c_char;
+type Hook = unsafe extern "C" fn(*mut c_void, *mut c_void, *const c_char) -> *mut c_char;
 
 unsafe extern "C" {
     /// CPython's place for a line editor; asked for every line of a terminal.
@@ -58,7 +58,11 @@ pub(super) fn install(history: Option<PathBuf>) {
 
 /// What CPython calls, detached: a line with its end, an empty text at the end of input, null after
 /// an interrupt.
-unsafe extern "C" fn read_line(_: *mut FILE, _: *mut FILE, prompt: *const c_char) -> *mut c_char {
+unsafe extern "C" fn read_line(
+    _: *mut c_void,
+    _: *mut c_void,
+    prompt: *const c_char,
+) -> *mut c_char {
     // SAFETY: CPython gives a C string, or null for no prompt.
     let prompt = unsafe { prompt.as_ref().map(|prompt| CStr::from_ptr(prompt)) };
     let prompt = prompt.map(CStr::to_string_lossy).unwrap_or_default();

@@ -43,7 +43,8 @@ pub(super) fn install() -> Result<(), String> {
 fn parse() -> Result<(Vec<ffi::_frozen>, Data), &'static str> {
     let resources = load_resources(BLOB)?;
     let count = resources.expected_resources_count();
-    let mut modules = Vec::with_capacity(count + 1);
+    let mut early = Vec::with_capacity(count + 1);
+    let mut modules = Vec::with_capacity(count);
     // Names with the zero byte that C wants, in one piece; the room is an estimate.
     let mut names = Names::with_capacity(count * 24);
     let mut data = Data::new();
@@ -63,20 +64,39 @@ fn parse() -> Result<(Vec<ffi::_frozen>, Data), &'static str> {
         let Some(Cow::Borrowed(code)) = in_memory_bytecode.filter(|_| is_python_module) else {
             continue;
         };
-        modules.push(ffi::_frozen {
+        let place = if is_early(name) { &mut early } else { &mut modules };
+        place.push(ffi::_frozen {
             name: names.leak(name),
             code: code.as_ptr(),
             size: c_int::try_from(code.len()).map_err(|_| "a module is larger than 2 GB")?,
             is_package: c_int::from(is_python_package),
         });
     }
-    modules.push(ffi::_frozen {
+    early.append(&mut modules);
+    early.push(ffi::_frozen {
         name: std::ptr::null(),
         code: std::ptr::null(),
         size: 0,
         is_package: 0,
     });
-    Ok((modules, data))
+    Ok((early, data))
+}
+
+/// CPython looks through the table from its front at each import, so that what every start needs
+/// stands there.
+fn is_early(name: &str) -> bool {
+    const EARLY: [&str; 9] = [
+        "__future__",
+        "_sitebuiltins",
+        "abc",
+        "codecs",
+        "encodings",
+        "encodings.aliases",
+        "encodings.utf_8",
+        "io",
+        "zipimport",
+    ];
+    EARLY.contains(&name) || name.starts_with("agi_agent")
 }
 
 /// Zero-terminated names that are never freed, many to an allocation.

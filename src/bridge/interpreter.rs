@@ -19,9 +19,14 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
-use libc::wchar_t;
 use pyo3::ffi;
 use pyo3::prelude::*;
+
+/// C's `wchar_t`.
+#[cfg(unix)]
+type WideChar = libc::wchar_t;
+#[cfg(not(unix))]
+type WideChar = u16;
 
 /// How often an interpreter was started in this process.
 static STARTS: AtomicU64 = AtomicU64::new(0);
@@ -158,7 +163,7 @@ impl Config {
     /// Sets one text field; `field` picks it.
     fn set(
         &mut self,
-        field: impl FnOnce(&mut ffi::PyConfig) -> *mut *mut wchar_t,
+        field: impl FnOnce(&mut ffi::PyConfig) -> *mut *mut WideChar,
         value: &OsStr,
     ) -> Result<(), Stopped> {
         let text = c_text(value)?;

@@ -33,6 +33,11 @@ mod memory_storm;
 
 mod provider_errors;
 
+mod python;
+
+#[cfg(unix)]
+mod python_prompt;
+
 #[cfg(target_os = "linux")]
 mod sandbox_command;
 

@@ -103,11 +103,12 @@ def keep(payload, buffers):
 def kept(payload): return bytes(keep.views[0][:4]).decode()
 def spans(payload):
     with _trace.span("inner"): pass
+def collected(payload): return len(_trace.finished)
 def thread(payload):
     import threading
     return threading.get_ident()
 
-for function in (fail, loop, sleep, repeat, nest, tracked, kept, spans, thread):
+for function in (fail, loop, sleep, repeat, nest, tracked, kept, spans, collected, thread):
     _entry.OPERATIONS["test." + function.__name__] = function
 for function in (address, make, writable, strided, write_into, keep):
     _entry.BUFFER_OPERATIONS["test." + function.__name__] = function

@@ -9,6 +9,9 @@ pub mod model_dialects;
 
 pub mod model_server;
 
+#[cfg(unix)]
+pub mod terminal;
+
 use std::ffi::OsStr;
 use std::path::Path;
 use std::path::PathBuf;

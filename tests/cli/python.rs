@@ -1,0 +1,145 @@
+//! `agi-agent python` without a terminal: what `python3` promises to scripts.
+
+use std::io::Read;
+use std::process::Stdio;
+
+use crate::support::TestContext;
+
+fn python(context: &TestContext, arguments: &[&str]) -> (i32, String, String) {
+    let finished = context.run(["python"].iter().chain(arguments));
+    (finished.code, finished.stdout, finished.stderr)
+}
+
+#[test]
+fn options_and_arguments_are_pythons() {
+    let context = TestContext::new();
+    let show = "import sys; print(sys.argv, sys.flags.isolated, sys.flags.quiet)";
+    context.write("script.py", show);
+    context.write("package/__main__.py", show);
+    for (arguments, expected) in [
+        (vec!["-c", show, "-c", "--path", "x"], "['-c', '-c', '--path', 'x'] 0 0\n"),
+        (vec!["-I", "-q", "-c", show], "['-c'] 1 1\n"),
+        (vec!["script.py", "-q", "--json"], "['script.py', '-q', '--json'] 0 0\n"),
+        (vec!["--", "-q", "script.py"], "['script.py'] 0 1\n"),
+    ] {
+        assert_eq!(
+            python(&context, &arguments),
+            (0, expected.to_owned(), String::new()),
+            "{arguments:?}"
+        );
+    }
+    let (code, stdout, _) = python(&context, &["-m", "package", "-x"]);
+    assert_eq!(code, 0);
+    assert!(stdout.contains("package/__main__.py', '-x'] 0 0"), "{stdout}");
+    assert!(python(&context, &["-V"]).1.starts_with("Python 3."));
+    assert!(python(&context, &["-h"]).1.starts_with("usage: agi-agent [option]"));
+    assert!(python(&context, &["--help"]).1.contains("--path <DIR>"));
+}
+
+#[test]
+fn standard_input_is_a_script() {
+    let context = TestContext::new();
+    for arguments in [&["python"][..], &["python", "-"], &["python", "-", "a"]] {
+        let finished =
+            context.run_with_input(arguments, b"import sys\nprint(6 * 7, len(sys.argv))\n");
+        assert_eq!((finished.code, &*finished.stderr), (0, ""), "{arguments:?}");
+        assert!(finished.stdout.starts_with("42 "), "{}", finished.stdout);
+    }
+    let finished = context.run_with_input(["python", "-i", "-c", "x = 5"], b"print(x)\n");
+    assert!(finished.stdout.contains('5'), "{}", finished.stdout);
+}
+
+#[test]
+fn exit_status_is_pythons() {
+    let context = TestContext::new();
+    for (code, status, stderr) in [
+        ("", 0, ""),
+        ("raise SystemExit", 0, ""),
+        ("raise SystemExit(0)", 0, ""),
+        ("raise SystemExit(True)", 1, ""),
+        ("raise SystemExit(41)", 41, ""),
+        ("raise SystemExit(255)", 255, ""),
+        ("raise SystemExit(256)", 0, ""),
+        ("raise SystemExit('bye')", 1, "bye\n"),
+        ("exit(7)", 7, ""),
+        ("import os; print('lost'); os._exit(9)", 9, ""),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGTERM)", 143, ""),
+        (
+            "import os, signal; os.kill(os.getpid(), signal.SIGINT); [0 for _ in iter(int, 1)]",
+            130,
+            "KeyboardInterrupt",
+        ),
+        ("1 / 0", 1, "ZeroDivisionError: division by zero"),
+        ("def f(): return f()\nf()", 1, "RecursionError"),
+    ] {
+        let finished = python(&context, &["-c", code]);
+        assert_eq!(finished.0, status, "{code}: {finished:?}");
+        assert!(finished.2.contains(stderr), "{code}: {finished:?}");
+        assert!(!stderr.is_empty() || finished.2.is_empty(), "{code}: {finished:?}");
+    }
+    assert_eq!(python(&context, &["missing.py"]).0, 2);
+    assert_eq!(python(&context, &["--no-such-option"]).0, 2);
+}
+
+#[test]
+fn output_is_flushed_and_a_reader_that_goes_is_no_hang() {
+    let context = TestContext::new();
+    assert_eq!(python(&context, &["-c", "print('no newline', end='')"]).1, "no newline");
+    let mut child = context.command(["python", "-c", "while True: print('y')"]).spawn().unwrap();
+    let mut first = [0; 2];
+    let mut stdout = child.stdout.take().unwrap();
+    stdout.read_exact(&mut first).unwrap();
+    drop(stdout);
+    let output = child.wait_with_output().unwrap();
+    assert_ne!(output.status.code(), Some(0));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("BrokenPipeError"));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn full_device_is_an_error() {
+    let context = TestContext::new();
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let status = context
+        .command(["python", "-c", "print('x')"])
+        .stdout(full)
+        .stderr(Stdio::null())
+        .status()
+        .unwrap();
+    assert_eq!(status.code(), Some(120));
+}
+
+#[test]
+fn modules_come_from_the_places_that_are_named() {
+    let mut context = TestContext::new();
+    for place in ["first", "second", "environment", "wheels"] {
+        context.write(&format!("{place}/shared.py"), format!("place = '{place}'"));
+        context.write(&format!("{place}/only_{place}.py"), "");
+    }
+    let wheels = context.work().join("wheels");
+    context.configure(&format!(r#"{{"python": {{"wheels": "{}"}}}}"#, wheels.display()));
+    context.env("PYTHONPATH", context.work().join("environment").to_string_lossy().into_owned());
+    let code = "import shared, only_first, only_second, only_environment, only_wheels; print(shared.place)";
+    assert_eq!(
+        python(&context, &["--path", "first", "--path=second", "-c", code]),
+        (0, "first\n".to_owned(), String::new())
+    );
+    // `-I` reads neither the environment nor the configuration; what is named counts.
+    let code = "import only_first, importlib.util as u; print(u.find_spec('only_wheels'), u.find_spec('only_environment'))";
+    assert_eq!(python(&context, &["--path", "first", "-I", "-c", code]).1, "None None\n");
+    let own = python(&context, &["-c", "import agi_agent; print(agi_agent.__version__)"]);
+    assert_eq!(own.1, format!("{}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn sandboxed_children_need_no_home_and_no_configuration() {
+    let context = TestContext::new();
+    context.configure("{ broken");
+    assert_eq!(python(&context, &["-I", "-c", "print(1)"]), (0, "1\n".to_owned(), String::new()));
+    assert_eq!(python(&context, &["-c", "print(1)"]).0, 52);
+    let mut command = context.command(["python", "-I", "-"]);
+    let output = command.env_remove("HOME").env_remove("PATH").env_remove("LANG").output().unwrap();
+    assert!(output.status.success());
+    let finished = context.run(["python", "-I", "-c", "print('\u{e9}', ascii('\u{e9}'))"]);
+    assert_eq!(finished.stdout, "é '\\xe9'\n", "UTF-8 whatever the locale");
+}
