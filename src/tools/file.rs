@@ -3,6 +3,8 @@
 
 use std::path::Path;
 
+use serde_json::Value;
+
 use super::ToolError;
 use crate::files::FileError;
 use crate::files::name::shown;
@@ -36,6 +38,14 @@ fn with_hint(text: String, hint: Option<String>) -> String {
         Some(hint) => format!("{text} ({hint})"),
         None => text,
     }
+}
+
+/// Data with the number of files and directories that could not be looked at, if there are any.
+pub(super) fn with_unread(mut data: Value, problems: &Problems) -> Value {
+    if problems.total > 0 {
+        data["unread"] = problems.total.into();
+    }
+    data
 }
 
 /// A line per few problems of a walk, empty when there are none.

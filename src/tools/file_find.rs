@@ -16,6 +16,7 @@ use super::ToolOutput;
 use super::arguments;
 use super::file::problem_notes;
 use super::file::tool_error;
+use super::file::with_unread;
 use crate::files::age::moment;
 use crate::files::find;
 use crate::files::find::Find;
@@ -181,10 +182,11 @@ pub(crate) fn data(found: &FindResult) -> Value {
             })
         })
         .collect();
-    json!({
+    let data = json!({
         "entries": entries,
         "total": found.total,
         "total_size": found.total_size,
         "truncated": found.total > found.entries.len() as u64,
-    })
+    });
+    with_unread(data, &found.problems)
 }

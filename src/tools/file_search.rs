@@ -19,6 +19,7 @@ use super::arguments;
 use super::file::counted;
 use super::file::problem_notes;
 use super::file::tool_error;
+use super::file::with_unread;
 use crate::files::name::NameGlob;
 use crate::files::name::shown;
 use crate::files::search;
@@ -158,7 +159,7 @@ pub(crate) fn data(result: &SearchResult) -> Value {
         .iter()
         .map(|file| json!({"path": shown(&file.path), "count": file.count}))
         .collect();
-    json!({
+    let data = json!({
         "matches": matches,
         "files": files,
         "total": result.total_lines,
@@ -166,5 +167,6 @@ pub(crate) fn data(result: &SearchResult) -> Value {
         "files_with_matches": result.files_with_matches,
         "files_searched": result.files_searched,
         "truncated": result.truncated,
-    })
+    });
+    with_unread(data, &result.problems)
 }

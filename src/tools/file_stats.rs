@@ -16,6 +16,7 @@ use super::ToolOutput;
 use super::arguments;
 use super::file::problem_notes;
 use super::file::tool_error;
+use super::file::with_unread;
 use crate::files::name::NameGlob;
 use crate::files::name::shown;
 use crate::files::stats;
@@ -120,10 +121,11 @@ pub(crate) fn data(result: &StatsResult) -> Value {
             value
         })
         .collect();
-    json!({
+    let data = json!({
         "files": files,
         "total": with_counts(json!({"files": result.total_files}), &result.total),
-    })
+    });
+    with_unread(data, &result.problems)
 }
 
 fn with_counts(mut value: Value, counts: &Counts) -> Value {

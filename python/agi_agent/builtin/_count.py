@@ -29,6 +29,7 @@ from agi_agent.builtin._step import (
     StepFailed,
     Value,
     checked,
+    unread,
 )
 
 TYPE_CHECKING = False
@@ -90,7 +91,9 @@ class CountText(Step):
                 f"{self.say(row)} {root}" for row, root in zip(rows, roots, strict=True)
             ]
             text = "\n".join([*listed, f"{text} total"])
-        return self.value(text, sums, roots if name is None else [])
+        value = self.value(text, sums, roots if name is None else [])
+        value.missing = unread(results)
+        return value
 
     def of_text(self, text: str) -> Value:
         """Counts what an earlier step printed."""
@@ -133,9 +136,8 @@ class CountFiles(Step):
         results = yield find_calls(self.selection, limit=1)
         checked(results, f"count {self.selection.describe()}")
         number = found_total(results)
-        return Value(
-            str(number), number=str(number), fields={"count": number, "files": number}
-        )
+        text, fields = str(number), {"count": number, "files": number}
+        return Value(text, number=text, fields=fields, missing=unread(results))
 
 
 class CountItems(Step):

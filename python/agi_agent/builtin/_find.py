@@ -21,6 +21,8 @@ from agi_agent.builtin._step import (
     Value,
     checked,
     left_out,
+    notes,
+    unread,
 )
 from agi_agent.builtin._superlative import PREDICATES, SUPERLATIVE_WORDS, SUPERLATIVES
 from agi_agent.builtin._vocabulary import phrases
@@ -67,7 +69,7 @@ class FindFiles(Step):
             items=listed,
             paths=listed,
             fields={"count": total, "files": listed, "paths": listed},
-            missing=left_out(total, len(listed), noun),
+            missing=notes(left_out(total, len(listed), noun), unread(results)),
         )
 
 
@@ -118,7 +120,7 @@ class Extreme(Step):
             ranked = [
                 (entry.path, entry.modified or "time unknown") for entry in entries
             ]
-        return self.value(ranked[: self.number])
+        return self.value(ranked[: self.number], unread(results))
 
     def by_lines(self) -> Run:
         """By number of lines, which `file_find` does not know."""
@@ -139,11 +141,10 @@ class Extreme(Step):
             (int(str(row.get("lines", 0))), str(row.get("path"))) for row in rows
         ]
         counted.sort(key=lambda pair: pair[0], reverse=self.descending)
-        return self.value(
-            [(found, f"{lines} lines") for lines, found in counted[: self.number]]
-        )
+        ranked = [(found, f"{lines} lines") for lines, found in counted]
+        return self.value(ranked[: self.number], unread(results))
 
-    def value(self, ranked: list[tuple[str, str]]) -> Value:
+    def value(self, ranked: list[tuple[str, str]], missing: str) -> Value:
         """`path (why)` per line."""
         paths = [found for found, _ in ranked]
         text = "\n".join(f"{found} ({why})" for found, why in ranked)
@@ -154,7 +155,7 @@ class Extreme(Step):
             message = f"there are no {self.selection.describe()}"
             raise StepFailed(message)
         value = Value(text or "no files found", items=paths, paths=paths, fields=fields)
-        value.quiet = self.quiet
+        value.quiet, value.missing = self.quiet, missing
         return value
 
 

@@ -15,6 +15,8 @@ from agi_agent.builtin._step import (
     Value,
     checked,
     left_out,
+    notes,
+    unread,
 )
 from agi_agent.builtin._vocabulary import phrases
 
@@ -101,9 +103,11 @@ class SearchText(Step):
         if self.ask == WHETHER:
             total = sum(result.count(COUNT_LINES) for result in done)
             answer = f"yes, {total} line{'s' if total != 1 else ''}" if total else "no"
-            return Value(answer, fields={"count": total, "answer": bool(total)})
+            fields = {"count": total, "answer": bool(total)}
+            return Value(answer, fields=fields, missing=unread(done))
         number = sum(result.count(self.ask) for result in done)
-        return Value(str(number), number=str(number), fields={"count": number})
+        text, missing = str(number), unread(done)
+        return Value(text, number=text, fields={"count": number}, missing=missing)
 
     def lines(self, results: Sequence[Result]) -> Value:
         """The matching lines as `path:line:text`."""
@@ -118,7 +122,9 @@ class SearchText(Step):
             number=str(total),
             items=found,
             fields={"count": total, "lines": found, "matches": found},
-            missing=left_out(total, len(found), "matching lines"),
+            missing=notes(
+                left_out(total, len(found), "matching lines"), unread(results)
+            ),
         )
 
     def files(self, results: Sequence[Result]) -> Value:
@@ -132,7 +138,7 @@ class SearchText(Step):
             items=found,
             paths=found,
             fields={"count": total, "files": found, "paths": found},
-            missing=left_out(total, len(found), "files"),
+            missing=notes(left_out(total, len(found), "files"), unread(results)),
         )
 
 

@@ -198,3 +198,17 @@ def left_out(total: int, shown: int, noun: str) -> str:
     return (
         f"({total - shown} more of {total} {noun} not shown)" if total > shown else ""
     )
+
+
+def unread(results: Sequence[Result]) -> str:
+    """The note that files or folders could not be read; empty if all could."""
+    total = 0
+    for result in results:
+        number = result.data.get("unread")
+        total += number if isinstance(number, int) else 0
+    return f"({total} could not be read)" if total else ""
+
+
+def notes(*texts: str) -> str:
+    """Notes as one; empty if all are."""
+    return " ".join(text for text in texts if text)

@@ -31,6 +31,7 @@ class Executor:
 
     Attributes:
         calls: Every call that was made, in order, as (name, arguments).
+        unread: How many files the tools say that they could not read.
     """
 
     def __init__(self, root: Path, *, denied: tuple[str, ...] = ()) -> None:
@@ -39,6 +40,7 @@ class Executor:
         self.denied = denied
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.memory: list[str] = []
+        self.unread = 0
 
     def run(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
         """One call; the result is the wire's, without its id."""
@@ -50,6 +52,8 @@ class Executor:
             data = getattr(self, name)(**arguments)
         except (ToolError, OSError) as error:
             return {"name": name, "text": str(error), "is_error": True}
+        if self.unread and name in ("file_find", "file_stats", "file_search"):
+            data["unread"] = self.unread
         text = data.get("content") or json.dumps(data)
         return {"name": name, "text": text, "data": data}
 
