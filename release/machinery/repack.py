@@ -24,6 +24,14 @@ UNWANTED = frozenset(
         "tkinter", "turtle", "turtledemo",
     }
 )  # fmt: skip
+#: Pure-Python stand-ins for what is built in, other systems' support, and a package whose
+#: C half is not there.
+REDUNDANT = frozenset(
+    {
+        "_pydatetime", "_pydecimal", "_pyio", "_android_support", "_apple_support",
+        "_ios_support", "_osx_support", "__phello__", "curses",
+    }
+)  # fmt: skip
 #: Data beside modules that only compilers and type checkers read.
 UNWANTED_DATA = (".pyi", ".c", ".h", "py.typed")
 
@@ -38,7 +46,7 @@ def rewrite(resources: list[packed.Resource]) -> list[packed.Resource]:
     """Drop what is unwanted, compile every module, forget its source."""
     kept: list[packed.Resource] = []
     for resource in resources:
-        if resource.name.split(".")[0] in UNWANTED:
+        if resource.name.split(".")[0] in UNWANTED | REDUNDANT:
             continue
         source = resource.blobs.pop(packed.SOURCE, None)
         if source is not None:
