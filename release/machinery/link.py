@@ -131,6 +131,8 @@ def build(flavour: Flavour, python: CPython, resources: Resources, info: Path, l
         arguments = _static_arguments(python, resources, place, log)
     else:
         arguments = _gnu_arguments(python, resources, place)
+    # The map answers where the bytes of the file are.
+    arguments.append(f"-Wl,-Map={place}/link.map")
     response = place / "arguments.txt"
     response.write_text("".join(f'"{argument}"\n' for argument in arguments))
     environment = {
