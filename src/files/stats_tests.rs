@@ -81,13 +81,15 @@ proptest! {
     fn equals_wc(bytes in prop::collection::vec(
         prop_oneof![
             4 => prop::sample::select(&b"ab \n\t\r\x0b\x01\x7f"[..]).prop_map(|byte| vec![byte]),
+            1 => "[ a-z]{40,90}".prop_map(String::into_bytes),
             2 => prop::sample::select(vec!["ä", "字", "\u{a0}", "\u{2003}", "\u{3000}", "😀"])
                 .prop_map(|text| text.as_bytes().to_vec()),
             1 => prop::sample::select(&b"\xff\x80\xc3\xe4\xf0"[..]).prop_map(|byte| vec![byte]),
-        ], 0..60).prop_map(|pieces| pieces.concat()))
+        ], 0..300).prop_map(|pieces| pieces.concat()),
+        piece in 8_usize..400)
     {
         if let Some(expected) = wc(&bytes) {
-            prop_assert_eq!(counted(&bytes, 16), expected, "{}", bytes.escape_ascii());
+            prop_assert_eq!(counted(&bytes, piece), expected, "{}", bytes.escape_ascii());
         }
     }
 
