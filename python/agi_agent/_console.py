@@ -98,7 +98,7 @@ def _use_our_line_editor() -> None:
     loop: Any = type(sys)("_pyrepl.main")
     base: Any = sys
     loop.interactive_console = lambda **_: base._baserepl()
-    sys.modules["_pyrepl"] = type(sys)("_pyrepl")
+    # Its package stays real: 3.13 runs that as a program, which then takes this module.
     sys.modules["_pyrepl.main"] = loop
 
 
