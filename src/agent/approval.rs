@@ -120,9 +120,11 @@ fn held(situation: &Situation, action: &Action<'_>) -> Held {
             }
         }
         (Effect::Network, _) => {
-            if !action.target.names.is_empty()
-                && action.target.names.iter().all(|host| host_is_open(&situation.net, host))
-            {
+            let names = action.target.names;
+            if names.iter().all(String::is_empty) {
+                // A search without a configured endpoint: the tool itself says what is missing.
+                Held::Bounded("it has nothing to connect to")
+            } else if names.iter().all(|host| host_is_open(&situation.net, host)) {
                 Held::Bounded("`--net` opens the host")
             } else {
                 Held::Free("it connects to a host that `--net` does not open")

@@ -129,12 +129,17 @@ fn net_opens_hosts_and_nothing_that_looks_like_them() {
         "https://docs.example@evil.test/",
         "evilwiki.example",
         "https://docs.example\\.evil.test/",
-        "",
     ] {
         assert!(!open(url), "{url}");
     }
     place.net = vec!["all".to_owned()];
     assert_eq!(word(&place, Effect::Network, "web_fetch", "https://any.test/"), "allow");
+}
+
+#[test]
+fn a_tool_without_an_address_may_say_so_itself() {
+    let place = situation(SandboxLevel::ReadOnly, ApproveMode::Deny, false);
+    assert_eq!(word(&place, Effect::Network, "web_fetch", ""), "allow");
 }
 
 #[test]

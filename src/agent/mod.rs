@@ -25,7 +25,12 @@ mod session;
 pub mod state;
 mod turn;
 
+use std::collections::HashMap;
+use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
 
 use tokio::time::Instant;
 
@@ -109,11 +114,14 @@ impl Task {
 /// An agent, ready for any number of runs, side by side if need be.
 pub struct Agent {
     parts: AgentParts,
+    /// What a person allowed for a whole session, by session id: runs of a conversation share it.
+    /// Locked for single statements; a run takes its copy and gives it back at its end.
+    allowed: Mutex<HashMap<String, HashSet<(String, String)>>>,
 }
 
 impl Agent {
     pub fn new(parts: AgentParts) -> Self {
-        Self { parts }
+        Self { parts, allowed: Mutex::default() }
     }
 
     /// `provider/name` of the model.
@@ -183,6 +191,7 @@ impl Agent {
         let session_id = session.id().to_owned();
         emitter.event(Event::ThreadStarted { thread_id: session_id.clone(), model });
         let mut state = RunState::new(history);
+        state.allowed = self.allowed().get(&session_id).cloned().unwrap_or_default();
         if let Some(error) = refused {
             let hint = "`agi-agent session list` shows the stored sessions".to_owned();
             state.fail(ExitCode::Input, error, Some(hint));
@@ -212,7 +221,14 @@ impl Agent {
         turns.converse().await;
         let conditions = turns.check_conditions(&task.expect, &task.forbid).await;
         turns.session.settle(emitter).await;
+        if !turns.state.allowed.is_empty() {
+            self.allowed().insert(session_id.clone(), turns.state.allowed.clone());
+        }
         Ended { state: turns.state, session_id, conditions }
+    }
+
+    fn allowed(&self) -> MutexGuard<'_, HashMap<String, HashSet<(String, String)>>> {
+        self.allowed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Settings and options that cannot work are refused before the model is asked.

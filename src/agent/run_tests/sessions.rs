@@ -3,6 +3,7 @@
 use super::*;
 use crate::memory::MemoryHandle;
 use crate::memory::NewItem;
+use crate::protocol::port::Verdict;
 
 fn memory_in(directory: &Path) -> MemoryHandle {
     let settings = MemorySettings {
@@ -35,6 +36,38 @@ async fn a_conversation_is_stored_as_it_grows_and_can_be_continued() {
     assert_eq!((code(&second), &second.session_id), (0, &first.session_id));
     let (_, messages) = memory.session_load(first.session_id).await.unwrap();
     assert_eq!(messages.len(), 6);
+}
+
+/// Allows everything for the session, and counts how often it was asked.
+#[derive(Default)]
+struct Trusting(std::sync::atomic::AtomicU32);
+
+#[async_trait]
+impl Approver for Trusting {
+    async fn ask(&self, _call: &crate::protocol::ToolCall, _summary: &str) -> Verdict {
+        self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        Verdict::AllowForSession
+    }
+}
+
+#[tokio::test]
+async fn what_was_allowed_for_a_session_holds_in_its_next_run() {
+    let directory = TempDir::new().unwrap();
+    let memory = memory_in(directory.path());
+    let kill = calls("kill_program", json!({"target": "sleep"}));
+    let script = json!([kill, {"text": "a"}, kill, {"text": "b"}, kill, {"text": "c"}]);
+    let mut bench = bench(script, &memory);
+    let agent = Agent::new(bench.parts.take().unwrap());
+    let person = Arc::new(Trusting::default());
+    let run = async |session| {
+        let task = Task { session, ..Task::text("go") };
+        agent.run(task, bench.recorder.clone(), Some(person.clone()), &Cancellation::new()).await
+    };
+    let first = run(SessionChoice::New).await;
+    let second = run(SessionChoice::Resume(first.session_id)).await;
+    assert_eq!((code(&second), person.0.load(std::sync::atomic::Ordering::Relaxed)), (0, 1));
+    run(SessionChoice::New).await;
+    assert_eq!(person.0.load(std::sync::atomic::Ordering::Relaxed), 2, "another session asks");
 }
 
 #[tokio::test]
