@@ -7,7 +7,7 @@ the plan, which then refuses the request. Nothing here looks at the file system.
 from __future__ import annotations
 
 from agi_agent.builtin._filters import by_age, by_name, by_size
-from agi_agent.builtin._language import WORD
+from agi_agent.builtin._language import MARK, WORD
 from agi_agent.builtin._nouns import (
     VERBS,
     file_kind,
@@ -133,8 +133,8 @@ def reference(phrase: Phrase) -> bool:
     if found in ("the file", "that", "this", "these", "those"):
         token = phrase.peek()
         named = token is not None and (
-            token.kind not in (WORD, "mark")
-            or looks_like_path(token.text)
+            token.kind not in (WORD, MARK)
+            or (token.kind == WORD and looks_like_path(token.text))
             or is_bare_name(token)
         )
         if named and not (token and token.lower in VERBS):
@@ -161,7 +161,9 @@ def place(phrase: Phrase, *, bare: bool = True) -> str | None:
     start = phrase.at
     if phrase.says(*_HERE):
         token = phrase.peek()
-        if not (token and (looks_like_path(token.text) or token.kind == "quoted")):
+        if token is None or token.kind == MARK:
+            return "."
+        if token.kind == WORD and not looks_like_path(token.text):
             return "."
         phrase.at = start
     phrase.skip("the", "my", "our", "this")

@@ -91,6 +91,8 @@ def test_other_units_and_places(tools: Executor, task: str, answer: str) -> None
         ("how many folders are in python", "1"),
         ("how many files are there in total", "10"),
         ("how many files mention tokio", "2"),
+        ("Count the files in this folder.", "10"),
+        ("Count the Python files in this project.", "2"),
         ("count how many files contain the word hello", "1"),
         ("how many files contain 'TODO' in docs", "1"),
     ],
