@@ -152,7 +152,9 @@ fn text(stdout: &str, stderr: &str, finished: &Finished, context: &ToolContext) 
         if !text.is_empty() && !text.ends_with('\n') {
             text.push('\n');
         }
-        text.push_str(&format!("[{}]", notes.join("; ")));
+        text.push('[');
+        text.push_str(&notes.join("; "));
+        text.push(']');
     }
     text
 }

@@ -76,7 +76,7 @@ impl Tool for KillProgram {
                     match running::end(&program, ending, GRACE) {
                         Ok(()) => killed.push(program),
                         Err(error) => {
-                            failed.push(format!("{} ({}): {error}", program.name, program.pid))
+                            failed.push(format!("{} ({}): {error}", program.name, program.pid));
                         }
                     }
                 }

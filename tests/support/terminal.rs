@@ -82,7 +82,7 @@ impl Terminal {
             let left = deadline.saturating_duration_since(Instant::now());
             match self.screen.recv_timeout(left) {
                 Ok(bytes) => self.seen.push_str(&String::from_utf8_lossy(&bytes)),
-                Err(_) => panic!("`{text}` did not come; the screen has {:?}", self.seen),
+                Err(error) => panic!("`{text}` did not come ({error}): {:?}", self.seen),
             }
         }
     }
