@@ -139,6 +139,9 @@ impl RemoteModel {
         if error.hint.is_none() && error.kind == ModelErrorKind::Authentication {
             error.hint = Some(self.endpoint.key_hint());
         }
+        if let (None, Some(seconds)) = (&error.hint, error.retry_after_s) {
+            error.hint = Some(format!("the server asks to come back after {seconds} s"));
+        }
         error
     }
 

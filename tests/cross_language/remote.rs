@@ -233,6 +233,7 @@ fn the_total_deadline_ends_retries() {
     let error = respond(&model, &ask("hi")).0.unwrap_err();
     assert_eq!(error.kind, ModelErrorKind::RateLimited);
     assert_eq!(error.retry_after_s, Some(1.0));
+    assert_eq!(error.hint.as_deref(), Some("the server asks to come back after 1 s"));
     assert!(started.elapsed() < Duration::from_secs(3));
 }
 

@@ -85,7 +85,7 @@ impl Reader {
     }
 }
 
-/// The words for a body that broke off.
+/// Whether the connection was lost in the middle of a body.
 pub(super) fn is_cut(error: &NetworkError) -> bool {
     matches!(error, NetworkError::Cut { .. } | NetworkError::Unreachable { .. })
 }
