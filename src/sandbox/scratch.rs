@@ -46,11 +46,17 @@ impl Scratch {
     }
 }
 
+#[cfg(unix)]
 fn create_private(path: &Path) -> std::io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
-    #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(path)
+}
+
+/// The temporary directory of a user is private already.
+#[cfg(not(unix))]
+fn create_private(path: &Path) -> std::io::Result<()> {
+    std::fs::create_dir(path)
 }
 
 /// Removes directories of agents of this user that were killed more than a day ago. Failures are left to

@@ -269,7 +269,12 @@ fn write_temporary(
     if let Some(old) = old {
         keep_owner(&file, &old.stat);
     }
-    let wanted = mode.map(Mode::from_bits_truncate).or_else(|| {
+    #[allow(
+        clippy::cast_possible_truncation,
+        reason = "twelve bits fit into every platform's type"
+    )]
+    let bits = |mode: u32| Mode::from_bits_truncate((mode & 0o7777) as rustix::fs::RawMode);
+    let wanted = mode.map(bits).or_else(|| {
         // Never carried over: set-user-id and set-group-id, as the kernel drops them on a write.
         old.map(|old| Mode::from_raw_mode(old.stat.st_mode) & Mode::from_bits_truncate(0o1777))
     });

@@ -171,3 +171,35 @@ async fn a_program_that_cannot_be_started_is_named() {
         assert_eq!(finished.stdout.text(), "y\n141\n");
     }
 }
+
+/// What a command costs on each rung, beside a plain spawn; the release build is measured elsewhere, this
+/// is only held to be of the right order (a development build starts slower).
+#[tokio::test]
+async fn a_command_costs_milliseconds() {
+    let rounds = if is_long() { 200 } else { 20 };
+    let start = Instant::now();
+    for _ in 0..rounds {
+        assert!(std::process::Command::new("/bin/true").status().unwrap().success());
+    }
+    println!("plain spawn: {:?}", start.elapsed() / rounds);
+    let mut places: Vec<(String, Place)> = Vec::new();
+    for rung in rungs().await {
+        places.push((format!("{rung:?}"), Place::new(SandboxLevel::WorkspaceWrite, rung)));
+    }
+    let rung = agi_agent::sandbox::Rung::None;
+    places.push(("full access".to_owned(), Place::new(SandboxLevel::DangerFullAccess, rung)));
+    for (name, place) in places {
+        let command = || agi_agent::sandbox::CommandSpec {
+            argv: vec!["/bin/true".into()],
+            ..place.command("")
+        };
+        place.run(command()).await.unwrap();
+        let start = Instant::now();
+        for _ in 0..rounds {
+            assert_eq!(place.run(command()).await.unwrap().status, EndStatus::Exited(0));
+        }
+        let each = start.elapsed() / rounds;
+        println!("{name}: {each:?}");
+        assert!(each < Duration::from_millis(250), "{name}: {each:?}");
+    }
+}
