@@ -131,8 +131,9 @@ def build(flavour: Flavour, python: CPython, resources: Resources, info: Path, l
         arguments = _static_arguments(python, resources, place, log)
     else:
         arguments = _gnu_arguments(python, resources, place)
-    # The map answers where the bytes of the file are.
-    arguments.append(f"-Wl,-Map={place}/link.map")
+    # Equal functions of Rust are kept once; the map answers where the bytes are.  Both are
+    # told to lld, which rustc links with on this platform.
+    arguments += ["-Wl,--icf=safe", f"-Wl,-Map={place}/link.map"]
     response = place / "arguments.txt"
     response.write_text("".join(f'"{argument}"\n' for argument in arguments))
     environment = {
