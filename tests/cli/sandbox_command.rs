@@ -127,13 +127,15 @@ fn where_namespaces_are_refused_landlock_holds() {
 fn a_killed_agent_leaves_no_child() {
     let context = TestContext::new();
     for level in ["read-only", "danger-full-access"] {
-        let script = "setsid sleep 71.1371 & (sleep 71.1371 &) ; sleep 71.1371";
-        let mut command = context.command(["sandbox", "--level", level, "--", "sh", "-c", script]);
+        // Of this run only: other runs of the same test may be under way.
+        let mark = format!("71.{:08}", std::process::id());
+        let script = format!("setsid sleep {mark} & (sleep {mark} &) ; sleep {mark}");
+        let mut command = context.command(["sandbox", "--level", level, "--", "sh", "-c", &script]);
         let mut agent = command.spawn().unwrap();
-        wait_until(Duration::from_secs(20), "the start", || is_running("sleep\u{0}71.1371"));
+        wait_until(Duration::from_secs(20), "the start", || is_running(&format!("sleep\0{mark}")));
         agent.kill().unwrap();
         agent.wait().unwrap();
-        wait_until(Duration::from_secs(1), "the end of all", || !is_running("71.1371"));
+        wait_until(Duration::from_secs(1), "the end of all", || !is_running(&mark));
     }
 }
 
