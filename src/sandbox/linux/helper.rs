@@ -70,7 +70,6 @@ fn keep_one_command() -> io::Result<()> {
     close_inherited();
     let control = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 10)?;
     let (spec, stdin) = receive(&control)?;
-    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
     let parent =
         rustix::process::getppid().map_or(0, |pid| pid.as_raw_nonzero().get().unsigned_abs());
     if u64::from(parent) != spec.parent {
@@ -79,6 +78,9 @@ fn keep_one_command() -> io::Result<()> {
     // Out of the terminal's foreground group: Ctrl-C is for the agent, which tells us.
     rustix::process::setsid()?;
     if spec.has(NAMESPACES) {
+        // Everything inside ends with this process. Elsewhere the keeper outlives the agent, whose end it
+        // sees on the socket, for as long as it takes to end what is left.
+        rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
         return keep_inside(&spec, stdin, control);
     }
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
