@@ -200,14 +200,15 @@ fn collect(output: &Output, duration: Duration) -> Finished {
     }
 }
 
+/// Exit code; 128 + signal where a signal ended it.
 #[cfg(unix)]
-fn code(status: std::process::ExitStatus) -> i32 {
+pub fn code(status: std::process::ExitStatus) -> i32 {
     use std::os::unix::process::ExitStatusExt;
     status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(-1)
 }
 
 #[cfg(not(unix))]
-fn code(status: std::process::ExitStatus) -> i32 {
+pub fn code(status: std::process::ExitStatus) -> i32 {
     status.code().unwrap_or(-1)
 }
 

@@ -9,6 +9,9 @@ use super::Place;
 use super::is_running;
 use super::rungs;
 
+/// The distribution's own: one in a home directory (pyenv) is out of a sandbox's reach.
+const PYTHON: &str = "/usr/bin/python3";
+
 /// Tries a socket of each kind in Python; prints what succeeded.
 const SOCKETS: &str = r#"
 import socket, os, errno
@@ -47,7 +50,7 @@ async fn no_socket_leads_out() {
         let listener =
             std::os::unix::net::UnixListener::bind(place.base().join("outside/socket")).unwrap();
         let mut command = place.command("");
-        command.argv = vec!["python3".into(), "-I".into(), "-c".into(), SOCKETS.into()];
+        command.argv = vec![PYTHON.into(), "-I".into(), "-c".into(), SOCKETS.into()];
         let finished = place.run(command).await.unwrap();
         assert_eq!(finished.stdout.text(), "done\n", "{rung:?} {}", finished.stderr.text());
         let finished = place.sh("{ echo > /dev/tcp/127.0.0.1/22; } 2>&1").await;
@@ -106,7 +109,7 @@ async fn no_system_call_leads_out() {
     for rung in rungs().await {
         let place = Place::new(SandboxLevel::WorkspaceWrite, rung);
         let mut command = place.command("");
-        command.argv = vec!["python3".into(), "-I".into(), "-c".into(), CALLS.into()];
+        command.argv = vec![PYTHON.into(), "-I".into(), "-c".into(), CALLS.into()];
         let finished = place.run(command).await.unwrap();
         assert_eq!(finished.stdout.text(), "done\n", "{rung:?} {}", finished.stderr.text());
         for way in [
@@ -166,7 +169,7 @@ async fn resources_end_before_the_machine_does() {
         assert!(!finished.stdout.text().ends_with("\n0\n"), "a file of 64 GiB was made");
         let mut command = place.command("");
         let hog = "x = bytearray(1 << 40)";
-        command.argv = vec!["python3".into(), "-I".into(), "-c".into(), hog.into()];
+        command.argv = vec![PYTHON.into(), "-I".into(), "-c".into(), hog.into()];
         let finished = place.run(command).await.unwrap();
         assert!(finished.stderr.text().contains("MemoryError"), "{}", finished.stderr.text());
         let mut command =
