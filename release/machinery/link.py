@@ -1,6 +1,7 @@
 """Compiles the Rust side once and links it twice.
 
-`agi-agent` is fully static (static-pie, no interpreter, no needed library);
+`agi-agent` is fully static (no interpreter, no needed library) and linked for a fixed
+address: relocating a file of this size costs 450 page faults, more than half of a start;
 `agi-agent-gnu` needs glibc only and exports the Python API, so that extension
 modules of wheels find it.  The two differ in flags of the final link alone, which
 is why they are given here and not by the build script: the library crate and all
@@ -37,7 +38,13 @@ class Flavour:
     rustc: tuple[str, ...]
 
 
-STATIC = Flavour("static", "agi-agent", ("-C", "target-feature=+crt-static"))
+# Every shell command of the agent starts this file twice, so that its start is what counts.
+# Stack, heap and mappings stay randomised; docs/decisions.md weighs it.
+STATIC = Flavour(
+    "static",
+    "agi-agent",
+    ("-C", "target-feature=+crt-static", "-C", "relocation-model=static"),
+)
 GNU = Flavour("gnu", "agi-agent-gnu", ())
 FLAVOURS = {flavour.name: flavour for flavour in (STATIC, GNU)}
 
