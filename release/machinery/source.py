@@ -29,8 +29,6 @@ from .console import ReleaseError, run, say
 from .pins import Pins
 
 UPSTREAM_TIMEOUT = 8.0
-DEBIAN_ARCHIVE = "http://deb.debian.org/debian"
-DEBIAN_SECURITY = "http://deb.debian.org/debian-security"
 DEBIAN_KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 
@@ -199,10 +197,12 @@ def _distribution(pins: Pins, scratch: Path, log: Path, tarball: bool) -> None:
 def source_entries(pins: Pins, configuration: Path) -> str:
     """Return apt's deb-src entries for the pinned suites.
 
-    Mirror and key are those of the machine's own Debian entries where it has
-    any, Debian's public ones otherwise.
+    Mirrors are those of the machine's own Debian entries; no host is built in.
+
+    Raises:
+        ReleaseError: The machine has no Debian entries, or no key of Debian.
     """
-    archive, security, keyring = DEBIAN_ARCHIVE, DEBIAN_SECURITY, DEBIAN_KEYRING
+    archive, security, keyring = "", "", DEBIAN_KEYRING
     files = [*configuration.glob("sources.list"), *configuration.glob("sources.list.d/*")]
     for path in sorted(files):
         text = path.read_text(errors="replace")
@@ -215,6 +215,11 @@ def source_entries(pins: Pins, configuration: Path) -> str:
                     archive = plain
                 elif plain.endswith("/debian-security"):
                     security = plain
+    if not archive:
+        raise ReleaseError(
+            f"no Debian archive is configured in `{configuration}`",
+            "add one to apt's sources, or give --cpython-source PATH",
+        )
     if not Path(keyring).exists():
         raise ReleaseError(
             f"no key to verify Debian's sources with (`{keyring}`)",
@@ -224,7 +229,7 @@ def source_entries(pins: Pins, configuration: Path) -> str:
     return "\n".join(
         [
             stanza.format(archive, " ".join(pins.suites), keyring),
-            stanza.format(security, pins.security_suite, keyring),
+            stanza.format(security or f"{archive}-security", pins.security_suite, keyring),
         ]
     )
 
