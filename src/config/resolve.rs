@@ -145,6 +145,7 @@ fn model(
         temperature: model.temperature,
         reasoning_effort: model.reasoning_effort.clone(),
         script: model.script.as_ref().map(|path| directory.join(path)),
+        named: at("model.provider") != "built in",
         require_model: false,
         headers: model.headers.clone().into_iter().collect(),
         price: model.price,

@@ -66,6 +66,8 @@ pub struct ModelSettings {
     pub reasoning_effort: Option<String>,
     /// The script that provider `scripted` replays.
     pub script: Option<PathBuf>,
+    /// Somebody chose the provider; false where it only follows from what else is set.
+    pub named: bool,
     /// `--require-model`: the builtin model is refused.
     pub require_model: bool,
     /// Further request headers, by name.

@@ -119,8 +119,7 @@ impl Client {
     /// Refuses what `--offline` forbids.
     pub fn check_policy(&self, url: &Url) -> Result<(), NetworkError> {
         if self.shared.settings.offline && !policy::is_loopback_host(url) {
-            let reason = "is not on this machine (--offline)".to_owned();
-            return Err(NetworkError::Forbidden { target: target_of(url), reason });
+            return Err(NetworkError::Offline { target: target_of(url) });
         }
         Ok(())
     }

@@ -16,6 +16,10 @@ use super::retry::Failure;
 pub enum NetworkError {
     #[error("`{url}` is not a usable URL: {reason}")]
     Url { url: String, reason: String },
+    /// `--offline`, and the target is another machine.
+    #[error("the network is forbidden: `{target}` is not on this machine (--offline)")]
+    Offline { target: String },
+    /// An address that a tool may not reach on a model's word.
     #[error("the network is forbidden: `{target}` {reason}")]
     Forbidden { target: String, reason: String },
     #[error("cannot reach `{target}`: {reason}")]
@@ -60,7 +64,7 @@ impl NetworkError {
     /// What to do next, where we know.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::Forbidden { .. } => "leave out --offline, or use a model on this machine",
+            Self::Offline { .. } => "leave out --offline, or use a model on this machine",
             Self::Unreachable { .. } => {
                 "check the address (model.base_url), the connection and the proxy settings"
             }
@@ -153,7 +157,9 @@ impl From<NetworkError> for ModelError {
                 ModelErrorKind::Configuration
             }
             NetworkError::Recording { .. } => ModelErrorKind::Configuration,
-            NetworkError::Forbidden { .. } => ModelErrorKind::NetworkForbidden,
+            NetworkError::Offline { .. } | NetworkError::Forbidden { .. } => {
+                ModelErrorKind::NetworkForbidden
+            }
             NetworkError::Unreachable { .. } | NetworkError::Certificate { .. } => {
                 ModelErrorKind::Unreachable
             }

@@ -93,4 +93,8 @@ fn what_goes_wrong_has_its_code() {
     assert_eq!(std::fs::read(context.work().join("b")).unwrap(), b"y");
     let outside = r#"{"path": "../home/x", "content": "y"}"#;
     assert_eq!(code("file_write", outside, &["--sandbox", "workspace-write"]), 43);
+    let page = r#"{"url": "https://host.example/"}"#;
+    assert_eq!(code("web_fetch", page, &["--offline", "--net", "all"]), 45);
+    let own = r#"{"url": "http://127.0.0.1:9/"}"#;
+    assert_eq!(code("web_fetch", own, &["--net", "all"]), 43);
 }

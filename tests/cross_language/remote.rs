@@ -61,6 +61,7 @@ fn settings((provider, api): (&str, ModelApi), base_url: String) -> ModelSetting
         temperature: None,
         reasoning_effort: None,
         script: None,
+        named: true,
         require_model: false,
         headers: Vec::new(),
         price: None,

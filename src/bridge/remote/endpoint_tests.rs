@@ -20,6 +20,7 @@ fn settings(provider: &str, base_url: Option<&str>, key: Option<&str>) -> ModelS
         temperature: None,
         reasoning_effort: None,
         script: None,
+        named: true,
         require_model: false,
         headers: Vec::new(),
         price: None,

@@ -36,7 +36,7 @@ pub fn run(context: &mut CommandContext) -> Result<ExitCode, CommandError> {
         };
         context.output.line(&format!("{name:14}  {text}"))?;
     }
-    if settings.model.provider == "builtin" {
+    if settings.model.provider == "builtin" && !settings.model.named {
         context.output.status(
             "note: no model is configured; set OPENAI_API_KEY or ANTHROPIC_API_KEY, \
              or `--model PROVIDER/NAME`",

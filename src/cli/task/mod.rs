@@ -74,7 +74,8 @@ pub async fn execute(
 /// Nobody should mistake the builtin model for the one they thought they had configured.
 fn announce(settings: &Settings, output: &mut Output) {
     if settings.model.provider == "builtin" {
-        output.status("model: builtin (no model is configured)");
+        let why = if settings.model.named { "" } else { " (no model is configured)" };
+        output.status(&format!("model: builtin{why}"));
     }
 }
 
