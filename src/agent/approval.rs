@@ -8,6 +8,8 @@ use crate::config::settings::ApproveMode;
 use crate::config::settings::SandboxLevel;
 use crate::protocol::Effect;
 
+use super::covering::Places;
+use super::rules::Allowed;
 use super::rules::Rules;
 use super::rules::Target;
 
@@ -25,6 +27,8 @@ pub struct Situation {
     /// Hosts that `--net` opens; `all` opens every one.
     pub net: Vec<String>,
     pub rules: Rules,
+    /// Where the programs of commands are looked up.
+    pub places: Places,
 }
 
 /// One call, as far as approval looks at it.
@@ -64,16 +68,35 @@ pub fn decide(situation: &Situation, action: &Action<'_>) -> Decision {
     if let Some(rule) = situation.rules.denies(&action.target) {
         return Decision::Deny { reason: format!("the rule `--deny {rule}` forbids it") };
     }
-    match held(situation, action) {
-        Held::Bounded(why) => Decision::Allow { reason: why.to_owned() },
-        Held::Forbidden(why) => Decision::Deny { reason: why.to_owned() },
-        Held::Free(why) => {
-            if let Some(rule) = situation.rules.allows(&action.target) {
-                return Decision::Allow { reason: format!("the rule `--allow {rule}` covers it") };
-            }
-            by_mode(situation, why)
-        }
+    let held = held(situation, action);
+    if let Held::Forbidden(why) = held {
+        return Decision::Deny { reason: why.to_owned() };
     }
+    if let Some(rule) = situation.rules.asks(&action.target) {
+        return consent(situation, &format!("the rule `--ask {rule}` wants a person's word"));
+    }
+    let Held::Free(why) = held else {
+        let (Held::Bounded(why) | Held::Forbidden(why) | Held::Free(why)) = held;
+        return Decision::Allow { reason: why.to_owned() };
+    };
+    match situation.rules.allows(&action.target) {
+        Allowed::By(rule) => {
+            Decision::Allow { reason: format!("the rule `--allow {rule}` covers it") }
+        }
+        Allowed::Nearly(near) => by_mode(situation, &format!("{why}, and {near}")),
+        Allowed::No => by_mode(situation, why),
+    }
+}
+
+/// Only a person's word will do, whatever the mode allows.
+fn consent(situation: &Situation, why: &str) -> Decision {
+    if situation.mode == ApproveMode::Deny {
+        return Decision::Deny { reason: format!("{why}, and `--approve deny` is set") };
+    }
+    if situation.can_ask {
+        return Decision::Ask { reason: why.to_owned() };
+    }
+    Decision::Deny { reason: format!("{why}, and nobody can be asked") }
 }
 
 /// The columns of the table: nothing but consent holds the call, and no rule speaks of it.
@@ -82,15 +105,7 @@ fn by_mode(situation: &Situation, why: &str) -> Decision {
         ApproveMode::Auto if situation.level == SandboxLevel::DangerFullAccess => Decision::Allow {
             reason: "`--approve auto` with `danger-full-access` allows everything".to_owned(),
         },
-        ApproveMode::Deny => {
-            Decision::Deny { reason: format!("{why}, and `--approve deny` is set") }
-        }
-        ApproveMode::Ask | ApproveMode::Auto if situation.can_ask => {
-            Decision::Ask { reason: why.to_owned() }
-        }
-        ApproveMode::Ask | ApproveMode::Auto => {
-            Decision::Deny { reason: format!("{why}, and nobody can be asked") }
-        }
+        ApproveMode::Ask | ApproveMode::Auto | ApproveMode::Deny => consent(situation, why),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::*;
+use crate::agent::covering::tests::places;
 use crate::config::settings::ApprovalSettings;
 
 const KNOWN: [&str; 8] = [
@@ -17,19 +18,31 @@ const KNOWN: [&str; 8] = [
 ];
 
 fn situation(level: SandboxLevel, mode: ApproveMode, can_ask: bool) -> Situation {
-    Situation { level, mode, can_ask, net: Vec::new(), rules: Rules::default() }
+    Situation {
+        level,
+        mode,
+        can_ask,
+        net: Vec::new(),
+        rules: Rules::default(),
+        places: places().clone(),
+    }
 }
 
 fn rules(allow: &[&str], deny: &[&str]) -> Rules {
     let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
-    let settings =
-        ApprovalSettings { mode: ApproveMode::Ask, allow: owned(allow), deny: owned(deny) };
+    let settings = ApprovalSettings {
+        mode: ApproveMode::Ask,
+        allow: owned(allow),
+        deny: owned(deny),
+        ..ApprovalSettings::default()
+    };
     Rules::new(&settings, &KNOWN).unwrap()
 }
 
 fn word(situation: &Situation, effect: Effect, tool: &str, name: &str) -> &'static str {
     let names = [name.to_owned()];
-    let target = Target { tool, names: &names, is_path: false, cwd: Path::new("/ws") };
+    let target =
+        Target { tool, names: &names, is_path: false, cwd: Path::new("/ws"), places: places() };
     match decide(situation, &Action { effect, target }) {
         Decision::Allow { .. } => "allow",
         Decision::Ask { .. } => "ask",
@@ -146,8 +159,13 @@ fn a_tool_without_an_address_may_say_so_itself() {
 fn every_denial_says_why() {
     let place = situation(SandboxLevel::WorkspaceWrite, ApproveMode::Ask, false);
     let names = ["x".to_owned()];
-    let target =
-        Target { tool: "kill_program", names: &names, is_path: false, cwd: Path::new("/ws") };
+    let target = Target {
+        tool: "kill_program",
+        names: &names,
+        is_path: false,
+        cwd: Path::new("/ws"),
+        places: places(),
+    };
     let Decision::Deny { reason } = decide(&place, &Action { effect: Effect::Process, target })
     else {
         panic!("expected a denial");

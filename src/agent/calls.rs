@@ -4,6 +4,7 @@
 
 use std::fmt::Write;
 use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
@@ -32,6 +33,7 @@ use super::call_items;
 use super::events::Emitter;
 use super::guard::Advice;
 use super::model_call::Pacing;
+use super::rules;
 use super::rules::Target;
 use super::state::RunState;
 
@@ -105,14 +107,20 @@ async fn judge(
     prepared: &PreparedCall,
     state: &mut RunState,
 ) -> Result<(), String> {
-    let names = names_of(prepared, &room.context.cwd);
+    let cwd = directory_of(prepared, &room.context.cwd);
+    let names = if is_path(&prepared.call.name) {
+        rules::names_of_file(&prepared.target, &cwd)
+    } else {
+        vec![prepared.target.clone()]
+    };
     let action = Action {
         effect: prepared.effect,
         target: Target {
             tool: &prepared.call.name,
             names: &names,
             is_path: is_path(&prepared.call.name),
-            cwd: &room.context.cwd,
+            cwd: &cwd,
+            places: &room.situation.places,
         },
     };
     let reason = match approval::decide(room.situation, &action) {
@@ -152,21 +160,9 @@ fn is_path(tool: &str) -> bool {
     tool.starts_with("file_")
 }
 
-/// The target as written and, of a path, the name behind its links.
-fn names_of(prepared: &PreparedCall, cwd: &Path) -> Vec<String> {
-    let mut names = vec![prepared.target.clone()];
-    if is_path(&prepared.call.name)
-        && let Ok(real) = cwd.join(&prepared.target).canonicalize()
-        && let Ok(real_cwd) = cwd.canonicalize()
-    {
-        // A link above the working directory concerns nobody: rules are about what is below it.
-        let seen_from_here = match real.strip_prefix(&real_cwd) {
-            Ok(below) => cwd.join(below),
-            Err(_) => real,
-        };
-        names.push(seen_from_here.to_string_lossy().into_owned());
-    }
-    names
+/// The directory that a call's relative names are meant against.
+fn directory_of(prepared: &PreparedCall, cwd: &Path) -> PathBuf {
+    prepared.arguments["cwd"].as_str().map_or_else(|| cwd.to_path_buf(), |own| cwd.join(own))
 }
 
 /// An item under way: its id and what was told at its start.

@@ -11,6 +11,7 @@ mod calls;
 pub mod cancel;
 pub mod compact;
 mod conditions;
+pub mod covering;
 pub mod events;
 mod excerpt;
 pub mod guard;
@@ -22,6 +23,7 @@ mod recall;
 pub mod rules;
 pub mod schema_repair;
 mod session;
+pub mod shell;
 pub mod state;
 mod turn;
 
@@ -40,6 +42,7 @@ pub use self::model_call::Pacing;
 pub use self::session::SessionChoice;
 
 use self::approval::Situation;
+use self::covering::Places;
 use self::events::Emitter;
 use self::outcome::Conditions;
 use self::outcome::Ending;
@@ -265,6 +268,22 @@ impl Agent {
             can_ask,
             net: self.parts.sandbox.net.clone(),
             rules,
+            places: self.places(),
+        }
+    }
+
+    /// Where the programs of commands are looked up, and where the agent may put files of its own.
+    fn places(&self) -> Places {
+        let policy = self.parts.tools.sandbox.policy();
+        let environment = self.parts.tools.sandbox.child_environment();
+        let path = environment.iter().find(|(name, _)| name == "PATH");
+        let own =
+            std::iter::once(&policy.cwd).chain(&policy.write).chain(&self.parts.sandbox.add_dirs);
+        Places {
+            search: path.map(|(_, path)| std::env::split_paths(path).collect()).unwrap_or_default(),
+            writable: own
+                .map(|path| path.canonicalize().unwrap_or_else(|_| path.clone()))
+                .collect(),
         }
     }
 

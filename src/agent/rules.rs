@@ -1,9 +1,9 @@
-//! The person's own rules, `tool(pattern)`, of `--allow` and `--deny`.
+//! The person's own rules, `tool(pattern)`, of `--allow`, `--ask` and `--deny`.
 //!
-//! Pure text matching: whether a path is a symbolic link is the opener's business, what a command
-//! may touch is the sandbox's. Deny rules match too much rather than too little, allow rules too
-//! little rather than too much; docs/approvals.md says how. Matching of commands is a stand-in
-//! until a shell grammar is parsed: an allow pattern never covers a command with a metacharacter.
+//! Whether a path is a symbolic link is the opener's business, what a command may touch is the
+//! sandbox's. Deny and ask rules match too much rather than too little, allow rules too little
+//! rather than too much; docs/approvals.md says how. Commands are read by `shell` and held against
+//! allow rules by `covering`.
 
 use std::path::Component;
 use std::path::Path;
@@ -14,13 +14,20 @@ use globset::GlobMatcher;
 
 use crate::config::settings::ApprovalSettings;
 
+use super::covering;
+use super::covering::Places;
+use super::covering::Refused;
+
 /// Tools whose target is shell text.
 const COMMAND_TOOLS: [&str; 1] = ["shell"];
 
-/// With one of these in it a command is more than a program and its arguments.
-const METACHARACTERS: &[char] = &[
-    ';', '&', '|', '<', '>', '$', '`', '(', ')', '{', '}', '[', ']', '*', '?', '!', '#', '~', '"',
-    '\'', '\\', '\n', '\r', '\0', '%', '^', '=',
+/// The tool whose rules say which files the redirections of a command may write.
+const WRITE_TOOL: &str = "file_write";
+
+/// A deny rule is tried at every word; these separate words, quotes taken away.
+const SEPARATORS: &[char] = &[
+    ';', '&', '|', '<', '>', '$', '`', '(', ')', '{', '}', '[', ']', '*', '?', '!', '#', '~', '\0',
+    '%', '^', '=',
 ];
 
 /// A rule that cannot be understood.
@@ -40,6 +47,8 @@ pub struct Target<'a> {
     /// Whether the names are paths: then `..` is folded and relative ones are taken from `cwd`.
     pub is_path: bool,
     pub cwd: &'a Path,
+    /// Where the programs of a command are looked up.
+    pub places: &'a Places,
 }
 
 /// One rule, ready to match.
@@ -52,11 +61,22 @@ struct Rule {
     pattern: Option<String>,
 }
 
-/// All rules of a run. Deny wins over allow.
+/// All rules of a run. Deny wins over ask, and ask over allow.
 #[derive(Debug, Clone, Default)]
 pub struct Rules {
     allow: Vec<Rule>,
+    ask: Vec<Rule>,
     deny: Vec<Rule>,
+}
+
+/// What allow rules say of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Allowed {
+    /// By these rules, as written.
+    By(String),
+    /// A rule comes near, and this is why it does not cover the call.
+    Nearly(String),
+    No,
 }
 
 impl Rules {
@@ -66,25 +86,79 @@ impl Rules {
         let parse = |texts: &[String]| -> Result<Vec<Rule>, RuleError> {
             texts.iter().map(|text| Rule::parse(text, known)).collect()
         };
-        Ok(Self { allow: parse(&settings.allow)?, deny: parse(&settings.deny)? })
+        Ok(Self {
+            allow: parse(&settings.allow)?,
+            ask: parse(&settings.ask)?,
+            deny: parse(&settings.deny)?,
+        })
+    }
+
+    /// Adds an allow rule that a person gave while the agent was at work.
+    pub fn add_allow(&mut self, text: &str, known: &[&str]) -> Result<(), RuleError> {
+        let rule = Rule::parse(text, known)?;
+        if !self.allow.iter().any(|known| known.text == rule.text) {
+            self.allow.push(rule);
+        }
+        Ok(())
     }
 
     /// The deny rule that covers a target, as written.
     pub fn denies(&self, target: &Target<'_>) -> Option<&str> {
-        let covers = |rule: &&Rule| {
-            rule.covers_tool(target) && target.names.iter().any(|name| rule.may_cover(name, target))
-        };
-        self.deny.iter().find(covers).map(|rule| rule.text.as_str())
+        generous(&self.deny, target)
     }
 
-    /// The allow rule that covers a target, as written.
-    pub fn allows(&self, target: &Target<'_>) -> Option<&str> {
+    /// The ask rule that covers a target, as written.
+    pub fn asks(&self, target: &Target<'_>) -> Option<&str> {
+        generous(&self.ask, target)
+    }
+
+    /// Whether allow rules cover a target. The commands of one shell text may be covered by
+    /// different rules.
+    pub fn allows(&self, target: &Target<'_>) -> Allowed {
         let covers = |rule: &&Rule| {
             rule.covers_tool(target)
                 && target.names.iter().all(|name| rule.surely_covers(name, target))
         };
-        self.allow.iter().find(covers).map(|rule| rule.text.as_str())
+        if let Some(rule) = self.allow.iter().find(covers) {
+            return Allowed::By(rule.text.clone());
+        }
+        if !COMMAND_TOOLS.contains(&target.tool) {
+            return Allowed::No;
+        }
+        let patterns: Vec<(&str, &str)> = self
+            .allow
+            .iter()
+            .filter(|rule| rule.covers_tool(target))
+            .filter_map(|rule| Some((rule.pattern.as_deref()?, rule.text.as_str())))
+            .collect();
+        let may_write = |path: &str| self.may_write(path, target);
+        let [text] = target.names else { return Allowed::No };
+        match covering::cover(&patterns, text, target.places, &may_write) {
+            Ok(rules) => Allowed::By(rules),
+            Err(Refused { reason, .. }) if !patterns.is_empty() => Allowed::Nearly(reason),
+            Err(_) => Allowed::No,
+        }
     }
+
+    /// Whether an allow rule of the write tool covers a file that a redirection would write, under
+    /// the name that is written and under the one behind its links.
+    fn may_write(&self, path: &str, target: &Target<'_>) -> bool {
+        let names = names_of_file(path, target.cwd);
+        let file = Target { tool: WRITE_TOOL, names: &names, is_path: true, ..*target };
+        self.denies(&file).is_none()
+            && self.asks(&file).is_none()
+            && self.allow.iter().any(|rule| {
+                rule.covers_tool(&file) && names.iter().all(|name| rule.surely_covers(name, &file))
+            })
+    }
+}
+
+/// The first rule that may cover one of the names.
+fn generous<'a>(rules: &'a [Rule], target: &Target<'_>) -> Option<&'a str> {
+    let covers = |rule: &&Rule| {
+        rule.covers_tool(target) && target.names.iter().any(|name| rule.may_cover(name, target))
+    };
+    rules.iter().find(covers).map(|rule| rule.text.as_str())
 }
 
 impl Rule {
@@ -125,7 +199,7 @@ impl Rule {
             return true;
         }
         if COMMAND_TOOLS.contains(&target.tool) {
-            return command_may_match(pattern, name);
+            return command_may_match(pattern, name) || covering::may_hide(pattern, name);
         }
         target.is_path && path_matches(pattern, name, target.cwd)
     }
@@ -133,11 +207,11 @@ impl Rule {
     /// The strict reading, for allow rules.
     fn surely_covers(&self, name: &str, target: &Target<'_>) -> bool {
         let Some(pattern) = &self.pattern else { return true };
+        if COMMAND_TOOLS.contains(&target.tool) {
+            return pattern == name && covering::programs_are_outside(name, target.places);
+        }
         if pattern == name {
             return true;
-        }
-        if COMMAND_TOOLS.contains(&target.tool) {
-            return command_surely_matches(pattern, name);
         }
         if target.is_path {
             return path_matches(pattern, name, target.cwd);
@@ -146,37 +220,12 @@ impl Rule {
     }
 }
 
-/// Words of a plain command against words of a pattern. A `*` that ends the pattern's last word
-/// stands for further arguments, not for more letters: `git log*` covers `git log -3` and not
-/// `git logout`.
-fn command_surely_matches(pattern: &str, command: &str) -> bool {
-    if command.contains(METACHARACTERS) {
-        return false;
-    }
-    let mut words = command.split_whitespace();
-    let mut pattern_words = pattern.split_whitespace().peekable();
-    while let Some(pattern_word) = pattern_words.next() {
-        let is_last = pattern_words.peek().is_none();
-        if is_last && pattern_word == "*" {
-            return true;
-        }
-        let Some(word) = words.next() else { return false };
-        if is_last && let Some(stem) = pattern_word.strip_suffix('*') {
-            return matches(stem, word);
-        }
-        if !matches(pattern_word, word) {
-            return false;
-        }
-    }
-    words.next().is_none()
-}
-
 /// Whether any place in a command, quotes and separators taken away, begins with the pattern's
 /// words. Programs are compared with and without their directory.
 fn command_may_match(pattern: &str, command: &str) -> bool {
     let plain: String = command.chars().filter(|c| !matches!(c, '"' | '\'' | '\\')).collect();
     let words: Vec<&str> = plain
-        .split(|c: char| c.is_whitespace() || METACHARACTERS.contains(&c))
+        .split(|c: char| c.is_whitespace() || SEPARATORS.contains(&c))
         .filter(|word| !word.is_empty())
         .collect();
     let mut pattern_words: Vec<&str> = pattern.split_whitespace().collect();
@@ -203,6 +252,25 @@ fn path_matches(pattern: &str, name: &str, cwd: &Path) -> bool {
     matches(&anchored, &target.to_string_lossy())
 }
 
+/// A file's name as written and, where it exists, the name behind its links. A link above the
+/// working directory concerns nobody: rules are about what is below it.
+pub(super) fn names_of_file(path: &str, cwd: &Path) -> Vec<String> {
+    let mut names = vec![path.to_owned()];
+    let file = cwd.join(path);
+    let real = file.canonicalize().ok().or_else(|| {
+        // What does not exist yet will be made in its directory, wherever that really is.
+        Some(file.parent()?.canonicalize().ok()?.join(file.file_name()?))
+    });
+    if let (Some(real), Ok(real_cwd)) = (real, cwd.canonicalize()) {
+        let seen_from_here = match real.strip_prefix(&real_cwd) {
+            Ok(below) => cwd.join(below),
+            Err(_) => real,
+        };
+        names.push(seen_from_here.to_string_lossy().into_owned());
+    }
+    names
+}
+
 /// Folds `.` and `..` without asking the file system.
 fn fold(path: &Path) -> PathBuf {
     let mut folded = PathBuf::new();
@@ -220,7 +288,7 @@ fn fold(path: &Path) -> PathBuf {
 
 /// `*` and `**` match anything, `/` included. A pattern that does not compile was refused when the
 /// rule was parsed; here it only matches itself.
-fn matches(pattern: &str, text: &str) -> bool {
+pub(super) fn matches(pattern: &str, text: &str) -> bool {
     glob(pattern, false).is_ok_and(|glob| glob.is_match(text)) || pattern == text
 }
 

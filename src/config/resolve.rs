@@ -62,6 +62,7 @@ pub fn resolve(
         approval: ApprovalSettings {
             mode: config.approve.unwrap_or_default(),
             allow: config.allow.clone(),
+            ask: config.ask.clone(),
             deny: config.deny.clone(),
         },
         limits: limits(&config, &at)?,

@@ -26,6 +26,8 @@ pub struct Config {
     pub approve: Option<ApproveMode>,
     /// Rules `tool(pattern)` that allow.
     pub allow: Vec<String>,
+    /// Rules `tool(pattern)` that want a person's word; they win over those that allow.
+    pub ask: Vec<String>,
     /// Rules `tool(pattern)` that deny; they win.
     pub deny: Vec<String>,
     pub limits: LimitConfig,

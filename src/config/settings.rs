@@ -169,6 +169,8 @@ pub struct ApprovalSettings {
     pub mode: ApproveMode,
     /// Rules `tool(pattern)` or `tool`.
     pub allow: Vec<String>,
+    /// Calls that need a person's word whatever else allows them.
+    pub ask: Vec<String>,
     pub deny: Vec<String>,
 }
 

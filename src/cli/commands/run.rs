@@ -147,6 +147,9 @@ pub struct ReachArgs {
     /// Rule `tool(pattern)` that allows; repeatable
     #[arg(long, value_name = "RULE")]
     pub allow: Vec<String>,
+    /// Rule `tool(pattern)` that wants a person's word, and wins over --allow; repeatable
+    #[arg(long, value_name = "RULE")]
+    pub ask: Vec<String>,
     /// Rule `tool(pattern)` that denies, and wins; repeatable
     #[arg(long, value_name = "RULE")]
     pub deny: Vec<String>,
@@ -202,6 +205,7 @@ impl ReachArgs {
             ("sandbox.net", self.net.clone(), "--net"),
             ("sandbox.env", self.env.clone(), "--env"),
             ("allow", self.allow.clone(), "--allow"),
+            ("ask", self.ask.clone(), "--ask"),
             ("deny", self.deny.clone(), "--deny"),
         ];
         for (key, list, flag) in lists {
