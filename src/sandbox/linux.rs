@@ -1,13 +1,17 @@
-//! Linux: one helper process per command, Landlock and seccomp, and namespaces where they can be had.
+//! Linux: a launcher per sandbox, a keeper per command, Landlock and seccomp, and namespaces where they
+//! can be had.
 //!
-//! This file is the agent's side: it plans, starts the helper, carries its output and time, and asks it to
-//! end. What happens in the helper is in [`helper`] and [`supervise`].
+//! This file is the agent's side: it plans, has the command started ([`launcher`], [`start`]), carries its
+//! output and time, and asks for its end. What happens in the launcher is in [`helper`], in the keeper in
+//! [`keeper`] and [`supervise`].
 
 mod bounds;
 mod capture;
 mod grants;
 mod helper;
+mod keeper;
 mod landlock;
+mod launcher;
 mod namespaces;
 mod seccomp;
 mod spec;
@@ -35,6 +39,10 @@ use spec::Step;
 use start::Started;
 
 pub(super) use helper::helper_main;
+pub(super) use launcher::Launchers;
+
+/// Launchers that are tried for a command before that is an error.
+const LAUNCHERS: u32 = 3;
 
 /// See [`Sandbox::run`].
 pub(super) async fn run(
@@ -67,22 +75,36 @@ async fn run_with(
 ) -> Result<Finished, SandboxError> {
     let cwd = working_directory(sandbox, &command.cwd)?;
     let clock = Instant::now();
+    let mut spec = start::spec(sandbox, &command, &cwd);
+    if probe {
+        spec.flags |= spec::PROBE;
+    }
+    let mut lost = 0;
     loop {
         let rung = best_rung(sandbox);
-        let mut spec = start::spec(sandbox, &command, &cwd, rung);
-        if probe {
-            spec.flags |= spec::PROBE;
-        }
+        let launcher = sandbox.launchers.get(sandbox, rung).await?;
         let snapshot =
             (!sandbox.policy.write.is_empty()).then(|| Snapshot::take(&sandbox.policy.write));
-        let started = start::start(sandbox, &spec, &command.stdin, snapshot).await?;
-        match watch(started, &command, &cancel, clock, rung).await? {
+        let started = start::start(&launcher, &spec, &command.stdin, snapshot).await?;
+        let ended = match started {
+            Some(started) => watch(started, &command, &cancel, clock, rung).await?,
+            None => Ended::NotStarted,
+        };
+        match ended {
             Ended::Finished(finished) => return Ok(*finished),
             // The command has not run: nothing was executed before every bound held.
-            Ended::NotSetUp { .. } if rung == Rung::Namespaces => {
+            Ended::NotSetUp { step, .. } if rung == Rung::Namespaces && step.is_of_bounds() => {
                 sandbox.without_namespaces.store(true, Ordering::Relaxed);
             }
             Ended::NotSetUp { step, errno } => return Err(not_set_up(step, errno, &command, &cwd)),
+            Ended::NotStarted => {
+                sandbox.launchers.discard(&launcher).await;
+                lost += 1;
+                if lost == LAUNCHERS {
+                    let message = "the process that starts commands was ended by something else";
+                    return Err(SandboxError::process(io::Error::other(message)));
+                }
+            }
         }
     }
 }
@@ -141,7 +163,12 @@ fn not_set_up(step: Step, errno: i32, command: &CommandSpec, cwd: &Path) -> Sand
 
 enum Ended {
     Finished(Box<Finished>),
-    NotSetUp { step: Step, errno: i32 },
+    NotSetUp {
+        step: Step,
+        errno: i32,
+    },
+    /// The launcher ended before there was a keeper.
+    NotStarted,
 }
 
 /// Follows a started command to its end.
@@ -180,19 +207,23 @@ async fn watch(
     };
     let (status, survivors) = match report {
         Some(Report::Failed { step, errno }) => {
-            started.finish().await?;
+            started.finish(true).await?;
             return Ok(Ended::NotSetUp { step, errno });
+        }
+        None if ended_by_us.is_none() && !started.control.has_keeper() => {
+            started.finish(true).await?;
+            return Ok(Ended::NotStarted);
         }
         Some(Report::Exited { code, survivors }) => (EndStatus::Exited(code), survivors),
         Some(Report::Signaled { signal, survivors }) => (EndStatus::Signaled(signal), survivors),
-        // The keeper itself was killed.
-        None => (EndStatus::Signaled(libc::SIGKILL), false),
+        // The keeper itself was killed, or does not answer.
+        None | Some(Report::Started) => (EndStatus::Signaled(libc::SIGKILL), true),
     };
     let pipe_held_by = output.drain().await;
     if survivors {
         started.control.kill().await;
     }
-    let restored = started.finish().await?;
+    let restored = started.finish(!survivors).await?;
     output.take_the_rest();
     let (stdout, stderr) = output.finish();
     Ok(Ended::Finished(Box::new(Finished {

@@ -50,7 +50,7 @@ pub use policy::Rung;
 
 use scratch::Scratch;
 
-/// The first argument with which this program is started again as the keeper of one command.
+/// The first argument with which this program is started again as the launcher of commands.
 pub const HELPER_ARGUMENT: &str = "__agi_helper";
 
 /// Starts commands under one policy. Shared by all tools of a run (`Arc`).
@@ -59,6 +59,8 @@ pub struct Sandbox {
     policy: Policy,
     /// The program to start again; `None`: this one.
     helper: Option<PathBuf>,
+    /// Before the temporary directory: dropped first, it ends what may still write there.
+    launchers: platform::Launchers,
     scratch: OnceLock<Option<Scratch>>,
     /// What children see of the environment; read once.
     environment: OnceLock<Vec<(std::ffi::OsString, std::ffi::OsString)>>,
@@ -72,6 +74,7 @@ impl Sandbox {
         Self {
             policy,
             helper: None,
+            launchers: platform::Launchers::default(),
             scratch: OnceLock::new(),
             environment: OnceLock::new(),
             without_namespaces: AtomicBool::new(false),

@@ -62,23 +62,29 @@ fn gone() -> io::Error {
 /// nobody else reaps it.
 #[cfg(target_os = "linux")]
 pub async fn wait(mut child: Child) -> io::Result<std::process::ExitStatus> {
-    use tokio::io::Interest;
-    use tokio::io::unix::AsyncFd;
-
     if let Some(status) = child.try_wait()? {
         return Ok(status);
     }
     let pid = rustix::process::Pid::from_child(&child);
     match rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::NONBLOCK) {
         Ok(pidfd) => {
-            // SAFETY: the descriptor is moved into the `AsyncFd`, which owns it until it is dropped.
-            let pidfd = unsafe { AsyncFd::register_with_interest(pidfd, Interest::READABLE) }?;
-            pidfd.readable().await?.retain_ready();
+            ended(pidfd).await?;
             child.wait()
         }
         // Before Linux 5.3, or no descriptor left.
         Err(_) => wait_on_a_thread(child).await,
     }
+}
+
+/// Waits until the process of a pidfd has ended.
+#[cfg(target_os = "linux")]
+pub async fn ended(pidfd: std::os::fd::OwnedFd) -> io::Result<()> {
+    // SAFETY: the descriptor is moved into the `AsyncFd`, which owns it until it is dropped.
+    let pidfd = unsafe {
+        tokio::io::unix::AsyncFd::register_with_interest(pidfd, tokio::io::Interest::READABLE)
+    }?;
+    pidfd.readable().await?.retain_ready();
+    Ok(())
 }
 
 /// Waits until a child has ended and reaps it.

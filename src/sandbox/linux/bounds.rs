@@ -1,6 +1,8 @@
-//! What bounds the command, applied by itself just before it is executed, and tested by it.
+//! What bounds a command: prepared once by the launcher, applied by each command to itself just before
+//! it is executed, and tested by it.
 
 use std::ffi::OsStr;
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 
 use rustix::fs::Mode;
@@ -15,9 +17,15 @@ use rustix::thread::CapabilitySets;
 
 use super::helper::Failure;
 use super::landlock;
+use super::landlock::Grant;
+use super::landlock::Rights;
+use super::namespaces;
+use super::seccomp;
 use super::seccomp::Filter;
+use super::spec::Bounds;
+use super::spec::ENFORCE;
+use super::spec::NAMESPACES;
 use super::spec::NETWORK;
-use super::spec::Spec;
 use super::spec::Step;
 
 /// Bytes of the largest file a command may write.
@@ -35,91 +43,194 @@ const KEPT: CapabilitySet = CapabilitySet::CHOWN
     .union(CapabilitySet::FSETID)
     .union(CapabilitySet::KILL);
 
-/// Limits that hold at every level, never above those this process has.
-pub(super) fn limit(spec: &Spec) -> Result<(), Failure> {
-    let limits = [
-        (Resource::Core, 0),
-        (Resource::Fsize, LARGEST_FILE),
-        (Resource::Nproc, PROCESSES),
-        (Resource::Cpu, spec.cpu_seconds),
-        (Resource::Data, spec.memory_bytes),
-    ];
-    for (resource, wanted) in limits {
-        let present = rustix::process::getrlimit(resource);
-        let lower = |limit: Option<u64>| Some(limit.map_or(wanted, |limit| limit.min(wanted)));
-        let limit = Rlimit { current: lower(present.current), maximum: lower(present.maximum) };
-        rustix::process::setrlimit(resource, limit)
-            .map_err(|error| Failure::new(Step::Limits, error))?;
-    }
-    // Where procfs is missing or older, the killer chooses as ever.
-    drop(std::fs::write("/proc/self/oom_score_adj", OOM_SCORE));
-    Ok(())
+/// Commands after which the ruleset is made anew.
+const ADDITIONS: u32 = 64;
+const PROCFS: &[u8] = b"/proc";
+
+/// Bounds that only have to be applied.
+pub(super) struct Ready {
+    /// Commands get namespaces of their own.
+    pub(super) namespaces: bool,
+    enforced: Option<Enforced>,
+    memory_bytes: u64,
 }
 
-/// Gives up privileges, bounds files, sockets and system calls, and tests that the bounds hold.
-pub(super) fn enforce(spec: &Spec) -> Result<(), Failure> {
-    let root = rustix::process::geteuid().is_root();
-    drop_capabilities(root).map_err(|error| Failure::new(Step::Capabilities, error))?;
-    rustix::thread::set_no_new_privs(true)
-        .map_err(|error| Failure::new(Step::Privileges, error))?;
-    let network = spec.has(NETWORK);
-    landlock::restrict(&spec.grants, network)
-        .map_err(|error| Failure::io(Step::Landlock, &error))?;
-    let filter = Filter { network, root, landlock_abi: landlock::abi() };
-    filter.install().map_err(|error| Failure::io(Step::Seccomp, &error))?;
-    self_test(spec, network)
+struct Enforced {
+    ruleset: OwnedFd,
+    grants: Vec<Grant>,
+    /// Commands that added their procfs to the ruleset.
+    additions: u32,
+    filter: Vec<libc::sock_filter>,
+    root: bool,
+    network: bool,
+    /// Self-test: the root directory must not be readable.
+    tests_reading: bool,
+    /// Self-test: see [`Bounds::forbidden`].
+    forbidden: Vec<u8>,
+}
+
+impl Ready {
+    /// Enters the namespaces that commands share and prepares the rest.
+    pub(super) fn new(bounds: Bounds) -> Result<Self, Failure> {
+        let network = bounds.has(NETWORK);
+        let namespaces = bounds.has(NAMESPACES);
+        if namespaces {
+            namespaces::enter(network)?;
+        }
+        let memory_bytes = bounds.memory_bytes;
+        let enforced = bounds.has(ENFORCE).then(|| Enforced::new(bounds, network)).transpose()?;
+        Ok(Self { namespaces, enforced, memory_bytes })
+    }
+
+    /// To be called before each command.
+    pub(super) fn renew(&mut self) -> Result<(), Failure> {
+        if !self.namespaces {
+            return Ok(());
+        }
+        self.enforced.as_mut().map_or(Ok(()), Enforced::renew)
+    }
+
+    /// Grants the command the procfs of its own process namespace: Landlock knows directories by inode,
+    /// and each procfs has its own.
+    pub(super) fn grant_own_procfs(&self) -> Result<(), Failure> {
+        let Some(enforced) = &self.enforced else { return Ok(()) };
+        let grant = Grant { rights: Rights::Read, path: PROCFS.to_vec() };
+        landlock::add(&enforced.ruleset, &grant)
+            .map_err(|error| Failure::io(Step::Landlock, &error))
+    }
+
+    /// Limits that hold at every level, never above those this process has.
+    pub(super) fn limit(&self, cpu_seconds: u64) -> Result<(), Failure> {
+        let limits = [
+            (Resource::Core, 0),
+            (Resource::Fsize, LARGEST_FILE),
+            (Resource::Nproc, PROCESSES),
+            (Resource::Cpu, cpu_seconds),
+            (Resource::Data, self.memory_bytes),
+        ];
+        for (resource, wanted) in limits {
+            let present = rustix::process::getrlimit(resource);
+            let lower = |limit: Option<u64>| Some(limit.map_or(wanted, |limit| limit.min(wanted)));
+            let limit = Rlimit { current: lower(present.current), maximum: lower(present.maximum) };
+            rustix::process::setrlimit(resource, limit)
+                .map_err(|error| Failure::new(Step::Limits, error))?;
+        }
+        // Where procfs is missing or older, the killer chooses as ever.
+        drop(std::fs::write("/proc/self/oom_score_adj", OOM_SCORE));
+        Ok(())
+    }
+
+    /// Gives up privileges, bounds files, sockets and system calls, and tests that the bounds hold.
+    pub(super) fn enforce(&self) -> Result<(), Failure> {
+        self.enforced.as_ref().map_or(Ok(()), Enforced::apply)
+    }
+}
+
+impl Enforced {
+    fn new(bounds: Bounds, network: bool) -> Result<Self, Failure> {
+        let root = rustix::process::geteuid().is_root();
+        // The launcher keeps what it has for mounting; what it executes can have no more than this.
+        narrow_bounding_set(kept(root)).map_err(|error| Failure::new(Step::Capabilities, error))?;
+        let namespaces = bounds.has(NAMESPACES);
+        let Bounds { mut grants, forbidden, .. } = bounds;
+        grants.retain(|grant| !(namespaces && grant.path == PROCFS));
+        let filter = Filter { network, root, landlock_abi: landlock::abi() };
+        Ok(Self {
+            ruleset: ruleset(&grants, network)?,
+            tests_reading: !grants.iter().any(|grant| grant.path == b"/"),
+            grants,
+            additions: 0,
+            filter: filter.assemble(),
+            root,
+            network,
+            forbidden,
+        })
+    }
+
+    /// Makes the ruleset anew now and then, without the procfs of commands that have ended.
+    fn renew(&mut self) -> Result<(), Failure> {
+        self.additions += 1;
+        if self.additions > ADDITIONS {
+            self.ruleset = ruleset(&self.grants, self.network)?;
+            self.additions = 1;
+        }
+        Ok(())
+    }
+
+    fn apply(&self) -> Result<(), Failure> {
+        keep_capabilities(kept(self.root))
+            .map_err(|error| Failure::new(Step::Capabilities, error))?;
+        rustix::thread::set_no_new_privs(true)
+            .map_err(|error| Failure::new(Step::Privileges, error))?;
+        landlock::restrict(&self.ruleset).map_err(|error| Failure::io(Step::Landlock, &error))?;
+        seccomp::install(&self.filter).map_err(|error| Failure::io(Step::Seccomp, &error))?;
+        self.test()
+    }
+
+    /// Tries what must be refused, with permissions that would allow it without the bounds. A command
+    /// that runs has therefore seen its own bounds hold.
+    fn test(&self) -> Result<(), Failure> {
+        let refused = |step: Step, result: Result<(), Errno>, wanted: Errno| match result {
+            Err(error) if error == wanted => Ok(()),
+            Err(error) => Err(Failure::new(step, error)),
+            Ok(()) => Err(Failure { step, errno: 0 }),
+        };
+        if self.tests_reading {
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            let root = rustix::fs::open("/", flags, Mode::empty()).map(drop);
+            refused(Step::ReadTest, root, Errno::ACCESS)?;
+        }
+        if !self.forbidden.is_empty() {
+            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+            let path = OsStr::from_bytes(&self.forbidden);
+            let file = rustix::fs::open(path, flags, Mode::RUSR).map(drop);
+            refused(Step::WriteTest, file, Errno::ACCESS)?;
+        }
+        if !self.network {
+            let socket =
+                rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).map(drop);
+            refused(Step::SocketTest, socket, Errno::PERM)?;
+        }
+        let private = rustix::mount::MountPropagationFlags::PRIVATE;
+        refused(Step::NamespaceTest, rustix::mount::mount_change("/", private), Errno::PERM)
+    }
+}
+
+fn ruleset(grants: &[Grant], network: bool) -> Result<OwnedFd, Failure> {
+    landlock::ruleset(grants, network).map_err(|error| Failure::io(Step::Landlock, &error))
 }
 
 /// Root keeps what files need; everybody else has nothing left (in a user namespace they had
 /// everything).
-fn drop_capabilities(root: bool) -> rustix::io::Result<()> {
-    let kept = if root { KEPT } else { CapabilitySet::empty() };
-    let present = rustix::thread::capabilities(None)?;
-    if present.effective.contains(CapabilitySet::SETPCAP) {
-        for number in 0..CAPABILITIES {
-            let capability = CapabilitySet::from_bits_retain(1 << number);
-            if kept.contains(capability) {
-                continue;
-            }
-            match rustix::thread::remove_capability_from_bounding_set(capability) {
-                Ok(()) => {}
-                // The first number that this kernel does not know.
-                Err(Errno::INVAL) => break,
-                Err(error) => return Err(error),
-            }
+fn kept(root: bool) -> CapabilitySet {
+    if root { KEPT } else { CapabilitySet::empty() }
+}
+
+fn narrow_bounding_set(kept: CapabilitySet) -> rustix::io::Result<()> {
+    if !rustix::thread::capabilities(None)?.effective.contains(CapabilitySet::SETPCAP) {
+        return Ok(());
+    }
+    for number in 0..CAPABILITIES {
+        let capability = CapabilitySet::from_bits_retain(1 << number);
+        if kept.contains(capability) {
+            continue;
+        }
+        match rustix::thread::remove_capability_from_bounding_set(capability) {
+            Ok(()) => {}
+            // The first number that this kernel does not know.
+            Err(Errno::INVAL) => break,
+            Err(error) => return Err(error),
         }
     }
+    Ok(())
+}
+
+fn keep_capabilities(kept: CapabilitySet) -> rustix::io::Result<()> {
+    let present = rustix::thread::capabilities(None)?;
     let sets = CapabilitySets {
         effective: present.effective & kept,
         permitted: present.permitted & kept,
         inheritable: CapabilitySet::empty(),
     };
     rustix::thread::set_capabilities(None, sets)
-}
-
-/// Tries what must be refused, with permissions that would allow it without the bounds. A command that
-/// runs has therefore seen its own bounds hold.
-fn self_test(spec: &Spec, network: bool) -> Result<(), Failure> {
-    let refused = |step: Step, result: Result<(), Errno>, wanted: Errno| match result {
-        Err(error) if error == wanted => Ok(()),
-        Err(error) => Err(Failure::new(step, error)),
-        Ok(()) => Err(Failure { step, errno: 0 }),
-    };
-    if !spec.grants.iter().any(|grant| grant.path == b"/") {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let root = rustix::fs::open("/", flags, Mode::empty()).map(drop);
-        refused(Step::ReadTest, root, Errno::ACCESS)?;
-    }
-    if !spec.forbidden.is_empty() {
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        let path = OsStr::from_bytes(&spec.forbidden);
-        let file = rustix::fs::open(path, flags, Mode::RUSR).map(drop);
-        refused(Step::WriteTest, file, Errno::ACCESS)?;
-    }
-    if !network {
-        let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).map(drop);
-        refused(Step::SocketTest, socket, Errno::PERM)?;
-    }
-    let unmounted = rustix::mount::mount_change("/", rustix::mount::MountPropagationFlags::PRIVATE);
-    refused(Step::NamespaceTest, unmounted, Errno::PERM)
 }

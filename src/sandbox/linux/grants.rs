@@ -1,6 +1,11 @@
 //! From the policy to what Landlock grants: the same roots that `system::opener` judges by.
+//!
+//! Landlock grants directories, not their names, so what was granted holds only as long as the names lead
+//! to the same directories: [`Granted::is_current`].
 
+use std::fs::Metadata;
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -19,45 +24,98 @@ const DEVICES: [&str; 6] =
 /// descriptors of processes outside the sandbox), processors, the own cgroup's limits.
 const FACTS: [&str; 3] = ["/proc", "/sys/devices/system/cpu", "/sys/fs/cgroup"];
 
-/// What a child under `policy` is granted. `scratch`: its private temporary directory; `program`: this
-/// executable, which `python_exec` starts.
-pub(super) fn grants(policy: &Policy, scratch: Option<&Path>, program: &Path) -> Vec<Grant> {
-    let mut list = List { grants: Vec::new(), protected: &policy.protected };
-    for path in SYSTEM_READ.iter().filter(|path| **path != "/etc") {
-        list.grant(Rights::Read, Path::new(path));
+/// What children of one policy are granted, and what that was read from.
+#[derive(Debug)]
+pub(super) struct Granted {
+    grants: Vec<Grant>,
+    seen: Vec<(PathBuf, Option<Seen>)>,
+}
+
+/// What a name led to.
+#[derive(Debug, PartialEq, Eq)]
+struct Seen {
+    device: u64,
+    inode: u64,
+    /// Where the entries were granted one by one: when they last changed, by modification and by change
+    /// of the directory itself (seconds and nanoseconds).
+    entries: Option<[(i64, i64); 2]>,
+}
+
+impl Seen {
+    fn new(found: &Metadata, listed: bool) -> Self {
+        let times = [(found.mtime(), found.mtime_nsec()), (found.ctime(), found.ctime_nsec())];
+        Self { device: found.dev(), inode: found.ino(), entries: listed.then_some(times) }
     }
-    list.etc();
-    list.grant(Rights::Read, program);
-    for path in FACTS {
-        list.grant(Rights::Read, Path::new(path));
+
+    fn at(path: &Path, listed: bool) -> Option<Self> {
+        std::fs::metadata(path).ok().map(|found| Self::new(&found, listed))
     }
-    for path in DEVICES {
-        list.grant(Rights::Device, Path::new(path));
+}
+
+impl Granted {
+    /// What a child under `policy` is granted. `scratch`: its private temporary directory; `program`:
+    /// this executable, which `python_exec` starts.
+    pub(super) fn new(policy: &Policy, scratch: Option<&Path>, program: &Path) -> Self {
+        let mut list = List {
+            granted: Self { grants: Vec::new(), seen: Vec::new() },
+            protected: &policy.protected,
+        };
+        // These stay what they are while a system runs.
+        for path in SYSTEM_READ.iter().filter(|path| **path != "/etc") {
+            list.grant(Rights::Read, Path::new(path));
+        }
+        list.etc();
+        for path in FACTS {
+            list.grant(Rights::Read, Path::new(path));
+        }
+        for path in DEVICES {
+            list.grant(Rights::Device, Path::new(path));
+        }
+        list.see(program, false);
+        list.grant(Rights::Read, program);
+        for path in std::iter::once(&policy.cwd).chain(&policy.read) {
+            list.below(Rights::Read, path);
+        }
+        for path in &policy.write {
+            list.below(Rights::Write, path);
+        }
+        if !policy.write.is_empty() {
+            // Semaphores and shared memory of POSIX; shared with other programs of the same user.
+            list.grant(Rights::Write, Path::new("/dev/shm"));
+        }
+        if let Some(scratch) = scratch {
+            list.see(scratch, false);
+            list.grant(Rights::Scratch, scratch);
+        }
+        list.granted
     }
-    for path in std::iter::once(&policy.cwd).chain(&policy.read) {
-        list.below(Rights::Read, path);
+
+    pub(super) fn grants(&self) -> &[Grant] {
+        &self.grants
     }
-    for path in &policy.write {
-        list.below(Rights::Write, path);
+
+    /// Whether all names lead to what they led to then.
+    pub(super) fn is_current(&self) -> bool {
+        self.seen.iter().all(|(path, seen)| {
+            let listed = seen.as_ref().is_some_and(|seen| seen.entries.is_some());
+            *seen == Seen::at(path, listed)
+        })
     }
-    if !policy.write.is_empty() {
-        // Semaphores and shared memory of POSIX; shared with other programs of the same user.
-        list.grant(Rights::Write, Path::new("/dev/shm"));
-    }
-    if let Some(scratch) = scratch {
-        list.grant(Rights::Scratch, scratch);
-    }
-    list.grants
 }
 
 struct List<'a> {
-    grants: Vec<Grant>,
+    granted: Granted,
     protected: &'a [PathBuf],
 }
 
 impl List<'_> {
     fn grant(&mut self, rights: Rights, path: &Path) {
-        self.grants.push(Grant { rights, path: path.as_os_str().as_bytes().to_vec() });
+        self.granted.grants.push(Grant { rights, path: path.as_os_str().as_bytes().to_vec() });
+    }
+
+    /// Looked at before it is read, so that a change meanwhile shows.
+    fn see(&mut self, path: &Path, listed: bool) {
+        self.granted.seen.push((path.to_path_buf(), Seen::at(path, listed)));
     }
 
     /// Grants a root. Landlock cannot take away below what it granted, so where something protected
@@ -67,8 +125,10 @@ impl List<'_> {
             return;
         }
         if !self.protected.iter().any(|protected| protected.starts_with(root)) {
+            self.see(root, false);
             return self.grant(rights, root);
         }
+        self.see(root, true);
         self.grant(Rights::List, root);
         let Ok(entries) = std::fs::read_dir(root) else { return };
         for entry in entries.flatten() {
@@ -88,6 +148,7 @@ impl List<'_> {
         }
         self.grant(Rights::List, etc);
         for directory in [etc, Path::new("/etc/ssl")] {
+            self.see(directory, true);
             let Ok(entries) = std::fs::read_dir(directory) else { continue };
             for entry in entries.flatten() {
                 let path = entry.path();
@@ -101,7 +162,7 @@ impl List<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::grants;
+    use super::Granted;
     use crate::config::settings::SandboxLevel;
     use crate::config::settings::SandboxSettings;
     use crate::sandbox::policy::Policy;
@@ -121,10 +182,12 @@ mod tests {
             env: Vec::new(),
         };
         let policy = Policy::new(&settings, &cwd, vec![cwd.join("data/agi-agent")]);
-        let granted: Vec<String> = grants(&policy, None, std::path::Path::new("/x"))
-            .into_iter()
+        let all = Granted::new(&policy, None, std::path::Path::new("/x"));
+        let granted: Vec<String> = all
+            .grants()
+            .iter()
             .filter(|grant| grant.rights != super::Rights::List)
-            .filter_map(|grant| String::from_utf8(grant.path).ok())
+            .filter_map(|grant| String::from_utf8(grant.path.clone()).ok())
             .filter_map(|path| path.strip_prefix(cwd.to_str()?).map(str::to_owned))
             .collect();
         assert!(granted.contains(&"/a".to_owned()) && granted.contains(&"/data/other".to_owned()));
@@ -133,5 +196,43 @@ mod tests {
                 .iter()
                 .any(|path| path.is_empty() || path == "/data" || path.contains("agi-agent"))
         );
+    }
+
+    #[test]
+    fn what_was_granted_is_stale_once_a_name_leads_elsewhere() {
+        let root = tempfile::tempdir().unwrap();
+        let cwd = root.path().canonicalize().unwrap();
+        for name in ["work/listed/data", "work/plain"] {
+            std::fs::create_dir_all(cwd.join(name)).unwrap();
+        }
+        let settings = SandboxSettings {
+            level: SandboxLevel::ReadOnly,
+            add_dirs: Vec::new(),
+            read: vec![cwd.join("later")],
+            net: Vec::new(),
+            env: Vec::new(),
+        };
+        let granted = || {
+            let protected = vec![cwd.join("work/listed/data")];
+            let policy = Policy::new(&settings, &cwd.join("work"), protected);
+            Granted::new(&policy, None, std::path::Path::new("/x"))
+        };
+        let before = granted();
+        assert!(before.is_current());
+        // Changes inside of what was granted whole do not matter.
+        std::fs::write(cwd.join("work/plain/file"), "x").unwrap();
+        assert!(before.is_current());
+        // A new entry where entries were granted one by one.
+        std::fs::write(cwd.join("work/listed/file"), "x").unwrap();
+        assert!(!before.is_current());
+        let before = granted();
+        // A directory that was absent.
+        std::fs::create_dir(cwd.join("later")).unwrap();
+        assert!(!before.is_current());
+        let before = granted();
+        // Another directory of the same name.
+        std::fs::rename(cwd.join("later"), cwd.join("away")).unwrap();
+        std::fs::create_dir(cwd.join("later")).unwrap();
+        assert!(!before.is_current());
     }
 }

@@ -1,18 +1,19 @@
-//! The helper: this program started again, which becomes the keeper of one command.
+//! The helper: this program started again, which becomes the launcher of a sandbox's commands.
 //!
-//! It has one thread, an empty environment and one socket to the agent. It forks the command, bounds it
-//! and watches it ([`super::supervise`]); itself it stays outside the bounds and reads nothing that the
-//! command can write.
-#![expect(unsafe_code, reason = "fork, exec and _exit")]
+//! Starting this executable costs more than a command does, so it happens once: the launcher has one
+//! thread and an empty environment, enters namespaces and prepares the bounds, and then forks a keeper
+//! ([`super::keeper`]) for each command it is asked for. It sees descriptors only; what is to be run is
+//! between the agent and the keeper. Nothing that a command does reaches it, so no command's state
+//! reaches the next.
+#![expect(unsafe_code, reason = "clone, fork and _exit")]
 
-use std::ffi::CString;
-use std::ffi::OsStr;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::AsFd as _;
 use std::os::fd::OwnedFd;
-use std::os::unix::ffi::OsStrExt as _;
 
+use rustix::event::PollFd;
+use rustix::event::PollFlags;
 use rustix::fs::Mode;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
@@ -21,21 +22,21 @@ use rustix::net::RecvAncillaryMessage;
 use rustix::net::RecvFlags;
 use rustix::pipe::PipeFlags;
 use rustix::process::Pid;
+use rustix::process::PidfdFlags;
 use rustix::process::Signal;
+use rustix::process::WaitOptions;
 
-use super::bounds;
+use super::bounds::Ready;
+use super::keeper;
 use super::namespaces;
-use super::spec::ENFORCE;
-use super::spec::NAMESPACES;
-use super::spec::PROBE;
+use super::spec::Bounds;
+use super::spec::LAUNCH;
 use super::spec::Report;
-use super::spec::STDIN;
-use super::spec::Spec;
 use super::spec::Step;
 use super::supervise;
 
-/// No command line and no pasted standard input is larger; a length beyond is no spec.
-const LARGEST_SPEC: u64 = 64 << 20;
+/// No command line is longer; a length beyond is no message of ours.
+const LONGEST: u64 = 64 << 20;
 
 /// A step of setting up that failed.
 #[derive(Debug, Clone, Copy)]
@@ -54,112 +55,175 @@ impl Failure {
     }
 }
 
-/// See [`crate::sandbox::helper_main`].
-pub(in crate::sandbox) fn helper_main() -> ! {
-    // The agent learns from the socket what happened; the status only says that this was the helper.
-    let status = if keep_one_command().is_ok() { 0 } else { 125 };
-    end(status)
+impl From<Failure> for Report {
+    fn from(failure: Failure) -> Self {
+        Self::Failed { step: failure.step, errno: failure.errno }
+    }
 }
 
-fn end(status: i32) -> ! {
+/// What a keeper gets from the launcher.
+pub(super) struct Request {
+    /// To the agent.
+    pub(super) control: OwnedFd,
+    pub(super) stdout: OwnedFd,
+    pub(super) stderr: OwnedFd,
+    /// `None`: an input that is at its end.
+    pub(super) stdin: Option<OwnedFd>,
+}
+
+/// A keeper under way.
+struct Child {
+    pid: Pid,
+    /// Ready when it has ended.
+    pidfd: OwnedFd,
+}
+
+/// See [`crate::sandbox::helper_main`].
+pub(in crate::sandbox) fn helper_main() -> ! {
+    // The agent learns from the sockets what happened; the status only says that this was the helper.
+    end(if launch_commands().is_ok() { 0 } else { 125 })
+}
+
+pub(super) fn end(status: i32) -> ! {
     // SAFETY: ends the process at once; nothing has to be flushed or dropped.
     unsafe { libc::_exit(status) }
 }
 
-fn keep_one_command() -> io::Result<()> {
+fn launch_commands() -> io::Result<()> {
     close_inherited();
     let control = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 10)?;
-    let (spec, stdin) = receive(&control)?;
+    occupy_standard()?;
+    let bounds = Bounds::decode(&receive(&control)?).ok_or(Errno::PROTO)?;
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
     let parent =
         rustix::process::getppid().map_or(0, |pid| pid.as_raw_nonzero().get().unsigned_abs());
-    if u64::from(parent) != spec.parent {
+    if u64::from(parent) != bounds.parent {
         return Ok(());
     }
     // Out of the terminal's foreground group: Ctrl-C is for the agent, which tells us.
     rustix::process::setsid()?;
-    if spec.has(NAMESPACES) {
-        // Everything inside ends with this process. Elsewhere the keeper outlives the agent, whose end it
-        // sees on the socket, for as long as it takes to end what is left.
-        rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
-        return keep_inside(&spec, stdin, control);
-    }
-    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
-    start_and_supervise(&spec, stdin, &control)
-}
-
-/// Enters namespaces and keeps the command from inside: when this process's child, the first of its
-/// process namespace, ends, the kernel ends everything in it.
-fn keep_inside(spec: &Spec, stdin: Option<OwnedFd>, control: OwnedFd) -> io::Result<()> {
-    if let Err(failure) = namespaces::enter(spec) {
-        return supervise::send(&control, Report::from(failure));
-    }
-    match fork()? {
-        None => {
-            rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
-            if let Err(failure) = namespaces::furnish(spec) {
-                return supervise::send(&control, Report::from(failure));
-            }
-            start_and_supervise(spec, stdin, &control)
-        }
-        Some(first) => {
-            drop((control, stdin));
-            close_standard();
-            rustix::process::waitpid(Some(first), rustix::process::WaitOptions::empty())?;
-            Ok(())
-        }
-    }
-}
-
-fn start_and_supervise(spec: &Spec, stdin: Option<OwnedFd>, control: &OwnedFd) -> io::Result<()> {
-    let keeper = rustix::process::getpid();
-    let (errors, write_errors) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
-    match fork() {
-        Ok(None) => {
-            let failure = become_command(spec, stdin, keeper);
-            let mut bytes = [0; 5];
-            bytes[0] = failure.step as u8;
-            bytes[1..].copy_from_slice(&failure.errno.to_ne_bytes());
-            // Five bytes into an empty pipe; if even that fails, the status still says failure.
-            let _ = rustix::io::write(&write_errors, &bytes);
-            end(127)
-        }
-        Ok(Some(command)) => {
-            drop((write_errors, stdin));
-            close_standard();
-            supervise::supervise(control, &errors, command, spec.has(NAMESPACES))
-        }
-        Err(error) => supervise::send(control, Report::from(Failure::io(Step::Fork, &error))),
-    }
-}
-
-/// Bounds this process and becomes the command. Returns only if that failed.
-fn become_command(spec: &Spec, stdin: Option<OwnedFd>, keeper: Pid) -> Failure {
-    match prepare(spec, stdin, keeper) {
-        Ok(()) if spec.has(PROBE) => end(0),
-        Ok(()) => Failure::io(Step::Execute, &execute(spec)),
-        Err(failure) => failure,
-    }
-}
-
-fn prepare(spec: &Spec, stdin: Option<OwnedFd>, keeper: Pid) -> Result<(), Failure> {
-    let failed = |step| move |error: Errno| Failure::new(step, error);
-    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
-        .map_err(failed(Step::Fork))?;
-    if rustix::process::getppid() != Some(keeper) {
-        end(127);
-    }
-    rustix::process::setsid().map_err(failed(Step::Fork))?;
-    let stdin = stdin.map_or_else(empty_input, Ok).map_err(failed(Step::Input))?;
-    rustix::stdio::dup2_stdin(&stdin).map_err(failed(Step::Input))?;
-    drop(stdin);
-    rustix::process::chdir(OsStr::from_bytes(&spec.cwd)).map_err(failed(Step::Directory))?;
     default_signals();
-    bounds::limit(spec)?;
-    if spec.has(ENFORCE) { bounds::enforce(spec) } else { Ok(()) }
+    // Where that is not allowed the directory of the start is kept in use, which harms nothing.
+    let _ = rustix::process::chdir("/");
+    let mut ready = Ready::new(bounds);
+    let mut children = Vec::new();
+    loop {
+        let asked = wait(&control, &children)?;
+        reap(&mut children);
+        if !asked {
+            continue;
+        }
+        let Some(request) = next_request(&control)? else { break };
+        match ready.as_mut().map(|ready| ready.renew().map(|()| &*ready)) {
+            Err(failure) => supervise::send(&request.control, Report::from(*failure))?,
+            Ok(Err(failure)) => supervise::send(&request.control, Report::from(failure))?,
+            Ok(Ok(ready)) => match namespaces::fork(ready.namespaces) {
+                Ok(None) => {
+                    // The agent must see the launcher's end although a keeper lives.
+                    drop((control, children));
+                    end(if keeper::keep(ready, request).is_ok() { 0 } else { 125 });
+                }
+                Ok(Some(pid)) => {
+                    let pidfd = rustix::process::pidfd_open(pid, PidfdFlags::empty())?;
+                    children.push(Child { pid, pidfd });
+                }
+                Err(failure) => supervise::send(&request.control, Report::from(failure))?,
+            },
+        }
+    }
+    // Each keeper ends by itself, having seen that the agent let go of its socket.
+    for Child { pid, .. } in children {
+        while let Err(Errno::INTR) = rustix::process::waitpid(Some(pid), WaitOptions::empty()) {}
+    }
+    Ok(())
 }
 
-/// An input that is at its end: the null device, which programs tell from a pipe or a file (`rg` would
-/// search those); without devices a closed pipe.
+/// Waits for a request (or the agent's end) or for the end of a keeper. True: the former.
+fn wait(control: &OwnedFd, children: &[Child]) -> io::Result<bool> {
+    let mut list = vec![PollFd::new(control, PollFlags::IN)];
+    list.extend(children.iter().map(|child| PollFd::new(&child.pidfd, PollFlags::IN)));
+    match rustix::event::poll(&mut list, None) {
+        Ok(_) => Ok(list.first().is_some_and(|entry| !entry.revents().is_empty())),
+        Err(Errno::INTR) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn reap(children: &mut Vec<Child>) {
+    children.retain(|child| {
+        matches!(
+            rustix::process::waitpid(Some(child.pid), WaitOptions::NOHANG),
+            Ok(None) | Err(Errno::INTR)
+        )
+    });
+}
+
+/// The next request; `None` once the agent has closed its end.
+fn next_request(control: &OwnedFd) -> io::Result<Option<Request>> {
+    let mut byte = [0];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
+    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+    let mut buffers = [io::IoSliceMut::new(&mut byte)];
+    let received =
+        rustix::net::recvmsg(control, &mut buffers, &mut ancillary, RecvFlags::CMSG_CLOEXEC);
+    match received {
+        Ok(received) if received.bytes == 1 => {}
+        Ok(_) | Err(Errno::CONNRESET) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    }
+    let mut descriptors = Vec::new();
+    for message in ancillary.drain() {
+        if let RecvAncillaryMessage::ScmRights(list) = message {
+            descriptors.extend(list);
+        }
+    }
+    let mut descriptors = descriptors.into_iter();
+    match (descriptors.next(), descriptors.next(), descriptors.next()) {
+        (Some(control), Some(stdout), Some(stderr)) if byte == [LAUNCH] => {
+            Ok(Some(Request { control, stdout, stderr, stdin: descriptors.next() }))
+        }
+        _ => Err(Errno::PROTO.into()),
+    }
+}
+
+/// Bytes that the agent sent with their length before them.
+pub(super) fn receive(socket: &OwnedFd) -> io::Result<Vec<u8>> {
+    let mut length = [0; 8];
+    read_exactly(socket, &mut length)?;
+    let length = u64::from_ne_bytes(length);
+    if length > LONGEST {
+        return Err(Errno::PROTO.into());
+    }
+    let mut bytes = vec![0; usize::try_from(length).map_err(io::Error::other)?];
+    read_exactly(socket, &mut bytes)?;
+    Ok(bytes)
+}
+
+fn read_exactly(socket: &OwnedFd, bytes: &mut [u8]) -> io::Result<()> {
+    let mut filled = 0;
+    while filled < bytes.len() {
+        match rustix::io::read(socket.as_fd(), &mut bytes[filled..]) {
+            Ok(0) => return Err(Errno::PIPE.into()),
+            Ok(count) => filled += count,
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+/// The standard streams of every command that is given none: at their end. They are held open here, so
+/// that no other descriptor takes their numbers.
+fn occupy_standard() -> io::Result<()> {
+    let empty = empty_input()?;
+    rustix::stdio::dup2_stdin(&empty)?;
+    rustix::stdio::dup2_stdout(&empty)?;
+    rustix::stdio::dup2_stderr(&empty)?;
+    Ok(())
+}
+
+/// The null device, which programs tell from a pipe or a file (`rg` would search those); without
+/// devices a closed pipe.
 fn empty_input() -> Result<OwnedFd, Errno> {
     match rustix::fs::open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()) {
         Err(Errno::NOENT | Errno::ACCESS) => {
@@ -169,72 +233,17 @@ fn empty_input() -> Result<OwnedFd, Errno> {
     }
 }
 
-/// The Rust runtime ignores SIGPIPE, and whoever started the agent may ignore others.
+/// Whoever started the agent may ignore signals. Only a broken pipe stays ignored, as the Rust runtime
+/// has it, until the command is executed.
 fn default_signals() {
-    for signal in 1..32 {
+    for signal in (1..32).filter(|signal| *signal != libc::SIGPIPE) {
         // SAFETY: sets the default action; no handler of ours is installed here. Fails for SIGKILL and
         // SIGSTOP, which is right.
         unsafe { libc::signal(signal, libc::SIG_DFL) };
     }
 }
 
-/// Executes the command; a bare name is looked for in the `PATH` that the command gets.
-fn execute(spec: &Spec) -> io::Error {
-    let strings = |list: &[Vec<u8>]| -> Result<Vec<CString>, io::Error> {
-        list.iter().map(|bytes| CString::new(bytes.as_slice()).map_err(io::Error::from)).collect()
-    };
-    let (arguments, environment) = match (strings(&spec.argv), strings(&spec.env)) {
-        (Ok(arguments), Ok(environment)) => (arguments, environment),
-        (Err(error), _) | (_, Err(error)) => return error,
-    };
-    let Some(name) = spec.argv.first().filter(|name| !name.is_empty()) else {
-        return io::Error::from(Errno::NOENT);
-    };
-    if name.contains(&b'/') {
-        return execute_path(name, &arguments, &environment);
-    }
-    let path = spec.env.iter().find_map(|entry| entry.strip_prefix(b"PATH="));
-    let mut last = io::Error::from(Errno::NOENT);
-    for directory in path.unwrap_or(b"/usr/local/bin:/usr/bin:/bin").split(|byte| *byte == b':') {
-        // An empty entry means the working directory, which is never searched: it is the workspace.
-        if directory.is_empty() {
-            continue;
-        }
-        let error =
-            execute_path(&[directory, b"/", name.as_slice()].concat(), &arguments, &environment);
-        if !matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENOTDIR)) {
-            last = error;
-        }
-    }
-    last
-}
-
-fn execute_path(path: &[u8], arguments: &[CString], environment: &[CString]) -> io::Error {
-    let path = match CString::new(path) {
-        Ok(path) => path,
-        Err(error) => return error.into(),
-    };
-    let pointers = |list: &[CString]| -> Vec<*const libc::c_char> {
-        list.iter().map(|string| string.as_ptr()).chain([std::ptr::null()]).collect()
-    };
-    let (arguments, environment) = (pointers(arguments), pointers(environment));
-    // SAFETY: both arrays end with null and their strings live until the call returns.
-    unsafe { libc::execve(path.as_ptr(), arguments.as_ptr(), environment.as_ptr()) };
-    io::Error::last_os_error()
-}
-
-/// `None`: in the child.
-fn fork() -> io::Result<Option<Pid>> {
-    // SAFETY: this process has one thread, so no lock can be held by another.
-    match unsafe { libc::fork() } {
-        0 => Ok(None),
-        pid => {
-            Pid::from_raw(pid).map(Some).filter(|_| pid > 0).ok_or_else(io::Error::last_os_error)
-        }
-    }
-}
-
-/// Nothing that the agent had open may reach the command.
+/// Nothing that the agent had open may reach a command.
 fn close_inherited() {
     // SAFETY: nothing in this process owns a descriptor above 2 yet.
     let result = unsafe { libc::syscall(libc::SYS_close_range, 3_u32, u32::MAX, 0_u32) };
@@ -244,56 +253,5 @@ fn close_inherited() {
             // SAFETY: as above.
             unsafe { libc::close(descriptor) };
         }
-    }
-}
-
-/// The keeper holds no end of the command's streams, so that they end with the command.
-fn close_standard() {
-    for descriptor in 0..3 {
-        // SAFETY: nothing here reads or writes the standard streams; later descriptors may take these
-        // numbers.
-        unsafe { libc::close(descriptor) };
-    }
-}
-
-fn receive(control: &OwnedFd) -> io::Result<(Spec, Option<OwnedFd>)> {
-    let mut length = [0; 8];
-    let mut stdin = None;
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-    let mut buffers = [io::IoSliceMut::new(&mut length)];
-    let received = rustix::net::recvmsg(
-        control,
-        &mut buffers,
-        &mut ancillary,
-        RecvFlags::CMSG_CLOEXEC | RecvFlags::WAITALL,
-    )?;
-    for message in ancillary.drain() {
-        if let RecvAncillaryMessage::ScmRights(descriptors) = message {
-            stdin = descriptors.last().or(stdin);
-        }
-    }
-    let length = u64::from_ne_bytes(length);
-    if received.bytes != 8 || length > LARGEST_SPEC {
-        return Err(io::Error::from(Errno::PROTO));
-    }
-    let mut bytes = vec![0; usize::try_from(length).map_err(io::Error::other)?];
-    let mut filled = 0;
-    while filled < bytes.len() {
-        match rustix::io::read(control.as_fd(), &mut bytes[filled..])? {
-            0 => return Err(io::Error::from(Errno::PIPE)),
-            count => filled += count,
-        }
-    }
-    let spec = Spec::decode(&bytes).ok_or_else(|| io::Error::from(Errno::PROTO))?;
-    if spec.has(STDIN) != stdin.is_some() {
-        return Err(io::Error::from(Errno::PROTO));
-    }
-    Ok((spec, stdin))
-}
-
-impl From<Failure> for Report {
-    fn from(failure: Failure) -> Self {
-        Self::Failed { step: failure.step, errno: failure.errno }
     }
 }

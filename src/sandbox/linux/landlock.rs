@@ -112,18 +112,15 @@ pub(super) fn abi() -> u32 {
     u32::try_from(version).unwrap_or(0)
 }
 
-/// Bounds this thread, and what it executes, to `grants` for ever. Needs `PR_SET_NO_NEW_PRIVS`.
-pub(super) fn restrict(grants: &[Grant], network: bool) -> io::Result<()> {
+/// A ruleset that can be applied any number of times. It holds the directories as they are now: what a
+/// path leads to later is not granted by it.
+pub(super) fn ruleset(grants: &[Grant], network: bool) -> io::Result<OwnedFd> {
     let abi = abi();
     if abi == 0 {
         return Err(io::Error::from(Errno::NOSYS));
     }
-    let handled = FIRST
-        | if abi >= 2 { REFER } else { 0 }
-        | if abi >= 3 { TRUNCATE } else { 0 }
-        | if abi >= 5 { IOCTL_DEV } else { 0 };
     let attribute = RulesetAttribute {
-        handled_fs: handled,
+        handled_fs: handled(abi),
         handled_net: if abi >= 4 && !network { NET_TCP } else { 0 },
         scoped: if abi >= 6 { SCOPED } else { 0 },
     };
@@ -141,15 +138,33 @@ pub(super) fn restrict(grants: &[Grant], network: bool) -> io::Result<()> {
     // SAFETY: the call above returned a new descriptor that nobody else owns.
     let ruleset = unsafe { OwnedFd::from_raw_fd(fd) };
     for grant in grants {
-        add(&ruleset, grant, handled)?;
+        add_to(&ruleset, grant, handled(abi))?;
     }
+    Ok(ruleset)
+}
+
+/// Bounds this thread, and what it executes, for ever. Needs `PR_SET_NO_NEW_PRIVS`.
+pub(super) fn restrict(ruleset: &OwnedFd) -> io::Result<()> {
     // SAFETY: takes two numbers.
     let result =
         unsafe { libc::syscall(libc::SYS_landlock_restrict_self, ruleset.as_raw_fd(), 0_u32) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-fn add(ruleset: &OwnedFd, grant: &Grant, handled: u64) -> io::Result<()> {
+/// Rights that a kernel of this ABI version judges.
+fn handled(abi: u32) -> u64 {
+    FIRST
+        | if abi >= 2 { REFER } else { 0 }
+        | if abi >= 3 { TRUNCATE } else { 0 }
+        | if abi >= 5 { IOCTL_DEV } else { 0 }
+}
+
+/// Adds one grant.
+pub(super) fn add(ruleset: &OwnedFd, grant: &Grant) -> io::Result<()> {
+    add_to(ruleset, grant, handled(abi()))
+}
+
+fn add_to(ruleset: &OwnedFd, grant: &Grant, handled: u64) -> io::Result<()> {
     let flags = OFlags::PATH | OFlags::CLOEXEC;
     let object = match rustix::fs::open(OsStr::from_bytes(&grant.path), flags, Mode::empty()) {
         Ok(object) => object,

@@ -1,8 +1,9 @@
 //! The upper rung: own user, mount, process, IPC and network namespaces.
 //!
 //! An ordinary user gets them by way of a user namespace that maps only that user; root needs none. Git
-//! metadata is mounted read-only inside.
-#![expect(unsafe_code, reason = "leaving a namespace is an unsafe function of rustix")]
+//! metadata is mounted read-only inside. The launcher enters the user, a mount and the network namespace
+//! once; each command gets a mount, process and IPC namespace of its own, with its own procfs.
+#![expect(unsafe_code, reason = "leaving a namespace is an unsafe function of rustix; clone")]
 
 use std::ffi::OsStr;
 use std::io;
@@ -12,18 +13,18 @@ use std::path::Path;
 use rustix::fs::StatVfsMountFlags;
 use rustix::mount::MountFlags;
 use rustix::mount::MountPropagationFlags;
+use rustix::process::Pid;
 use rustix::thread::UnshareFlags;
 
 use super::helper::Failure;
-use super::spec::NETWORK;
 use super::spec::Spec;
 use super::spec::Step;
 
-/// Creates the namespaces. The process namespace holds from the next fork on.
-pub(super) fn enter(spec: &Spec) -> Result<(), Failure> {
+/// Enters what all commands share.
+pub(super) fn enter(network: bool) -> Result<(), Failure> {
     let (uid, gid) = (rustix::process::geteuid(), rustix::process::getegid());
-    let mut flags = UnshareFlags::NEWNS | UnshareFlags::NEWPID | UnshareFlags::NEWIPC;
-    if !spec.has(NETWORK) {
+    let mut flags = UnshareFlags::NEWNS;
+    if !network {
         flags |= UnshareFlags::NEWNET;
     }
     if !uid.is_root() {
@@ -40,11 +41,39 @@ pub(super) fn enter(spec: &Spec) -> Result<(), Failure> {
         map("/proc/self/uid_map", format!("{uid} {uid} 1"))?;
         map("/proc/self/gid_map", format!("{gid} {gid} 1"))?;
     }
-    let private = MountPropagationFlags::REC | MountPropagationFlags::PRIVATE;
-    rustix::mount::mount_change("/", private).map_err(|error| Failure::new(Step::Mounts, error))
+    // What the person mounts later is seen inside; nothing that is mounted inside is seen outside.
+    let inward = MountPropagationFlags::REC | MountPropagationFlags::DOWNSTREAM;
+    rustix::mount::mount_change("/", inward).map_err(|error| Failure::new(Step::Mounts, error))
 }
 
-/// Mounts what differs inside: called in the first process of the process namespace.
+/// Forks; the child is in namespaces of its own (`own`), the first process there. `None`: in the child.
+pub(super) fn fork(own: bool) -> Result<Option<Pid>, Failure> {
+    let namespaces = libc::CLONE_NEWNS | libc::CLONE_NEWPID | libc::CLONE_NEWIPC;
+    let flags = libc::SIGCHLD | if own { namespaces } else { 0 };
+    // SAFETY: without a stack and memory flags this forks. This process has one thread, so no lock can be
+    // held by another. What the C library keeps is of one thread too: the thread id it remembers is the
+    // parent's in the child, which asks for it nowhere.
+    let pid = unsafe {
+        libc::syscall(
+            libc::SYS_clone,
+            libc::c_long::from(flags),
+            0 as libc::c_long,
+            0 as libc::c_long,
+            0 as libc::c_long,
+            0 as libc::c_long,
+        )
+    };
+    match pid {
+        0 => Ok(None),
+        pid => {
+            let pid = i32::try_from(pid).ok().filter(|pid| *pid > 0).and_then(Pid::from_raw);
+            let step = if own { Step::Unshare } else { Step::Fork };
+            pid.map(Some).ok_or_else(|| Failure::io(step, &io::Error::last_os_error()))
+        }
+    }
+}
+
+/// Mounts what differs for one command: called in the first process of its process namespace.
 pub(super) fn furnish(spec: &Spec) -> Result<(), Failure> {
     for path in &spec.read_only {
         let path = Path::new(OsStr::from_bytes(path));

@@ -120,25 +120,20 @@ pub(super) struct Filter {
     pub(super) landlock_abi: u32,
 }
 
-impl Filter {
-    /// Installs the filter for this thread and what it executes. Needs `PR_SET_NO_NEW_PRIVS`.
-    pub(super) fn install(self) -> io::Result<()> {
-        let mut program = self.assemble();
-        let length = u16::try_from(program.len()).map_err(io::Error::other)?;
-        let program = libc::sock_fprog { len: length, filter: program.as_mut_ptr() };
-        // SAFETY: `program` points to `length` instructions that live until the call returns.
-        let result = unsafe {
-            libc::syscall(
-                libc::SYS_seccomp,
-                libc::SECCOMP_SET_MODE_FILTER,
-                0_u32,
-                &raw const program,
-            )
-        };
-        if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
-    }
+/// Installs a filter for this thread and what it executes. Needs `PR_SET_NO_NEW_PRIVS`.
+pub(super) fn install(filter: &[sock_filter]) -> io::Result<()> {
+    let length = u16::try_from(filter.len()).map_err(io::Error::other)?;
+    let program = libc::sock_fprog { len: length, filter: filter.as_ptr().cast_mut() };
+    // SAFETY: `program` points to `length` instructions, which the kernel reads during the call.
+    let result = unsafe {
+        libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, 0_u32, &raw const program)
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
 
-    fn assemble(self) -> Vec<sock_filter> {
+impl Filter {
+    /// The filter's instructions.
+    pub(super) fn assemble(self) -> Vec<sock_filter> {
         let mut program = Program::new();
         for number in REFUSED {
             program.always(*number, EPERM);

@@ -1,4 +1,4 @@
-//! What the parent tells the helper and what the helper answers, as bytes on one socket.
+//! What the agent tells the launcher and the keeper, and what they answer, as bytes on sockets.
 //!
 //! Length-prefixed fields in a fixed order: both ends are the same executable, so there are no
 //! versions, and the helper starts without a parser for anything larger.
@@ -6,24 +6,33 @@
 use super::landlock::Grant;
 use super::landlock::Rights;
 
-/// Everything the helper has to know.
+/// What all commands of a launcher have in common: sent to it once.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Bounds {
+    /// The process that must still be the launcher's parent.
+    pub(super) parent: u64,
+    /// Of [`ENFORCE`], [`NAMESPACES`] and [`NETWORK`].
+    pub(super) flags: u64,
+    pub(super) grants: Vec<Grant>,
+    /// Self-test: a file that must not be creatable. Empty: none known.
+    pub(super) forbidden: Vec<u8>,
+    /// Bytes of private memory per process.
+    pub(super) memory_bytes: u64,
+}
+
+/// One command: sent to its keeper.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Spec {
     pub(super) argv: Vec<Vec<u8>>,
     /// `NAME=value`.
     pub(super) env: Vec<Vec<u8>>,
     pub(super) cwd: Vec<u8>,
-    /// The process that must still be our parent.
-    pub(super) parent: u64,
+    /// Of [`PROBE`].
     pub(super) flags: u64,
-    pub(super) grants: Vec<Grant>,
     /// Bound read-only (namespaces): git metadata, configuration.
     pub(super) read_only: Vec<Vec<u8>>,
-    /// Self-test: a file that must not be creatable. Empty: none known.
-    pub(super) forbidden: Vec<u8>,
-    /// Seconds of processor time; bytes of private memory; both per process.
+    /// Seconds of processor time per process.
     pub(super) cpu_seconds: u64,
-    pub(super) memory_bytes: u64,
 }
 
 /// Bounds are set up (off: `danger-full-access`).
@@ -33,9 +42,44 @@ pub(super) const NAMESPACES: u64 = 1 << 1;
 /// The network is open.
 pub(super) const NETWORK: u64 = 1 << 2;
 /// Nothing is executed: the bounds are tested, and that is all.
-pub(super) const PROBE: u64 = 1 << 3;
-/// A descriptor for the child's standard input comes with the spec.
-pub(super) const STDIN: u64 = 1 << 4;
+pub(super) const PROBE: u64 = 1;
+
+impl Bounds {
+    pub(super) fn has(&self, flag: u64) -> bool {
+        self.flags & flag != 0
+    }
+
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut out = vec![0; 8];
+        put_number(&mut out, self.parent);
+        put_number(&mut out, self.flags);
+        put_number(&mut out, self.grants.len() as u64);
+        for grant in &self.grants {
+            put_number(&mut out, grant.rights as u64);
+            put_bytes(&mut out, &grant.path);
+        }
+        put_bytes(&mut out, &self.forbidden);
+        put_number(&mut out, self.memory_bytes);
+        with_length(out)
+    }
+
+    /// Without the eight bytes of the length.
+    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut reader = Reader(bytes);
+        Some(Self {
+            parent: reader.number()?,
+            flags: reader.number()?,
+            grants: (0..reader.number()?)
+                .map(|_| {
+                    let rights = Rights::from_number(reader.number()?)?;
+                    Some(Grant { rights, path: reader.bytes()? })
+                })
+                .collect::<Option<_>>()?,
+            forbidden: reader.bytes()?,
+            memory_bytes: reader.number()?,
+        })
+    }
+}
 
 impl Spec {
     pub(super) fn has(&self, flag: u64) -> bool {
@@ -47,20 +91,10 @@ impl Spec {
         put_list(&mut out, &self.argv);
         put_list(&mut out, &self.env);
         put_bytes(&mut out, &self.cwd);
-        put_number(&mut out, self.parent);
         put_number(&mut out, self.flags);
-        put_number(&mut out, self.grants.len() as u64);
-        for grant in &self.grants {
-            put_number(&mut out, grant.rights as u64);
-            put_bytes(&mut out, &grant.path);
-        }
         put_list(&mut out, &self.read_only);
-        put_bytes(&mut out, &self.forbidden);
         put_number(&mut out, self.cpu_seconds);
-        put_number(&mut out, self.memory_bytes);
-        let length = (out.len() - 8) as u64;
-        out[..8].copy_from_slice(&length.to_ne_bytes());
-        out
+        with_length(out)
     }
 
     /// Without the eight bytes of the length.
@@ -70,20 +104,18 @@ impl Spec {
             argv: reader.list()?,
             env: reader.list()?,
             cwd: reader.bytes()?,
-            parent: reader.number()?,
             flags: reader.number()?,
-            grants: (0..reader.number()?)
-                .map(|_| {
-                    let rights = Rights::from_number(reader.number()?)?;
-                    Some(Grant { rights, path: reader.bytes()? })
-                })
-                .collect::<Option<_>>()?,
             read_only: reader.list()?,
-            forbidden: reader.bytes()?,
             cpu_seconds: reader.number()?,
-            memory_bytes: reader.number()?,
         })
     }
+}
+
+/// Fills in how many bytes follow the first eight.
+fn with_length(mut out: Vec<u8>) -> Vec<u8> {
+    let length = (out.len() - 8) as u64;
+    out[..8].copy_from_slice(&length.to_ne_bytes());
+    out
 }
 
 fn put_number(out: &mut Vec<u8>, number: u64) {
@@ -170,6 +202,11 @@ impl Step {
         (Self::NamespaceTest, "the self-test: a namespace could be created"),
     ];
 
+    /// Whether something else than this one command is the reason.
+    pub(super) fn is_of_bounds(self) -> bool {
+        !matches!(self, Self::Execute | Self::Directory | Self::Input | Self::Limits | Self::Fork)
+    }
+
     pub(super) fn words(self) -> &'static str {
         Self::ALL.iter().find(|(step, _)| *step == self).map_or("", |(_, words)| words)
     }
@@ -179,12 +216,23 @@ impl Step {
     }
 }
 
-/// What the helper says. Each is nine bytes.
+/// What the keeper says. Each is nine bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Report {
-    Exited { code: i32, survivors: bool },
-    Signaled { signal: i32, survivors: bool },
-    Failed { step: Step, errno: i32 },
+    /// The first: the keeper is there, and its pidfd comes along.
+    Started,
+    Exited {
+        code: i32,
+        survivors: bool,
+    },
+    Signaled {
+        signal: i32,
+        survivors: bool,
+    },
+    Failed {
+        step: Step,
+        errno: i32,
+    },
 }
 
 /// Bytes of an encoded report.
@@ -193,6 +241,7 @@ pub(super) const REPORT_BYTES: usize = 9;
 impl Report {
     pub(super) fn encode(self) -> [u8; REPORT_BYTES] {
         let (kind, first, second) = match self {
+            Self::Started => (4, 0, 0),
             Self::Exited { code, survivors } => (1, code, i32::from(survivors)),
             Self::Signaled { signal, survivors } => (2, signal, i32::from(survivors)),
             Self::Failed { step, errno } => (3, i32::from(step as u8), errno),
@@ -215,18 +264,23 @@ impl Report {
             3 => {
                 Self::Failed { step: Step::from_number(u8::try_from(first).ok()?)?, errno: second }
             }
+            4 => Self::Started,
             _ => return None,
         })
     }
 }
 
-/// Parent to helper: end the command politely, then by force.
+/// Agent to launcher, with the descriptors of one command: its keeper's socket, standard output,
+/// standard error and, where something is to be read, standard input.
+pub(super) const LAUNCH: u8 = b'L';
+/// Agent to keeper: end the command politely, then by force.
 pub(super) const TERMINATE: u8 = b'T';
-/// Parent to helper: end everything now.
+/// Agent to keeper: end everything now.
 pub(super) const KILL: u8 = b'K';
 
 #[cfg(test)]
 mod tests {
+    use super::Bounds;
     use super::Grant;
     use super::Report;
     use super::Rights;
@@ -239,18 +293,30 @@ mod tests {
             argv: vec![b"sh".to_vec(), Vec::new(), vec![0xff, b'\n']],
             env: vec![b"A=b".to_vec()],
             cwd: b"/".to_vec(),
-            parent: 7,
-            flags: super::ENFORCE | super::STDIN,
-            grants: vec![Grant { rights: Rights::Write, path: b"/w".to_vec() }],
+            flags: super::PROBE,
             read_only: vec![b"/w/.git".to_vec()],
-            forbidden: b"/x".to_vec(),
             cpu_seconds: 1,
-            memory_bytes: 2,
         };
         let bytes = spec.encode();
         assert_eq!(Spec::decode(&bytes[8..]), Some(spec));
         for cut in 8..bytes.len() {
             assert_eq!(Spec::decode(&bytes[8..cut]), None);
+        }
+    }
+
+    #[test]
+    fn bounds_survive_the_way_and_cut_ones_are_refused() {
+        let bounds = Bounds {
+            parent: 7,
+            flags: super::ENFORCE | super::NETWORK,
+            grants: vec![Grant { rights: Rights::Write, path: b"/w".to_vec() }],
+            forbidden: b"/x".to_vec(),
+            memory_bytes: 2,
+        };
+        let bytes = bounds.encode();
+        assert_eq!(Bounds::decode(&bytes[8..]), Some(bounds));
+        for cut in 8..bytes.len() {
+            assert_eq!(Bounds::decode(&bytes[8..cut]), None);
         }
     }
 
@@ -261,7 +327,8 @@ mod tests {
             let report = Report::Failed { step, errno: 13 };
             assert_eq!(Report::decode(report.encode()), Some(report));
         }
-        let report = Report::Exited { code: 255, survivors: true };
-        assert_eq!(Report::decode(report.encode()), Some(report));
+        for report in [Report::Started, Report::Exited { code: 255, survivors: true }] {
+            assert_eq!(Report::decode(report.encode()), Some(report));
+        }
     }
 }

@@ -1,42 +1,38 @@
-//! Starting the helper, and the agent's end of what connects the two.
+//! Starting a command by way of the launcher, and the agent's end of what connects it with its keeper.
 
 use std::ffi::OsStr;
 use std::ffi::OsString;
 use std::io;
-use std::io::IoSlice;
 use std::mem::MaybeUninit;
 use std::os::fd::AsFd as _;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::net::UnixStream as StdUnixStream;
-use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::path::PathBuf;
-use std::process::Child;
-use std::process::Command;
-use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use rustix::fs::MemfdFlags;
-use rustix::net::SendAncillaryBuffer;
-use rustix::net::SendAncillaryMessage;
-use rustix::net::SendFlags;
+use rustix::net::RecvAncillaryBuffer;
+use rustix::net::RecvAncillaryMessage;
+use rustix::net::RecvFlags;
 use rustix::pipe::PipeFlags;
-use tokio::io::AsyncReadExt as _;
+use rustix::process::Signal;
 use tokio::io::AsyncWriteExt as _;
+use tokio::io::Interest;
 use tokio::net::UnixStream;
 
 use crate::config::settings::SandboxLevel;
-use crate::sandbox::HELPER_ARGUMENT;
 use crate::sandbox::Sandbox;
 use crate::sandbox::command::CommandSpec;
 use crate::sandbox::error::SandboxError;
-use crate::sandbox::policy::Rung;
 use crate::sandbox::snapshot::Snapshot;
 use crate::system::process;
 
 use super::capture::Output;
-use super::grants;
+use super::launcher::Launcher;
 use super::spec;
 use super::spec::REPORT_BYTES;
 use super::spec::Report;
@@ -47,47 +43,29 @@ const KEEPER_PATIENCE: Duration = Duration::from_secs(5);
 /// Processor seconds per process: the time-out on every processor, and some.
 const CPU_MARGIN: u64 = 10;
 
-/// What the helper has to know for this command.
-pub(super) fn spec(sandbox: &Sandbox, command: &CommandSpec, cwd: &Path, rung: Rung) -> Spec {
+/// What the keeper has to know for this command.
+pub(super) fn spec(sandbox: &Sandbox, command: &CommandSpec, cwd: &Path) -> Spec {
+    /// Asked once: the answer is read from several files.
+    static PROCESSORS: OnceLock<u64> = OnceLock::new();
+    let processors = PROCESSORS.get_or_init(|| {
+        std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u64
+    });
     let policy = &sandbox.policy;
-    let enforced = policy.is_enforced();
-    let scratch = sandbox.temporary_directory();
-    let mut flags = 0;
-    for (flag, is_set) in [
-        (spec::ENFORCE, enforced),
-        (spec::NAMESPACES, rung == Rung::Namespaces),
-        (spec::NETWORK, policy.net.is_open_to_children()),
-        (spec::STDIN, !command.stdin.is_empty()),
-    ] {
-        flags |= if is_set { flag } else { 0 };
-    }
-    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u64;
     Spec {
         argv: command.argv.iter().map(|argument| argument.as_bytes().to_vec()).collect(),
-        env: environment(sandbox, command, scratch),
+        env: environment(sandbox, command, sandbox.temporary_directory()),
         cwd: cwd.as_os_str().as_bytes().to_vec(),
-        parent: u64::from(std::process::id()),
-        flags,
-        grants: if enforced {
-            grants::grants(policy, scratch, &sandbox.program())
-        } else {
-            Vec::new()
-        },
+        flags: 0,
         read_only: if policy.level == SandboxLevel::WorkspaceWrite {
             read_only(&policy.write)
         } else {
             Vec::new()
         },
-        forbidden: scratch
-            .and_then(Path::parent)
-            .map(|beside| beside.join("forbidden").as_os_str().as_bytes().to_vec())
-            .unwrap_or_default(),
         cpu_seconds: command
             .timeout
             .as_secs()
             .saturating_add(CPU_MARGIN)
-            .saturating_mul(processors),
-        memory_bytes: memory_limit(),
+            .saturating_mul(*processors),
     }
 }
 
@@ -114,74 +92,65 @@ fn read_only(roots: &[PathBuf]) -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// Four fifths of the machine's memory, two gigabytes at least.
-fn memory_limit() -> u64 {
-    let info = rustix::system::sysinfo();
-    let total = (info.totalram as u64).saturating_mul(u64::from(info.mem_unit));
-    (total / 5 * 4).max(2 << 30)
-}
-
-/// A helper under way. Dropped before its end it is told to kill everything, and what the command changed
-/// is put back from a thread of its own.
+/// A command under way. Dropped before its end, its keeper is told to kill everything, and what the
+/// command changed is put back from a thread of its own.
 #[derive(Debug)]
 pub(super) struct Started {
     pub(super) control: Control,
     pub(super) stdout: Option<OwnedFd>,
     pub(super) stderr: Option<OwnedFd>,
-    child: Option<Child>,
     snapshot: Option<Snapshot>,
+    /// Must not be dropped before its keepers have ended.
+    launcher: Arc<Launcher>,
 }
 
-/// Starts the helper and tells it the spec.
+/// Has the launcher fork a keeper and tells it the spec. `None`: the launcher is gone, and the command was
+/// not started.
 pub(super) async fn start(
-    sandbox: &Sandbox,
+    launcher: &Arc<Launcher>,
     spec: &Spec,
     stdin: &[u8],
     snapshot: Option<Snapshot>,
-) -> Result<Started, SandboxError> {
+) -> Result<Option<Started>, SandboxError> {
     let (ours, theirs) = StdUnixStream::pair().map_err(SandboxError::process)?;
     let (stdout, write_stdout) = pipe()?;
     let (stderr, write_stderr) = pipe()?;
-    let program = sandbox.helper.clone().unwrap_or_else(this_program);
-    let mut command = Command::new(&program);
-    command
-        .arg0("agi-agent")
-        .arg(HELPER_ARGUMENT)
-        .env_clear()
-        .stdin(Stdio::from(OwnedFd::from(theirs)))
-        .stdout(Stdio::from(write_stdout))
-        .stderr(Stdio::from(write_stderr));
-    // Our end of the socket is closed by then, and a helper without an agent ends at once.
-    let child = process::spawn(command, |mut child| drop(child.wait()))
-        .await
-        .map_err(|source| SandboxError::Start { program: program.display().to_string(), source })?;
-    let control = Control::new(ours)?;
+    let input = memory_file(stdin).map_err(SandboxError::process)?;
+    let mut descriptors = vec![theirs.as_fd(), write_stdout.as_fd(), write_stderr.as_fd()];
+    descriptors.extend(input.as_ref().map(OwnedFd::as_fd));
+    match launcher.launch(&descriptors).await {
+        Err(error) if is_gone(&error) => return Ok(None),
+        result => result.map_err(SandboxError::process)?,
+    }
+    // The keeper's ends are its own from here on: what is read here ends with it.
+    drop((theirs, write_stdout, write_stderr, input));
     let mut started = Started {
-        control,
+        control: Control::new(ours)?,
         stdout: Some(stdout),
         stderr: Some(stderr),
-        child: Some(child),
         snapshot,
+        launcher: Arc::clone(launcher),
     };
-    let input = memory_file(stdin).map_err(SandboxError::process)?;
-    started.control.send_spec(spec, input.as_ref()).await.map_err(SandboxError::process)?;
-    Ok(started)
+    match started.control.write(&spec.encode()).await {
+        // The keeper has ended meanwhile; that it did is what its report, or its absence, says.
+        Err(error) if !is_gone(&error) => Err(SandboxError::process(error)),
+        _ => Ok(Some(started)),
+    }
+}
+
+fn is_gone(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset)
 }
 
 impl Started {
-    /// Waits for the helper's own end, by force if need be, and puts back what the command must not have
-    /// changed.
-    pub(super) async fn finish(mut self) -> Result<Vec<PathBuf>, SandboxError> {
-        if let Some(child) = self.child.take() {
-            let pid = rustix::process::Pid::from_child(&child);
-            let ended = process::wait(child);
-            tokio::pin!(ended);
-            if tokio::time::timeout(KEEPER_PATIENCE, &mut ended).await.is_err() {
-                // Not reaped yet, so the id is still its own.
-                let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
-                ended.await.map_err(SandboxError::process)?;
-            }
+    /// Puts back what the command must not have changed, once nothing of it is left. `ended`: the keeper
+    /// has said so; otherwise its own end is waited for, by force if need be.
+    pub(super) async fn finish(mut self, ended: bool) -> Result<Vec<PathBuf>, SandboxError> {
+        if !ended {
+            self.control.keeper_ended().await.map_err(SandboxError::process)?;
         }
+        // Nothing is left to be ended when this is dropped.
+        self.control.socket = None;
         match self.snapshot.take() {
             Some(snapshot) => snapshot.restore(),
             None => Ok(Vec::new()),
@@ -191,17 +160,19 @@ impl Started {
 
 impl Drop for Started {
     fn drop(&mut self) {
-        let (Some(mut child), snapshot) = (self.child.take(), self.snapshot.take()) else { return };
-        self.control.close();
+        let (Some(socket), Some(snapshot)) = (self.control.socket.take(), self.snapshot.take())
+        else {
+            return;
+        };
+        let (launcher, pidfd) = (Arc::clone(&self.launcher), self.control.keeper.take());
         let ending = std::thread::Builder::new().name("ending".to_owned()).spawn(move || {
-            let ended = child.wait();
-            let restored = snapshot.map_or(Ok(Vec::new()), |snapshot| snapshot.restore());
-            if let (Err(error), _) = (&ended, &restored) {
-                tracing::warn!(%error, "a helper could not be waited for");
+            if let Err(error) = wait_for_end(socket, pidfd) {
+                tracing::warn!(%error, "the keeper of an abandoned command could not be waited for");
             }
-            if let Err(error) = restored {
+            if let Err(error) = snapshot.restore() {
                 tracing::error!(%error, "after an abandoned command");
             }
+            drop(launcher);
         });
         if let Err(error) = ending {
             tracing::warn!(%error, "an abandoned command is not waited for");
@@ -209,48 +180,67 @@ impl Drop for Started {
     }
 }
 
-/// The agent's end of the socket.
+/// Tells a keeper that nobody is interested any more, and blocks until it has ended.
+fn wait_for_end(socket: UnixStream, keeper: Option<OwnedFd>) -> io::Result<()> {
+    let socket = socket.into_std()?;
+    socket.set_nonblocking(false)?;
+    socket.shutdown(std::net::Shutdown::Write)?;
+    let mut keeper = keeper;
+    loop {
+        match receive(&socket) {
+            Ok(Some((_, pidfd))) => keeper = pidfd.or(keeper),
+            Ok(None) => break,
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    if let Some(keeper) = keeper {
+        let mut list = [rustix::event::PollFd::new(&keeper, rustix::event::PollFlags::IN)];
+        while rustix::event::poll(&mut list, None) == Err(rustix::io::Errno::INTR) {}
+    }
+    Ok(())
+}
+
+/// The agent's end of the socket to a keeper.
 #[derive(Debug)]
 pub(super) struct Control {
     socket: Option<UnixStream>,
+    /// The keeper's pidfd, once it has said that it is there.
+    keeper: Option<OwnedFd>,
 }
 
 impl Control {
     fn new(socket: StdUnixStream) -> Result<Self, SandboxError> {
         socket.set_nonblocking(true).map_err(SandboxError::process)?;
-        Ok(Self { socket: Some(UnixStream::from_std(socket).map_err(SandboxError::process)?) })
+        let socket = UnixStream::from_std(socket).map_err(SandboxError::process)?;
+        Ok(Self { socket: Some(socket), keeper: None })
     }
 
-    async fn send_spec(&mut self, spec: &Spec, stdin: Option<&OwnedFd>) -> io::Result<()> {
-        let Some(socket) = &mut self.socket else { return Ok(()) };
-        let bytes = spec.encode();
-        // The descriptor travels with the length, which a fresh socket takes whole.
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-        let mut ancillary = SendAncillaryBuffer::new(&mut space);
-        let descriptors = stdin.map(|stdin| [stdin.as_fd()]);
-        if let Some(descriptors) = &descriptors {
-            ancillary.push(SendAncillaryMessage::ScmRights(descriptors));
-        }
-        let (length, rest) = bytes.split_at(8);
-        rustix::net::sendmsg(
-            &*socket,
-            &[IoSlice::new(length)],
-            &mut ancillary,
-            SendFlags::NOSIGNAL,
-        )?;
-        match socket.write_all(rest).await {
-            // The helper has ended meanwhile; that it did is what its report, or its absence, says.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            other => other,
+    /// Whether a keeper was started for this command.
+    pub(super) fn has_keeper(&self) -> bool {
+        self.keeper.is_some()
+    }
+
+    async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match &mut self.socket {
+            Some(socket) => socket.write_all(bytes).await,
+            None => Ok(()),
         }
     }
 
-    /// The next report; `None` once the keeper is gone. Cancelling it loses nothing but a report that
-    /// was half received, and the keeper sends nine bytes at once.
+    /// The next report on the command; `None` once the keeper is gone. Cancelling it loses nothing: a
+    /// report comes as one piece.
     pub(super) async fn report(&mut self) -> Option<Report> {
-        let mut bytes = [0; REPORT_BYTES];
-        self.socket.as_mut()?.read_exact(&mut bytes).await.ok()?;
-        Report::decode(bytes)
+        let socket = self.socket.as_ref()?;
+        loop {
+            let received = socket
+                .async_io(Interest::READABLE, || receive(socket).map_err(io::Error::from))
+                .await;
+            match received.ok()?? {
+                (Report::Started, keeper) => self.keeper = keeper,
+                (report, _) => return Some(report),
+            }
+        }
     }
 
     /// Asks the keeper to end the command, and goes on reading what it prints until it has.
@@ -273,15 +263,50 @@ impl Control {
     }
 
     async fn tell(&mut self, order: u8) {
-        if let Some(socket) = &mut self.socket {
-            // Gone already: then it has done so.
-            drop(socket.write_all(&[order]).await);
-        }
+        // Gone already: then it has done so.
+        drop(self.write(&[order]).await);
     }
 
-    fn close(&mut self) {
-        self.socket = None;
+    /// Waits for the keeper's own end, by force if it takes too long.
+    async fn keeper_ended(&mut self) -> io::Result<()> {
+        let closed = async { while self.report().await.is_some() {} };
+        let in_time = tokio::time::timeout(KEEPER_PATIENCE, closed).await.is_ok();
+        let Some(keeper) = self.keeper.take() else { return Ok(()) };
+        if !in_time {
+            // Gone meanwhile: that is what is wanted.
+            let _ = rustix::process::pidfd_send_signal(&keeper, Signal::KILL);
+        }
+        // The socket is closed a moment before a process namespace is empty.
+        process::ended(keeper).await
     }
+}
+
+/// One report and what came along; `None` at the end.
+fn receive(
+    socket: impl std::os::fd::AsFd,
+) -> rustix::io::Result<Option<(Report, Option<OwnedFd>)>> {
+    let mut bytes = [0; REPORT_BYTES];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+    let mut buffers = [io::IoSliceMut::new(&mut bytes)];
+    let received =
+        rustix::net::recvmsg(socket, &mut buffers, &mut ancillary, RecvFlags::CMSG_CLOEXEC);
+    let count = match received {
+        Ok(received) => received.bytes,
+        // It ended before it had read all.
+        Err(rustix::io::Errno::CONNRESET) => 0,
+        Err(error) => return Err(error),
+    };
+    let mut descriptor = None;
+    for message in ancillary.drain() {
+        if let RecvAncillaryMessage::ScmRights(list) = message {
+            descriptor = list.last().or(descriptor);
+        }
+    }
+    if count < REPORT_BYTES {
+        return Ok(None);
+    }
+    Ok(Report::decode(bytes).map(|report| (report, descriptor)))
 }
 
 /// Close-on-exec on both ends; the child gets its end as a standard stream.
@@ -300,14 +325,4 @@ fn memory_file(bytes: &[u8]) -> io::Result<Option<OwnedFd>> {
     file.write_all(bytes)?;
     file.rewind()?;
     Ok(Some(file.into()))
-}
-
-/// This executable, also where it was deleted or replaced since; without procfs by the name it was
-/// started with.
-fn this_program() -> PathBuf {
-    let link = Path::new("/proc/self/exe");
-    if std::fs::symlink_metadata(link).is_ok() {
-        return link.to_path_buf();
-    }
-    rustix::param::linux_execfn().to_str().map_or_else(|_| link.to_path_buf(), PathBuf::from)
 }

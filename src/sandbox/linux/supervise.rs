@@ -5,6 +5,8 @@
 //! this process as the nearest subreaper (or everything in its process namespace).
 
 use std::io;
+use std::io::IoSlice;
+use std::mem::MaybeUninit;
 use std::os::fd::AsFd as _;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
@@ -14,6 +16,9 @@ use rustix::event::PollFd;
 use rustix::event::PollFlags;
 use rustix::event::Timespec;
 use rustix::io::Errno;
+use rustix::net::SendAncillaryBuffer;
+use rustix::net::SendAncillaryMessage;
+use rustix::net::SendFlags;
 use rustix::process::Pid;
 use rustix::process::PidfdFlags;
 use rustix::process::Signal;
@@ -38,6 +43,19 @@ pub(super) fn send(control: &OwnedFd, report: Report) -> io::Result<()> {
         Ok(_) | Err(Errno::PIPE | Errno::CONNRESET) => Ok(()),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Says that this process keeps a command from now on, with its pidfd, by which the agent can end it and
+/// see its end.
+pub(super) fn announce(control: &OwnedFd) -> io::Result<()> {
+    let pidfd = rustix::process::pidfd_open(rustix::process::getpid(), PidfdFlags::empty())?;
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut ancillary = SendAncillaryBuffer::new(&mut space);
+    let descriptors = [pidfd.as_fd()];
+    ancillary.push(SendAncillaryMessage::ScmRights(&descriptors));
+    let report = Report::Started.encode();
+    rustix::net::sendmsg(control, &[IoSlice::new(&report)], &mut ancillary, SendFlags::NOSIGNAL)?;
+    Ok(())
 }
 
 /// Watches until nothing is left. `first`: this is the first process of a process namespace.

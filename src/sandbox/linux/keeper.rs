@@ -1,0 +1,153 @@
+//! The keeper of one command, forked by the launcher: starts it, bounds it, watches it.
+//!
+//! In namespaces the keeper is the first process of its own process namespace: when it ends, the kernel
+//! ends everything in it. It stays outside of the other bounds and reads nothing that the command can
+//! write.
+#![expect(unsafe_code, reason = "fork, exec and the action of a signal")]
+
+use std::ffi::CString;
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::ffi::OsStrExt as _;
+
+use rustix::io::Errno;
+use rustix::pipe::PipeFlags;
+use rustix::process::Pid;
+use rustix::process::Signal;
+
+use super::bounds::Ready;
+use super::helper;
+use super::helper::Failure;
+use super::helper::Request;
+use super::helper::end;
+use super::namespaces;
+use super::spec::PROBE;
+use super::spec::Report;
+use super::spec::Spec;
+use super::spec::Step;
+use super::supervise;
+
+/// Keeps one command to its end.
+pub(super) fn keep(ready: &Ready, request: Request) -> io::Result<()> {
+    if ready.namespaces {
+        // Everything inside ends with this process. Elsewhere the keeper outlives launcher and agent,
+        // whose end it sees on the socket, for as long as it takes to end what is left.
+        rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+    } else {
+        rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+    }
+    supervise::announce(&request.control)?;
+    let spec = Spec::decode(&helper::receive(&request.control)?).ok_or(Errno::PROTO)?;
+    if ready.namespaces
+        && let Err(failure) = namespaces::furnish(&spec).and_then(|()| ready.grant_own_procfs())
+    {
+        return supervise::send(&request.control, Report::from(failure));
+    }
+    let keeper = rustix::process::getpid();
+    let (errors, write_errors) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
+    match fork() {
+        Ok(None) => {
+            let failure = become_command(ready, &spec, &request, keeper);
+            let mut bytes = [0; 5];
+            bytes[0] = failure.step as u8;
+            bytes[1..].copy_from_slice(&failure.errno.to_ne_bytes());
+            // Five bytes into an empty pipe; if even that fails, the status still says failure.
+            let _ = rustix::io::write(&write_errors, &bytes);
+            end(127)
+        }
+        Ok(Some(command)) => {
+            // The keeper holds no end of the command's streams, so that they end with the command.
+            let Request { control, stdout, stderr, stdin } = request;
+            drop((write_errors, stdout, stderr, stdin, spec));
+            supervise::supervise(&control, &errors, command, ready.namespaces)
+        }
+        Err(error) => {
+            supervise::send(&request.control, Report::from(Failure::io(Step::Fork, &error)))
+        }
+    }
+}
+
+/// Bounds this process and becomes the command. Returns only if that failed.
+fn become_command(ready: &Ready, spec: &Spec, request: &Request, keeper: Pid) -> Failure {
+    match prepare(ready, spec, request, keeper) {
+        Ok(()) if spec.has(PROBE) => end(0),
+        Ok(()) => Failure::io(Step::Execute, &execute(spec)),
+        Err(failure) => failure,
+    }
+}
+
+fn prepare(ready: &Ready, spec: &Spec, request: &Request, keeper: Pid) -> Result<(), Failure> {
+    let failed = |step| move |error: Errno| Failure::new(step, error);
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
+        .map_err(failed(Step::Fork))?;
+    if rustix::process::getppid() != Some(keeper) {
+        end(127);
+    }
+    rustix::process::setsid().map_err(failed(Step::Fork))?;
+    if let Some(stdin) = &request.stdin {
+        rustix::stdio::dup2_stdin(stdin).map_err(failed(Step::Input))?;
+    }
+    rustix::stdio::dup2_stdout(&request.stdout).map_err(failed(Step::Fork))?;
+    rustix::stdio::dup2_stderr(&request.stderr).map_err(failed(Step::Fork))?;
+    rustix::process::chdir(OsStr::from_bytes(&spec.cwd)).map_err(failed(Step::Directory))?;
+    // SAFETY: sets the default action, the last that the launcher left ignored.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+    ready.limit(spec.cpu_seconds)?;
+    ready.enforce()
+}
+
+/// Executes the command; a bare name is looked for in the `PATH` that the command gets.
+fn execute(spec: &Spec) -> io::Error {
+    let strings = |list: &[Vec<u8>]| -> Result<Vec<CString>, io::Error> {
+        list.iter().map(|bytes| CString::new(bytes.as_slice()).map_err(io::Error::from)).collect()
+    };
+    let (arguments, environment) = match (strings(&spec.argv), strings(&spec.env)) {
+        (Ok(arguments), Ok(environment)) => (arguments, environment),
+        (Err(error), _) | (_, Err(error)) => return error,
+    };
+    let Some(name) = spec.argv.first().filter(|name| !name.is_empty()) else {
+        return io::Error::from(Errno::NOENT);
+    };
+    if name.contains(&b'/') {
+        return execute_path(name, &arguments, &environment);
+    }
+    let path = spec.env.iter().find_map(|entry| entry.strip_prefix(b"PATH="));
+    let mut last = io::Error::from(Errno::NOENT);
+    for directory in path.unwrap_or(b"/usr/local/bin:/usr/bin:/bin").split(|byte| *byte == b':') {
+        // An empty entry means the working directory, which is never searched: it is the workspace.
+        if directory.is_empty() {
+            continue;
+        }
+        let error =
+            execute_path(&[directory, b"/", name.as_slice()].concat(), &arguments, &environment);
+        if !matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENOTDIR)) {
+            last = error;
+        }
+    }
+    last
+}
+
+fn execute_path(path: &[u8], arguments: &[CString], environment: &[CString]) -> io::Error {
+    let path = match CString::new(path) {
+        Ok(path) => path,
+        Err(error) => return error.into(),
+    };
+    let pointers = |list: &[CString]| -> Vec<*const libc::c_char> {
+        list.iter().map(|string| string.as_ptr()).chain([std::ptr::null()]).collect()
+    };
+    let (arguments, environment) = (pointers(arguments), pointers(environment));
+    // SAFETY: both arrays end with null and their strings live until the call returns.
+    unsafe { libc::execve(path.as_ptr(), arguments.as_ptr(), environment.as_ptr()) };
+    io::Error::last_os_error()
+}
+
+/// `None`: in the child.
+fn fork() -> io::Result<Option<Pid>> {
+    // SAFETY: this process has one thread, so no lock can be held by another.
+    match unsafe { libc::fork() } {
+        0 => Ok(None),
+        pid => {
+            Pid::from_raw(pid).map(Some).filter(|_| pid > 0).ok_or_else(io::Error::last_os_error)
+        }
+    }
+}
