@@ -8,6 +8,8 @@ mod execution;
 
 mod files;
 
+mod launcher;
+
 use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -93,6 +95,71 @@ pub fn is_running(mark: &str) -> bool {
         let me = entry.file_name().to_string_lossy() == std::process::id().to_string();
         !me && String::from_utf8_lossy(&line).contains(mark)
     })
+}
+
+/// Seconds that nobody else sleeps, by which a process is found: other suites may run at the same time.
+pub fn mark() -> String {
+    static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    format!("61.{:08}{count:04}", std::process::id())
+}
+
+/// Processes whose parent is any thread of `pid`.
+pub fn children(pid: u32) -> Vec<u32> {
+    let Ok(tasks) = std::fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
+    let lists = tasks.flatten().map(|task| {
+        // A thread may have ended meanwhile.
+        std::fs::read_to_string(task.path().join("children")).unwrap_or_default()
+    });
+    let numbers = |list: String| -> Vec<u32> {
+        list.split_whitespace().map(|pid| pid.parse().unwrap()).collect()
+    };
+    lists.flat_map(numbers).collect()
+}
+
+/// The process that runs `mark` (and not the shell that was told to), once it is there.
+pub async fn running(mark: &str) -> u32 {
+    let line = format!("sleep\0{mark}");
+    let find = || {
+        let entries = std::fs::read_dir("/proc").unwrap();
+        entries.flatten().find_map(|entry| {
+            let found = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+            let is_it = String::from_utf8_lossy(&found).starts_with(&line);
+            is_it.then(|| entry.file_name().to_str()?.parse().ok()).flatten()
+        })
+    };
+    let start = std::time::Instant::now();
+    loop {
+        if let Some(pid) = find() {
+            return pid;
+        }
+        assert!(start.elapsed() < Duration::from_secs(10), "`{mark}` never ran");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// 0 for a process that is gone.
+pub fn parent(pid: u32) -> u32 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("PPid:"));
+    line.map_or(0, |pid| pid.trim().parse().unwrap())
+}
+
+/// The launcher of a place, which is started for it if there is none.
+pub async fn launcher(place: &Place) -> u32 {
+    let (mark, cancel) = (mark(), CancellationToken::new());
+    // Executed by the shell, so that the keeper is the parent.
+    let script = format!("exec sleep {mark}");
+    let sleeping = place.sandbox.run(place.command(&script), cancel.clone());
+    let find = async {
+        let launcher = parent(parent(running(&mark).await));
+        cancel.cancel();
+        launcher
+    };
+    let (finished, launcher) = tokio::join!(sleeping, find);
+    finished.unwrap();
+    assert_eq!(parent(launcher), std::process::id());
+    launcher
 }
 
 /// The long variants of tests: `AGI_TEST_LONG=1`.

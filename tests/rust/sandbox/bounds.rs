@@ -7,6 +7,7 @@ use agi_agent::sandbox::EndStatus;
 
 use super::Place;
 use super::is_running;
+use super::mark;
 use super::rungs;
 
 /// The distribution's own: one in a home directory (pyenv) is out of a sandbox's reach.
@@ -172,11 +173,13 @@ async fn resources_end_before_the_machine_does() {
         command.argv = vec![PYTHON.into(), "-I".into(), "-c".into(), hog.into()];
         let finished = place.run(command).await.unwrap();
         assert!(finished.stderr.text().contains("MemoryError"), "{}", finished.stderr.text());
-        let mut command =
-            place.command("b() { b 66.1371 | b 66.1371 & sleep 0.01; }; b 66.1371; sleep 66.1371");
+        let mark = mark();
+        let mut command = place.command(
+            &"b() { b MARK | b MARK & sleep 0.01; }; b MARK; sleep MARK".replace("MARK", &mark),
+        );
         command.timeout = Duration::from_millis(400);
         let finished = place.run(command).await.unwrap();
         assert_eq!(finished.status, EndStatus::TimedOut);
-        assert!(!is_running("66.1371"), "{rung:?}: the fork bomb lives");
+        assert!(!is_running(&mark), "{rung:?}: the fork bomb lives");
     }
 }

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::Place;
 use super::is_long;
 use super::is_running;
+use super::mark;
 use super::rungs;
 
 /// T1, T2, H43: whoever stays in the background does not hold the call, and does not outlive it.
@@ -19,22 +20,23 @@ async fn a_background_process_neither_holds_the_call_nor_outlives_it() {
     for rung in rungs().await {
         let place = Place::new(SandboxLevel::ReadOnly, rung);
         let ways = [
-            "sleep 61.1371 & echo ok",
-            "setsid sleep 61.1372 & echo ok",
-            "nohup sleep 61.1373 >/dev/null & disown; echo ok",
-            "(setsid sleep 61.1374 </dev/null >/dev/null 2>&1 &) ; echo ok",
-            "(sleep 61.1375 >/dev/null &) ; echo ok",
-            "setsid sh -c 'setsid sh -c \"sleep 61.1376\" & sleep 61.1376' & echo ok",
+            "sleep MARK & echo ok",
+            "setsid sleep MARK & echo ok",
+            "nohup sleep MARK >/dev/null & disown; echo ok",
+            "(setsid sleep MARK </dev/null >/dev/null 2>&1 &) ; echo ok",
+            "(sleep MARK >/dev/null &) ; echo ok",
+            "setsid sh -c 'setsid sh -c \"sleep MARK\" & sleep MARK' & echo ok",
         ];
+        let mark = mark();
         for way in ways {
             let start = Instant::now();
-            let finished = place.sh(way).await;
+            let finished = place.sh(&way.replace("MARK", &mark)).await;
             assert_eq!(finished.stdout.text(), "ok\n", "{way}");
             assert_eq!(finished.status, EndStatus::Exited(0));
             assert!(start.elapsed() < Duration::from_secs(3), "{way}: {:?}", start.elapsed());
-            assert!(!is_running("61.137"), "{rung:?} {way}");
+            assert!(!is_running(&mark), "{rung:?} {way}");
         }
-        let finished = place.sh("sleep 61.1377 & echo ok").await;
+        let finished = place.sh(&format!("sleep {mark} & echo ok")).await;
         assert_eq!(finished.pipe_held_by.len(), 1, "{rung:?}");
     }
 }
@@ -51,66 +53,16 @@ async fn a_time_out_ends_the_tree_even_if_it_ignores_the_polite_signal() {
         assert_eq!(finished.stdout.text(), "before\n");
         assert!(finished.duration < Duration::from_secs(2), "{:?}", finished.duration);
         // T4.
-        let script = "trap '' TERM INT HUP; (trap '' TERM; sleep 62.1371; sleep 62.1371) & \
-                      setsid sh -c \"trap '' TERM; sleep 62.1371; sleep 62.1371\" & wait; sleep 62.1371";
-        let mut command = place.command(script);
+        let mark = mark();
+        let script = "trap '' TERM INT HUP; (trap '' TERM; sleep MARK; sleep MARK) & \
+                      setsid sh -c \"trap '' TERM; sleep MARK; sleep MARK\" & wait; sleep MARK";
+        let mut command = place.command(&script.replace("MARK", &mark));
         command.timeout = Duration::from_millis(300);
         let finished = place.run(command).await.unwrap();
         assert_eq!(finished.status, EndStatus::TimedOut);
         assert!(finished.duration < Duration::from_secs(5), "{:?}", finished.duration);
-        assert!(!is_running("62.1371"), "{rung:?}");
+        assert!(!is_running(&mark), "{rung:?}");
     }
-}
-
-/// T5: many calls leave no descriptor and no zombie.
-#[tokio::test]
-async fn many_calls_leave_nothing() {
-    let calls = if is_long() { 1000 } else { 100 };
-    let open = || std::fs::read_dir("/proc/self/fd").unwrap().count();
-    for rung in rungs().await {
-        let place = Place::new(SandboxLevel::ReadOnly, rung);
-        place.sh("true").await;
-        let before = open();
-        for _ in 0..calls / 10 {
-            let many = (0..10).map(|number| async move { number }).map(|number| {
-                let place = &place;
-                async move {
-                    let number = number.await;
-                    let finished = place.sh(&format!("sleep 63.1371 & echo {number}")).await;
-                    assert_eq!(finished.stdout.text(), format!("{number}\n"));
-                }
-            });
-            futures_util::future::join_all(many).await;
-        }
-        assert_eq!(open(), before, "{rung:?}");
-        assert!(!is_running("63.1371"));
-        let launcher = only_child();
-        let start = Instant::now();
-        while !children(launcher).is_empty() {
-            assert!(start.elapsed() < Duration::from_secs(5), "{rung:?}: keepers are left");
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-        drop(place);
-        assert!(children(std::process::id()).is_empty(), "{rung:?}");
-    }
-}
-
-/// Processes whose parent is any thread of `pid`.
-fn children(pid: u32) -> Vec<u32> {
-    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
-    let lists = tasks.flatten().map(|task| {
-        // A thread may have ended meanwhile.
-        std::fs::read_to_string(task.path().join("children")).unwrap_or_default()
-    });
-    lists
-        .flat_map(|list| list.split(' ').filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>())
-        .collect()
-}
-
-fn only_child() -> u32 {
-    let children = children(std::process::id());
-    assert_eq!(children.len(), 1, "{children:?}");
-    children[0]
 }
 
 /// T6, T7: bounded memory, exact counts, any bytes.
@@ -151,24 +103,24 @@ async fn input_is_empty_or_what_was_given() {
 async fn a_call_can_be_cancelled_or_dropped_at_any_time() {
     for rung in rungs().await {
         let place = Place::new(SandboxLevel::WorkspaceWrite, rung);
+        let (cancelled, dropped) = (format!("sleep {}", mark()), format!("sleep {}", mark()));
         for delay in (0..40).step_by(if is_long() { 1 } else { 6 }) {
             let cancel = CancellationToken::new();
-            let running = place.sandbox.run(place.command("sleep 64.1371"), cancel.clone());
+            let running = place.sandbox.run(place.command(&cancelled), cancel.clone());
             let stop = async {
                 tokio::time::sleep(Duration::from_millis(delay)).await;
                 cancel.cancel();
             };
             let (finished, ()) = tokio::join!(running, stop);
             assert_eq!(finished.unwrap().status, EndStatus::Cancelled);
-            assert!(!is_running("64.1371"), "{rung:?}");
+            assert!(!is_running(&cancelled["sleep ".len()..]), "{rung:?}");
         }
         for delay in (0..40).step_by(if is_long() { 1 } else { 6 }) {
-            let running =
-                place.sandbox.run(place.command("sleep 65.1371"), CancellationToken::new());
+            let running = place.sandbox.run(place.command(&dropped), CancellationToken::new());
             assert!(tokio::time::timeout(Duration::from_millis(delay), running).await.is_err());
         }
         let start = Instant::now();
-        while is_running("65.1371") {
+        while is_running(&dropped["sleep ".len()..]) {
             assert!(start.elapsed() < Duration::from_secs(5), "{rung:?}: something is left");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
