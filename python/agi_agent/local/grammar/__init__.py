@@ -36,10 +36,15 @@ def for_schema(schema: Any, caps: Caps | None = None) -> str:
     return rules.text(value_rule(rules, schema, caps))
 
 
-def value_rule(rules: Rules, schema: Any, caps: Caps | None = None) -> str:
-    """Add what `schema` allows to a grammar; gives an expression for it."""
+def value_rule(
+    rules: Rules, schema: Any, caps: Caps | None = None, *, spaced: bool = False
+) -> str:
+    """Add what `schema` allows to a grammar; gives an expression for it.
+
+    With `spaced` one blank may follow a colon or a comma.
+    """
     try:
-        return Builder(schema, rules, caps or Caps()).value(schema)
+        return Builder(schema, rules, caps or Caps(), spaced=spaced).value(schema)
     except ImpossibleError as error:
         what = f"what nothing can meet: {error.why}"
         raise UnsupportedSchemaError(what, error.place) from None

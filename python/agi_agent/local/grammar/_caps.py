@@ -39,11 +39,11 @@ class Caps:
 class UnsupportedSchemaError(_errors.InvalidRequestError):
     """The schema asks for something that no grammar of ours enforces."""
 
-    def __init__(self, what: str, place: str) -> None:
-        """Name what, and where in the schema (a JSON pointer)."""
-        where = place or "its top"
+    def __init__(self, what: str, place: str, owner: str = "the schema") -> None:
+        """Name what, and where in whose schema (a JSON pointer)."""
+        where = f"`{place}`" if place else "the top"
         super().__init__(
-            f"a local model cannot be held to {what} (at `{where}` of the schema)",
+            f"a local model cannot be held to {what} (at {where} of {owner})",
             "leave it out of the schema, or use a remote model",
         )
         self.what = what

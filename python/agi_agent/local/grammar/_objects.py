@@ -37,7 +37,7 @@ def object_(builder: Builder, schema: Schema, place: str) -> str:
         try:
             value = builder.value(extra, f"{place}/additionalProperties")
             key = _strings.key_except(builder.rules, list(known), builder.caps)
-            free = builder.rules.add("member", f'{key} ":" {value}')
+            free = builder.rules.add("member", f"{key} {builder.colon} {value}")
         except ImpossibleError:
             if least > 0:
                 raise
@@ -47,7 +47,7 @@ def object_(builder: Builder, schema: Schema, place: str) -> str:
 def free(builder: Builder, value: str) -> str:
     """Give an expression for objects of any names whose values are `value`."""
     key = _strings.key_except(builder.rules, [], builder.caps)
-    member = builder.rules.add("member", f'{key} ":" {value}')
+    member = builder.rules.add("member", f"{key} {builder.colon} {value}")
     return _assembled(builder, [], member, 0, builder.caps.members)
 
 
@@ -95,8 +95,9 @@ def _members(
             if name in required:
                 raise
             continue
-        key = literal(_json_text.dumps(name) + ":")
-        rule = builder.rules.add(f"member-{name}", f"{key} {value}")
+        key = literal(_json_text.dumps(name))
+        body = f"{key} {builder.colon} {value}"
+        rule = builder.rules.add(f"member-{name}", body)
         members.append((rule, name in required))
     return members
 
@@ -137,7 +138,7 @@ def _assembled(
     rules = builder.rules
     alone = after = '""'
     if free is not None:
-        more = rules.add("more", f'"," {free}')
+        more = rules.add("more", f"{builder.comma} {free}")
         after = rules.repeat("more", more, least, most)
         alone = f"{free} {rules.repeat('more', more, max(least - 1, 0), most - 1)}"
         if least == 0:
@@ -145,7 +146,8 @@ def _assembled(
     for member, must in reversed(members):
         here = f"{member} {after}" if after != '""' else member
         # `alone`: nothing stands before it; `after`: something does.
-        after_text = f'"," {here}' if must else f'"," {here} | {after}'
+        next_text = f"{builder.comma} {here}"
+        after_text = next_text if must else f"{next_text} | {after}"
         alone_text = here if must else f"{here} | {alone}"
         after = rules.add("rest", after_text)
         alone = rules.add("first", alone_text)
@@ -162,11 +164,11 @@ def _with_prefix(
         builder.value(schema, f"{place}/prefixItems/{number}")
         for number, schema in enumerate(first)
     ]
-    text = ' "," '.join(parts)
+    text = f" {builder.comma} ".join(parts)
     wanted = max(0, least - len(first))
     if items is not False and (wanted or items is not True):
         item = builder.value(items, f"{place}/items")
-        more = builder.rules.add("more", f'"," {item}')
+        more = builder.rules.add("more", f"{builder.comma} {item}")
         room = min(most - len(first), max(builder.caps.array, wanted))
         if room > 0:
             text += " " + builder.rules.repeat("more", more, wanted, room)
@@ -177,7 +179,7 @@ def _with_prefix(
 
 def _joined(builder: Builder, item: str, least: int, most: int) -> str:
     rules = builder.rules
-    more = rules.add("more", f'"," {item}')
+    more = rules.add("more", f"{builder.comma} {item}")
     rest = rules.repeat("more", more, max(least - 1, 0), most - 1)
     text = item if most == 1 else f"{item} {rest}"
     return text if least else f"({text})?"

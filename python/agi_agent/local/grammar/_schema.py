@@ -33,11 +33,19 @@ _REFERENCES = 64
 class Builder:
     """One schema on its way into rules."""
 
-    def __init__(self, document: Any, rules: Rules, caps: Caps) -> None:
-        """Take the document that `$ref` points into."""
+    def __init__(
+        self, document: Any, rules: Rules, caps: Caps, *, spaced: bool = False
+    ) -> None:
+        """Take the document that `$ref` points into.
+
+        With `spaced` one blank may stand behind a colon or a comma, as Python writes
+        JSON and many models have learnt it.
+        """
         self.document = document
         self.rules = rules
         self.caps = caps
+        self.colon = '":" " "?' if spaced else '":"'
+        self.comma = '"," " "?' if spaced else '","'
         self._active: dict[str, int] = {}
         self._known: dict[tuple[Any, ...], str] = {}
 

@@ -1,0 +1,216 @@
+"""Chat templates of models: Jinja programs that came with the weights, in a sandbox.
+
+A template is a stranger's program. It runs in Jinja's immutable sandbox: no attribute
+that begins with an underscore, nothing of ours can be changed, ranges are bounded. What
+templates of the Hugging Face hub expect is there and no more. What a template can do is
+found out by trying, not by its name.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+
+import jinja2
+from jinja2.ext import Extension, loopcontrols
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from agi_agent import _errors
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from jinja2 import nodes
+    from jinja2.parser import Parser
+
+    # A message as templates know it: role, content, and what goes with some roles.
+    ChatMessage = dict[str, Any]
+
+CHATML = (
+    "{% for message in messages %}<|im_start|>{{ message.role }}\n"
+    "{{ message.content }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+"""For files without a template whose vocabulary has ChatML's marks."""
+PLAIN = (
+    "{% for message in messages %}{{ message.role | capitalize }}: "
+    "{{ message.content }}\n{% endfor %}{% if add_generation_prompt %}Assistant:"
+    "{% endif %}"
+)
+"""For files without a template and without marks."""
+
+_MARK = "zqxjkv"
+"""A word that no template has of its own."""
+_PROBE_CALL = {
+    "id": "call00001",
+    "type": "function",
+    "function": {"name": f"{_MARK}call", "arguments": {"a": 1}},
+}
+_PROBE_TOOL = {
+    "type": "function",
+    "function": {
+        "name": f"{_MARK}tool",
+        "description": "d",
+        "parameters": {"type": "object", "properties": {"a": {"type": "integer"}}},
+    },
+}
+
+
+class _Generation(Extension):
+    """`{% generation %}`: marks what the model said, for training; here nothing."""
+
+    tags = {"generation"}  # noqa: RUF012 - the base class says so
+
+    def parse(self, parser: Parser) -> list[nodes.Node]:
+        next(parser.stream)
+        return parser.parse_statements(("name:endgeneration",), drop_needle=True)
+
+
+class TemplateRefusedError(Exception):
+    """The template itself refused the messages (`raise_exception`)."""
+
+
+_FAILURES = (
+    TemplateRefusedError,
+    jinja2.TemplateError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+"""What a template that runs can end with."""
+
+
+class ChatTemplate:
+    """A chat template, and what it can do.
+
+    Attributes:
+        text: The Jinja source.
+        system: It shows a system message.
+        tools: It shows the tools on offer.
+        calls: It shows calls the assistant made.
+        results: It shows messages of the role `tool`.
+    """
+
+    def __init__(self, text: str, bos: str = "", eos: str = "") -> None:
+        """Compile a template.
+
+        Args:
+            text: The Jinja source.
+            bos: Text of the token that begins a conversation, for `bos_token`.
+            eos: Text of the token that ends a turn, for `eos_token`.
+
+        Raises:
+            ConfigurationError: It is no Jinja.
+        """
+        self.text = text
+        self._marks = {"bos_token": bos, "eos_token": eos}
+        try:
+            self._program = _environment().from_string(text)
+        except jinja2.TemplateError as error:
+            message = f"the model's chat template is broken: {error}"
+            raise _errors.ConfigurationError(message) from None
+        self.system = self._shows(
+            [
+                {"role": "system", "content": f"{_MARK}system"},
+                {"role": "user", "content": "u"},
+            ],
+            "system",
+        )
+        asked: list[ChatMessage] = [{"role": "user", "content": "u"}]
+        self.tools = self._shows(asked, "tool", [_PROBE_TOOL])
+        # Some templates want a text beside the calls, others want none.
+        calling = {"role": "assistant", "content": "", "tool_calls": [_PROBE_CALL]}
+        self.calls = self._shows([*asked, calling], "call", [_PROBE_TOOL])
+        result = {
+            "role": "tool",
+            "name": f"{_MARK}call",
+            "tool_call_id": "call00001",
+            "content": f"{_MARK}result",
+        }
+        turns = [*asked, calling, result]
+        self.results = self._shows(turns, "result", [_PROBE_TOOL])
+
+    def render(
+        self,
+        messages: list[ChatMessage],
+        tools: list[dict[str, Any]] | None = None,
+        *,
+        thinking: bool = True,
+    ) -> str:
+        """Give the prompt, ready for the assistant to go on.
+
+        Raises:
+            InvalidRequestError: The template refuses this conversation or fails.
+        """
+        try:
+            return self._run(messages, tools, thinking=thinking)
+        except _FAILURES as error:
+            message = f"the model's chat template refuses the conversation: {error}"
+            raise _errors.InvalidRequestError(message) from None
+
+    def _run(
+        self,
+        messages: list[ChatMessage],
+        tools: list[dict[str, Any]] | None,
+        *,
+        thinking: bool,
+    ) -> str:
+        return self._program.render(
+            messages=messages,
+            tools=tools or None,
+            documents=None,
+            add_generation_prompt=True,
+            enable_thinking=thinking,
+            **self._marks,
+        )
+
+    def _shows(
+        self,
+        messages: list[ChatMessage],
+        word: str,
+        tools: list[dict[str, Any]] | None = None,
+    ) -> bool:
+        try:
+            text = self._run(messages, tools, thinking=True)
+        except Exception:  # noqa: BLE001 - whatever a stranger's program does: it cannot
+            return False
+        return f"{_MARK}{word}" in text
+
+
+def _environment() -> ImmutableSandboxedEnvironment:
+    environment = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=[_Generation, loopcontrols]
+    )
+    environment.filters["tojson"] = _tojson
+    environment.globals["raise_exception"] = _raise_exception
+    environment.globals["strftime_now"] = _strftime_now
+    return environment
+
+
+def _tojson(
+    value: Any,
+    ensure_ascii: bool = False,
+    indent: int | None = None,
+    separators: tuple[str, str] | None = None,
+    sort_keys: bool = False,
+) -> str:
+    """Write JSON as the hub's templates expect it: Jinja's own escapes for HTML."""
+    return json.dumps(
+        value,
+        ensure_ascii=ensure_ascii,
+        indent=indent,
+        separators=separators,
+        sort_keys=sort_keys,
+    )
+
+
+def _raise_exception(message: str) -> None:
+    raise TemplateRefusedError(message)
+
+
+def _strftime_now(pattern: str) -> str:
+    return datetime.datetime.now().astimezone().strftime(pattern)

@@ -1,0 +1,141 @@
+"""Conversations through the chat templates of the families."""
+
+from __future__ import annotations
+
+import pytest
+from templates import FAMILIES, GEMMA, LLAMA3, MISTRAL, QWEN3, TEMPLATES
+
+from agi_agent import _errors
+from agi_agent.local import _conversation, _families
+from agi_agent.local._template import CHATML, PLAIN, ChatTemplate
+
+TOOL = {
+    "name": "file_read",
+    "description": "Reads \u00e9 <file>.",
+    "parameters": {"type": "object", "properties": {"path": {"type": "string"}}},
+}
+TALK = {
+    "system": "Be brief.",
+    "messages": [
+        {"role": "user", "parts": [{"type": "text", "text": "read a.txt"}]},
+        {
+            "role": "assistant",
+            "parts": [
+                {
+                    "type": "tool_call",
+                    "id": "toolu_17",
+                    "name": "file_read",
+                    "arguments": '{"path":"a.txt"}',
+                }
+            ],
+        },
+        {
+            "role": "tool",
+            "parts": [
+                {
+                    "type": "tool_result",
+                    "call_id": "toolu_17",
+                    "name": "file_read",
+                    "text": "forty-two",
+                }
+            ],
+        },
+        {"role": "user", "parts": [{"type": "text", "text": "and now?"}]},
+    ],
+    "tools": [TOOL],
+}
+
+
+def written(text, request=TALK, **options):
+    template = ChatTemplate(text, "<s>", "</s>")
+    family = _families.family_of(template)
+    options.setdefault("thinking", True)
+    return _conversation.prompt(template, family, request, **options)
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_families_are_told_by_their_templates(name):
+    template = ChatTemplate(TEMPLATES[name])
+    assert _families.family_of(template).name == FAMILIES[name]
+
+
+@pytest.mark.parametrize("name", [*TEMPLATES, "chatml", "plain"])
+def test_everything_said_reaches_the_model_in_order(name):
+    text = written({**TEMPLATES, "chatml": CHATML, "plain": PLAIN}[name])
+    order = ["read a.txt", "a.txt", "forty-two", "and now?"]
+    places = [text.index(word) for word in order]
+    assert places == sorted(places)
+    assert "Be brief." in text
+    assert "file_read" in text
+    assert "Reads \u00e9 <file>." in text
+    assert "zqxjkv" not in text
+
+
+def test_llama_has_one_blank_line_and_the_generation_prompt():
+    text = written(LLAMA3)
+    assert text.endswith("<|start_header_id|>assistant<|end_header_id|>\n\n")
+    assert '{"name": "file_read", "parameters": {"path": "a.txt"}}<|eot_id|>' in text
+    assert text.startswith("<s><|start_header_id|>system")
+
+
+def test_mistral_gets_its_nine_characters():
+    assert '"id": "call00001"}' in written(MISTRAL)
+
+
+def test_gemma_takes_turns_although_we_do_not():
+    text = written(GEMMA)
+    assert "Result of file_read:\nforty-two\n\nand now?" in text
+    assert text.count("<start_of_turn>model") == 2
+
+
+def test_thinking_is_a_switch():
+    assert written(QWEN3, thinking=False).endswith("<think>\n\n</think>\n\n")
+    assert written(QWEN3).endswith("<|im_start|>assistant\n")
+
+
+def test_images_are_refused():
+    image = {"type": "image", "media_type": "image/png", "data": ""}
+    request = {"messages": [{"role": "user", "parts": [image]}]}
+    with pytest.raises(_errors.InvalidRequestError, match="takes no images"):
+        written(CHATML, request)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ messages.__class__.__mro__ }}",
+        "{{ messages.append(1) }}",
+        "{% for i in range(10000000) %}{% endfor %}",
+        "{{ cycler.__init__.__globals__ }}",
+        "{% include 'x' %}",
+        "{{ raise_exception('no') }}",
+        "{{ nothing.at.all }}",
+        "{{ messages + 1 }}",
+    ],
+)
+def test_a_template_cannot_do_what_it_likes(text):
+    template = ChatTemplate(text)
+    assert not template.system
+    with pytest.raises(_errors.InvalidRequestError, match="chat template refuses"):
+        template.render([{"role": "user", "content": "x"}])
+
+
+def test_what_begins_with_an_underscore_is_not_there():
+    text = ChatTemplate("{{ ''.__class__ }}{{ messages.__len__ }}").render([])
+    assert text == ""
+
+
+def test_a_broken_template_is_named():
+    with pytest.raises(_errors.ConfigurationError, match="chat template is broken"):
+        ChatTemplate("{% if %}")
+
+
+def test_what_the_hub_expects_is_there():
+    text = (
+        "{% generation %}{{ {'b': '<\u00e9>', 'a': [1]} | tojson }}{% endgeneration %}"
+        "{% for m in messages %}{% if loop.index0 == 1 %}{% break %}{% endif %}x"
+        "{% endfor %}{{ strftime_now('%Y') | length }}{{ bos_token }}"
+    )
+    template = ChatTemplate(text, "<s>")
+    turns = [{"role": "user", "content": "x"}] * 3
+    assert template.render(turns) == '{"b": "<\u00e9>", "a": [1]}x4<s>'
