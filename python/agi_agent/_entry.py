@@ -27,6 +27,9 @@ MODULES: dict[str, tuple[str, str]] = {
     "adapter.close": ("agi_agent.providers", "close"),
     "adapter.error": ("agi_agent.providers", "error"),
     "chat": ("agi_agent.builtin", "chat"),
+    "local.open": ("agi_agent.local", "open_stream"),
+    "local.feed": ("agi_agent.local", "feed"),
+    "local.close": ("agi_agent.local", "close"),
 }
 """Operation to module and function; the function takes the payload."""
 

@@ -11,6 +11,7 @@
           +-- MalformedError       malformed
           +-- OutsideBuiltinError  outside_builtin
           +-- ConfigurationError   configuration
+          +-- CancelledError       cancelled
 
 `src/bridge/error.rs` maps `kind` in one match; an exception without one is a defect of
 ours and arrives as `exception` with its traceback. Messages are one line for a person.
@@ -91,3 +92,9 @@ class ConfigurationError(ModelCallError):
     """Settings that cannot work."""
 
     kind = "configuration"
+
+
+class CancelledError(ModelCallError):
+    """The caller has cancelled."""
+
+    kind = "cancelled"

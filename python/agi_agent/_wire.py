@@ -117,6 +117,15 @@ class TextDelta(TypedDict):
     text: str
 
 
+class ToolCallDelta(TypedDict):
+    """A piece of the arguments of a call; the first of each call has none."""
+
+    type: Literal["tool_call"]
+    index: int
+    name: str
+    arguments: str
+
+
 ModelErrorKind = Literal[
     "authentication",
     "rate_limited",
@@ -218,6 +227,62 @@ class ClosePayload(TypedDict):
 class CloseAnswer(TypedDict):
     """Answer of `adapter.close`; `reply` is missing when nothing was complete."""
 
+    reply: NotRequired[ModelReply]
+
+
+class SamplingSettings(TypedDict):
+    """How tokens are chosen; what is missing is the model's or the kernel's."""
+
+    temperature: NotRequired[float | None]
+    top_p: NotRequired[float | None]
+    top_k: NotRequired[int | None]
+    min_p: NotRequired[float | None]
+    seed: NotRequired[int | None]
+    repeat_penalty: NotRequired[float | None]
+
+
+class LocalSettings(TypedDict):
+    """What the person configured of a local model."""
+
+    source: str
+    name: str
+    context_window: NotRequired[int | None]
+    max_output_tokens: NotRequired[int | None]
+    temperature: NotRequired[float | None]
+    threads: NotRequired[int | None]
+    sampling: NotRequired[SamplingSettings]
+    thinking: NotRequired[bool]
+    tool_choice: NotRequired[Literal["auto", "required"]]
+    context_shift: NotRequired[bool]
+    draft_tokens: NotRequired[int]
+
+
+class LocalOpenPayload(TypedDict):
+    """Payload of `local.open`."""
+
+    model: LocalSettings
+    request: ModelRequest
+
+
+class LocalOpenAnswer(TypedDict):
+    """Answer of `local.open`: `wait` is the number of a job."""
+
+    stream: int
+    wait: int
+
+
+class LocalStreamPayload(TypedDict):
+    """Payload of `local.feed` and `local.close`."""
+
+    stream: int
+
+
+class LocalFeedAnswer(TypedDict):
+    """Answer of `local.feed`: either what is waited for next, or the reply."""
+
+    deltas: list[TextDelta | ToolCallDelta]
+    wait: NotRequired[int]
+    stage: NotRequired[Literal["load", "read", "write"]]
     reply: NotRequired[ModelReply]
 
 

@@ -15,11 +15,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Literal
 
-    from agi_agent._wire import Part
+    from agi_agent._wire import Part, TextDelta, ToolCallDelta
     from agi_agent.local._families import Family
 
     State = Literal["start", "text", "thought", "head", "arguments", "tail"]
-    Delta = dict[str, Any]
+    Delta = TextDelta | ToolCallDelta
 
 _THINK, _THOUGHT = "<think>", "</think>"
 _LONGEST_HEAD = 400
