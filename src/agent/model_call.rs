@@ -163,6 +163,11 @@ impl Streams {
         match delta {
             ModelDelta::Text { text } => self.message.push(emitter, &text),
             ModelDelta::Reasoning { text } => self.reasoning.push(emitter, &text),
+            // A call is told when it is made.
+            ModelDelta::ToolCall { .. } => {}
+            ModelDelta::Progress { stage, done } => {
+                emitter.event(Event::ModelProgress { stage, done });
+            }
             ModelDelta::Retry { attempt, wait_ms, reason } => {
                 // The next try says everything again.
                 self.reasoning.end(emitter, ItemStatus::Failed, None);

@@ -103,6 +103,7 @@ fn declared_kind(kind: &str) -> Option<ErrorKind> {
         "malformed" => ErrorKind::Model(M::Malformed),
         "outside_builtin" => ErrorKind::Model(M::OutsideBuiltin),
         "configuration" => ErrorKind::Model(M::Configuration),
+        "cancelled" => ErrorKind::Model(M::Cancelled),
         _ => return None,
     })
 }

@@ -35,7 +35,11 @@ const fn text(name: &'static str, key: &'static str, help: &'static str) -> Vari
 
 /// Variables that set a key, in the order of the documentation.
 pub const VARIABLES: &[Variable] = &[
-    text("AGI_MODEL_PROVIDER", "model.provider", "openai, anthropic, scripted or builtin"),
+    text(
+        "AGI_MODEL_PROVIDER",
+        "model.provider",
+        "openai, anthropic, local, custom, scripted or builtin",
+    ),
     text("AGI_MODEL_NAME", "model.name", "name of the model at its provider"),
     text("AGI_MODEL_BASE_URL", "model.base_url", "base URL of a compatible server"),
     text("AGI_MODEL_API", "model.api", "chat or responses"),

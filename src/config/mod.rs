@@ -11,6 +11,8 @@ pub mod file;
 
 pub mod layer;
 
+pub mod local;
+
 pub mod places;
 
 pub mod resolve;

@@ -11,6 +11,7 @@ use super::error::ConfigError;
 use super::file;
 use super::layer::Merged;
 use super::layer::Origin;
+use super::local;
 use super::places::Places;
 use super::schema::Config;
 use super::schema::Span;
@@ -26,7 +27,8 @@ use super::settings::Settings;
 use super::settings::WebSearchSettings;
 
 /// Providers that exist.
-pub const PROVIDERS: [&str; 4] = ["openai", "anthropic", "scripted", "builtin"];
+pub const PROVIDERS: [&str; 7] =
+    ["openai", "anthropic", "local", "transformers", "custom", "scripted", "builtin"];
 
 /// Resolves the merged layers; errors name the layer the value came from.
 pub fn resolve(
@@ -49,8 +51,11 @@ pub fn resolve(
     let at = |key: &str| merged.origins.get(key).map_or_else(|| key.to_owned(), Origin::to_string);
     let data_dir = config.data_dir.clone().map(|path| directory.join(path));
     let data_dir = data_dir.or_else(|| places.data_dir.clone());
+    let wheels = config.python.wheels.as_ref().map(|path| directory.join(path));
+    let mut model = model(&config, environment, &at, directory)?;
+    model.local.complete(data_dir.as_deref(), wheels.as_deref());
     Ok(Settings {
-        model: model(&config, environment, &at, directory)?,
+        model,
         network: network(&config, environment, directory),
         sandbox: SandboxSettings {
             level: config.sandbox.level.unwrap_or_default(),
@@ -72,9 +77,7 @@ pub fn resolve(
             path: data_dir.clone().unwrap_or_default().join("agent.db"),
         },
         web_search: WebSearchSettings { url: config.web_search.url.clone() },
-        python: PythonSettings {
-            wheels: config.python.wheels.as_ref().map(|path| directory.join(path)),
-        },
+        python: PythonSettings { wheels },
         stdin: config.stdin.unwrap_or_default(),
         data_dir,
     })
@@ -134,10 +137,13 @@ fn model(
     let default_name = match provider.as_str() {
         "anthropic" => "claude-sonnet-4-5",
         "openai" => "gpt-5.1",
+        "local" | "transformers" | "custom" => local::AUTO,
         other => other,
     };
+    let name = model.name.clone().unwrap_or_else(|| default_name.to_owned());
     Ok(ModelSettings {
-        name: model.name.clone().unwrap_or_else(|| default_name.to_owned()),
+        local: local::resolve(&model.local, &model.transformers, &name, directory),
+        name,
         base_url: base_url.map(|url| url.trim_end_matches('/').to_owned()),
         api: model.api.unwrap_or_default(),
         api_key: api_key.map(Secret::new),

@@ -9,6 +9,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::Serialize;
 
+use super::local::LocalConfig;
+use super::local::TransformersConfig;
 use super::settings::ApproveMode;
 use super::settings::ModelApi;
 use super::settings::ModelPrice;
@@ -44,7 +46,7 @@ pub struct Config {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ModelConfig {
-    /// `openai`, `anthropic`, `scripted` or `builtin`.
+    /// `openai`, `anthropic`, `local`, `transformers`, `custom`, `scripted` or `builtin`.
     pub provider: Option<String>,
     /// The model's name at its provider.
     pub name: Option<String>,
@@ -66,6 +68,10 @@ pub struct ModelConfig {
     pub headers: std::collections::BTreeMap<String, String>,
     /// US dollars per million tokens, for `--max-cost`.
     pub price: Option<ModelPrice>,
+    /// Models on this machine.
+    pub local: LocalConfig,
+    /// Models of the person's own torch and transformers.
+    pub transformers: TransformersConfig,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]

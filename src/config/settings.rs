@@ -10,6 +10,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::Serialize;
 
+use super::local::LocalSettings;
+
 /// A value that must never be printed: `Debug` and `Serialize` show `***`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
@@ -51,7 +53,7 @@ pub enum ModelApi {
 /// For `bridge` (adapters) and `agent` (window, output bound).
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ModelSettings {
-    /// `openai`, `anthropic`, `scripted`, `builtin`.
+    /// `openai`, `anthropic`, `local`, `transformers`, `custom`, `scripted`, `builtin`.
     pub provider: String,
     pub name: String,
     /// Without the trailing slash; `None` means the provider's own.
@@ -74,6 +76,8 @@ pub struct ModelSettings {
     pub headers: Vec<(String, String)>,
     /// US dollars per million tokens, for `--max-cost`: input, cached input, output.
     pub price: Option<ModelPrice>,
+    /// Providers `local` and `transformers`.
+    pub local: LocalSettings,
 }
 
 /// US dollars per million tokens.

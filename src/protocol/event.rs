@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::Serialize;
 
+use super::model::ModelStage;
 use super::outcome::Outcome;
 use super::usage::Usage;
 
@@ -57,6 +58,9 @@ pub enum Event {
     /// The model call is tried again.
     #[serde(rename = "model.retry")]
     ModelRetry { attempt: u32, wait_ms: u64, reason: String },
+    /// A local model is loaded or reads its prompt; `done` goes from 0 to 1.
+    #[serde(rename = "model.progress")]
+    ModelProgress { stage: ModelStage, done: f32 },
     /// Exactly one, and the last.
     #[serde(rename = "result")]
     Result(Box<Outcome>),

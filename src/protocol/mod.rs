@@ -15,7 +15,9 @@ pub mod usage;
 pub use event::{Event, Item, ItemBody, ItemStatus};
 pub use exit_code::ExitCode;
 pub use message::{Message, Part, Role};
-pub use model::{ModelDelta, ModelError, ModelErrorKind, ModelReply, ModelRequest, StopReason};
+pub use model::{
+    ModelDelta, ModelError, ModelErrorKind, ModelReply, ModelRequest, ModelStage, StopReason,
+};
 pub use outcome::{Denial, Outcome, OutcomeKind};
 pub use port::{Approver, ChatModel, Embedder, EventSink};
 pub use tool::{Effect, ToolCall, ToolResult, ToolSpec};

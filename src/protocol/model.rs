@@ -55,6 +55,16 @@ pub struct ModelReply {
     pub model: String,
 }
 
+/// What a local model does before it writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ModelStage {
+    /// The weights come into memory.
+    Load,
+    /// The prompt is read.
+    Read,
+}
+
 /// What happens while a reply is on its way. Deltas may be dropped when the reader is slow; the
 /// reply is always whole.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -65,6 +75,18 @@ pub enum ModelDelta {
     },
     Reasoning {
         text: String,
+    },
+    /// A tool call is being written; `arguments` is what was added to its JSON text. The first
+    /// delta of a call has none.
+    ToolCall {
+        index: u32,
+        name: String,
+        arguments: String,
+    },
+    /// How far a local model is, from 0 to 1.
+    Progress {
+        stage: ModelStage,
+        done: f32,
     },
     /// The request is tried again after `wait_ms`.
     Retry {

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use agi_agent::bridge::Python;
 use agi_agent::bridge::RemoteModel;
+use agi_agent::config::local::LocalSettings;
 use agi_agent::config::settings::ModelApi;
 use agi_agent::config::settings::ModelSettings;
 use agi_agent::config::settings::NetworkSettings;
@@ -65,6 +66,7 @@ fn settings((provider, api): (&str, ModelApi), base_url: String) -> ModelSetting
         require_model: false,
         headers: Vec::new(),
         price: None,
+        local: LocalSettings::default(),
     }
 }
 

@@ -3,6 +3,7 @@
 use super::Endpoint;
 use super::names_of;
 use crate::bridge::remote::wire::AuthStyle;
+use crate::config::local::LocalSettings;
 use crate::config::settings::ModelApi;
 use crate::config::settings::ModelSettings;
 use crate::config::settings::Secret;
@@ -24,6 +25,7 @@ fn settings(provider: &str, base_url: Option<&str>, key: Option<&str>) -> ModelS
         require_model: false,
         headers: Vec::new(),
         price: None,
+        local: LocalSettings::default(),
     }
 }
 

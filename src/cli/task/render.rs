@@ -16,6 +16,7 @@ use crate::protocol::EventSink;
 use crate::protocol::Item;
 use crate::protocol::ItemBody;
 use crate::protocol::ItemStatus;
+use crate::protocol::ModelStage;
 use crate::protocol::event::EVENT_VERSION;
 use crate::protocol::event::Envelope;
 use crate::system::clock;
@@ -67,6 +68,13 @@ fn progress_line(event: &Event, output: &Output) -> Option<String> {
     match event {
         Event::ModelRetry { attempt, wait_ms, reason } => {
             Some(format!("retry {attempt} in {wait_ms} ms: {reason}"))
+        }
+        Event::ModelProgress { stage, done } if output.shows_progress() => {
+            let what = match stage {
+                ModelStage::Load => "loading the model",
+                ModelStage::Read => "reading the prompt",
+            };
+            Some(format!("{what}: {:.0} %", f64::from(*done) * 100.0))
         }
         Event::ContextCompacted { tokens_before, tokens_after, .. } => Some(format!(
             "note: the conversation was shortened from about {tokens_before} to {tokens_after} tokens"
