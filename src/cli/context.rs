@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use crate::config::env::Environment;
-use crate::config::layer;
+use crate::config::error::Severity;
 use crate::config::layer::Assignments;
 use crate::config::layer::Merged;
+use crate::config::load;
 use crate::config::places::Places;
 use crate::config::resolve;
 use crate::config::settings::Settings;
@@ -63,7 +64,7 @@ impl CommandContext {
     pub fn assignments(&self) -> Result<Assignments, CommandError> {
         let mut assignments = Assignments::new();
         for text in &self.global.assignments {
-            assignments.push(layer::assignment(text)?);
+            assignments.push(load::assignment(text)?);
         }
         if self.global.offline {
             assignments.push(("network.offline".into(), Value::from(true), "--offline".into()));
@@ -75,17 +76,14 @@ impl CommandContext {
         Ok(assignments)
     }
 
-    /// All layers merged, with the global flags on top and `extra` above them.
-    pub fn merged(&mut self, extra: Assignments) -> Result<Merged, CommandError> {
+    /// All layers merged, with the global flags on top and `extra` above them. Never fails for what
+    /// the layers hold: errors are in the diagnostics, and nothing is said about them yet.
+    pub fn merged(&self, extra: Assignments) -> Result<Merged, CommandError> {
         let mut assignments = self.assignments()?;
         assignments.extend(extra);
         let project = self.directory.as_deref().unwrap_or(Path::new(""));
         let profile = self.global.profile.as_deref();
-        let merged = layer::load(&self.environment, &self.places, profile, project, assignments)?;
-        for warning in &merged.warnings {
-            self.output.warning(&format!("{}: {}", warning.path.display(), warning.message));
-        }
-        Ok(merged)
+        Ok(load::load(&self.environment, &self.places, profile, project, assignments))
     }
 
     /// The resolved settings.
@@ -93,10 +91,21 @@ impl CommandContext {
         self.settings_with(Assignments::new())
     }
 
-    /// The resolved settings, with a command's own flags on top.
+    /// The resolved settings, with a command's own flags on top. Warnings are told.
     pub fn settings_with(&mut self, extra: Assignments) -> Result<Settings, CommandError> {
         let merged = self.merged(extra)?;
+        self.resolved(&merged)
+    }
+
+    /// The settings of layers that are merged already. Warnings are told.
+    pub fn resolved(&mut self, merged: &Merged) -> Result<Settings, CommandError> {
+        for warning in merged.found(Severity::Warning) {
+            self.output.warning(&warning.headline());
+            if let Some(remedy) = &warning.remedy {
+                self.output.status_hint(remedy);
+            }
+        }
         let directory = self.directory.as_deref().unwrap_or(Path::new(""));
-        Ok(resolve::resolve(&merged, &self.environment, &self.places, directory)?)
+        Ok(resolve::resolve(merged, &self.environment, &self.places, directory)?)
     }
 }

@@ -19,13 +19,15 @@ pub struct CommandError {
     pub message: String,
     /// What to do next.
     pub hints: Vec<String>,
+    /// Further errors that were found at once, each with its advice.
+    pub more: Vec<(String, Option<String>)>,
     /// False where the failure has been told already (an outcome that was printed).
     pub shown: bool,
 }
 
 impl CommandError {
     pub fn new(code: ExitCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), hints: Vec::new(), shown: false }
+        Self { code, message: message.into(), hints: Vec::new(), more: Vec::new(), shown: false }
     }
 
     /// A file or standard input that could not be used.
@@ -47,8 +49,15 @@ impl CommandError {
 
 impl From<ConfigError> for CommandError {
     fn from(error: ConfigError) -> Self {
-        let hints = error.hint.iter().cloned().collect();
-        Self { hints, ..Self::new(ExitCode::Configuration, error.to_string()) }
+        let mut all = error.errors.into_iter();
+        let Some(first) = all.next() else {
+            return Self::new(ExitCode::Configuration, "the configuration cannot be used");
+        };
+        Self {
+            hints: first.remedy.iter().cloned().collect(),
+            more: all.map(|error| (error.headline(), error.remedy)).collect(),
+            ..Self::new(ExitCode::Configuration, first.headline())
+        }
     }
 }
 

@@ -138,6 +138,13 @@ impl Output {
         }
     }
 
+    /// What to do about a warning; not with `--quiet`.
+    pub fn status_hint(&mut self, text: &str) {
+        if !self.quiet {
+            self.hint(text);
+        }
+    }
+
     pub fn hint(&mut self, text: &str) {
         let label = self.paint("hint:", "\u{1b}[1;36m");
         to_stderr(&format!("{label} {}", printable(text)));
@@ -157,6 +164,12 @@ impl Output {
             self.error(&error.message);
             for hint in &error.hints {
                 self.hint(hint);
+            }
+            for (message, hint) in &error.more {
+                self.error(message);
+                if let Some(hint) = hint {
+                    self.hint(hint);
+                }
             }
         }
         error.code

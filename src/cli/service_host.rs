@@ -10,9 +10,9 @@ use serde_json::Value;
 
 use crate::agent::Agent;
 use crate::config::env::Environment;
-use crate::config::layer;
 use crate::config::layer::Assignments;
 use crate::config::layer::Merged;
+use crate::config::load;
 use crate::config::places::Places;
 use crate::config::resolve;
 use crate::config::settings::Settings;
@@ -61,18 +61,17 @@ impl ServiceHost {
         Err(Failure::new(FailureKind::InvalidParams, message))
     }
 
-    fn merged(&self, directory: &Path, options: &RunOptions) -> Result<Merged, Failure> {
+    fn merged(&self, directory: &Path, options: &RunOptions) -> Merged {
         let mut assignments = self.assignments.clone();
         for (key, value) in &options.config {
             assignments.push((key.clone(), value.clone(), "`options.config`".to_owned()));
         }
         let profile = self.profile.as_deref();
-        let loaded = layer::load(&self.environment, &self.places, profile, directory, assignments);
-        loaded.map_err(|error| failure(&error.into()))
+        load::load(&self.environment, &self.places, profile, directory, assignments)
     }
 
     fn settings(&self, directory: &Path, options: &RunOptions) -> Result<Settings, Failure> {
-        let merged = self.merged(directory, options)?;
+        let merged = self.merged(directory, options);
         resolve::resolve(&merged, &self.environment, &self.places, directory)
             .map_err(|error| failure(&error.into()))
     }
@@ -113,23 +112,14 @@ impl Host for ServiceHost {
     }
 
     fn config(&self, key: Option<&str>) -> Result<Value, Failure> {
-        let mut merged = self.merged(&self.directory, &RunOptions::default())?;
-        mask_headers(&mut merged.value);
-        match key {
-            None => Ok(Value::Object(merged.value)),
-            Some(key) => merged
-                .get(key)
-                .cloned()
-                .ok_or_else(|| Failure::new(FailureKind::NotFound, format!("`{key}` is not set"))),
-        }
-    }
-}
-
-/// Keys of providers never stand in the configuration, but headers may hold what opens a gateway.
-fn mask_headers(config: &mut serde_json::Map<String, Value>) {
-    let headers = config.get_mut("model").and_then(|model| model.get_mut("headers"));
-    for (_, value) in headers.and_then(Value::as_object_mut).into_iter().flatten() {
-        *value = Value::from("***");
+        let merged = self.merged(&self.directory, &RunOptions::default());
+        merged.check().map_err(|error| failure(&error.into()))?;
+        let shown = Value::Object(merged.shown());
+        let Some(key) = key else { return Ok(shown) };
+        key.split('.')
+            .try_fold(&shown, |value, part| value.get(part))
+            .cloned()
+            .ok_or_else(|| Failure::new(FailureKind::NotFound, format!("`{key}` is not set")))
     }
 }
 

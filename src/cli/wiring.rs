@@ -59,7 +59,11 @@ pub fn model(
             })?;
             Arc::new(ScriptedModel::from_file(path)?)
         }
-        _ => Arc::new(RemoteModel::new(Python::shared(), client.clone(), settings.clone())?),
+        _ => {
+            let mut settings = settings.clone();
+            settings.read_secrets()?;
+            Arc::new(RemoteModel::new(Python::shared(), client.clone(), settings)?)
+        }
     };
     Ok(model)
 }
@@ -85,7 +89,10 @@ fn protected(settings: &Settings, places: &Places) -> Vec<PathBuf> {
     let parent = |path: &PathBuf| path.parent().map(Path::to_path_buf);
     let user = places.user_config.as_ref().and_then(parent);
     let system = parent(&places.system_config);
-    [settings.data_dir.clone(), user, system].into_iter().flatten().collect()
+    let managed = parent(&places.managed_config);
+    // Trust lies in the platform's own place wherever the database is.
+    let trust = places.data_dir.clone();
+    [settings.data_dir.clone(), trust, user, system, managed].into_iter().flatten().collect()
 }
 
 /// What a run may reach, as the sandbox and the opener take it.

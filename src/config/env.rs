@@ -1,7 +1,8 @@
 //! The only reader of the environment: every name once, with what it means.
 //!
 //! The process environment is copied once at start; nothing else in the program may ask for a
-//! variable (clippy.toml forbids `std::env::var`).
+//! variable (clippy.toml forbids `std::env::var`). Every setting has a variable, `AGI_` and its key
+//! in capitals; a few have a short name as well.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -9,59 +10,65 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use super::error::ConfigError;
+use super::check;
+use super::check::Checked;
+use super::error::Diagnostic;
+use super::error::Place;
+use super::error::Rule;
+use super::error::Severity;
+use super::fields::Field;
+use super::fields::Kind;
+use super::near;
+use super::schema;
 
-/// How the text of a variable becomes a JSON value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Text,
-    Integer,
-    Boolean,
-}
+/// What all our variables begin with.
+const PREFIX: &str = "AGI_";
+
+/// A further file of an organisation: it is clamped to in addition to the one at the fixed place, so
+/// that whoever sets it can only take away from themselves.
+pub const MANAGED_VARIABLE: &str = "AGI_MANAGED_CONFIG";
+
+/// Short names of settings.
+const SHORT: [(&str, &str); 2] =
+    [("AGI_MAX_TURNS", "limits.max_turns"), ("AGI_TIMEOUT", "limits.timeout")];
+
+/// Names of ours that are no settings.
+const OTHER: [&str; 1] = [MANAGED_VARIABLE];
+
+/// Keys and servers of models, which providers have names for; a trusted project's `.env` may set
+/// them.
+pub const PROVIDER_VARIABLES: [&str; 4] =
+    ["OPENAI_API_KEY", "OPENAI_BASE_URL", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"];
 
 /// A variable that sets a configuration key.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Variable {
-    pub name: &'static str,
+    pub name: String,
     /// Dotted configuration key.
-    pub key: &'static str,
-    pub help: &'static str,
-    kind: Kind,
+    pub key: String,
+    pub field: Field,
 }
 
-const fn text(name: &'static str, key: &'static str, help: &'static str) -> Variable {
-    Variable { name, key, help, kind: Kind::Text }
+/// Variables that set a key, in the order of the settings, short names behind the long ones.
+pub fn variables() -> Vec<Variable> {
+    let mut all = Vec::new();
+    for (key, field) in schema::keys() {
+        // Names of maps are the person's, and the shape of a file is not the environment's.
+        if key.contains('*') || key == "config_version" {
+            continue;
+        }
+        all.push(Variable { name: name_of(&key), key: key.clone(), field });
+        for (name, _) in SHORT.iter().filter(|(_, short)| *short == key) {
+            all.push(Variable { name: (*name).to_owned(), key: key.clone(), field });
+        }
+    }
+    all
 }
 
-/// Variables that set a key, in the order of the documentation.
-pub const VARIABLES: &[Variable] = &[
-    text(
-        "AGI_MODEL_PROVIDER",
-        "model.provider",
-        "openai, anthropic, local, custom, scripted or builtin",
-    ),
-    text("AGI_MODEL_NAME", "model.name", "name of the model at its provider"),
-    text("AGI_MODEL_BASE_URL", "model.base_url", "base URL of a compatible server"),
-    text("AGI_MODEL_API", "model.api", "chat or responses"),
-    text("AGI_SANDBOX_LEVEL", "sandbox.level", "read-only, workspace-write or danger-full-access"),
-    text("AGI_APPROVE", "approve", "ask, deny or auto"),
-    Variable {
-        name: "AGI_MAX_TURNS",
-        key: "limits.max_turns",
-        help: "model turns of one run",
-        kind: Kind::Integer,
-    },
-    text("AGI_TIMEOUT", "limits.timeout", "time limit of one run, such as 90s or 5m"),
-    Variable {
-        name: "AGI_MEMORY_ENABLED",
-        key: "memory.enabled",
-        help: "recall and remember",
-        kind: Kind::Boolean,
-    },
-    text("AGI_DATA_DIR", "data_dir", "where the database lives"),
-    text("AGI_WEB_SEARCH_URL", "web_search.url", "SearXNG or compatible endpoint"),
-    text("AGI_PYTHON_WHEELS", "python.wheels", "directory of further Python packages"),
-];
+/// The variable of a dotted key.
+pub fn name_of(key: &str) -> String {
+    format!("{PREFIX}{}", key.replace('.', "_").to_uppercase())
+}
 
 /// A copy of the process environment.
 #[derive(Debug, Clone, Default)]
@@ -114,31 +121,100 @@ impl Environment {
         self.variables.iter()
     }
 
-    /// The configuration keys that variables set, with the variable's name.
-    pub fn configuration(&self) -> Result<Vec<(&'static Variable, Value)>, ConfigError> {
-        let mut found = Vec::new();
-        for variable in VARIABLES {
-            if let Some(raw) = self.text(variable.name) {
-                found.push((variable, parse(variable, raw)?));
+    /// Variables that are set below these, from a file that is believed.
+    #[must_use]
+    pub fn above(mut self, lower: &BTreeMap<String, String>) -> Self {
+        for (name, value) in lower {
+            self.variables.entry(name.into()).or_insert_with(|| value.into());
+        }
+        self
+    }
+
+    /// The settings that our variables set, and what is wrong with them. Empty ones count as unset.
+    pub fn configuration(&self) -> Checked {
+        let ours = self.variables.iter().filter(|(name, value)| {
+            name.as_encoded_bytes().starts_with(PREFIX.as_bytes()) && !value.is_empty()
+        });
+        let mut known = None;
+        let mut checked = Checked::default();
+        for (name, value) in ours {
+            let Some(name) = name.to_str() else { continue };
+            let known = known.get_or_insert_with(variables);
+            let place = Place::Variable(name.to_owned());
+            let Some(value) = value.to_str() else {
+                let message = "the value is not Unicode text";
+                checked.diagnostics.push(Diagnostic::error(Rule::Encoding, place, message));
+                continue;
+            };
+            match known.iter().find(|variable| variable.name == name) {
+                Some(variable) => {
+                    let value = from_variable(variable, value);
+                    let found = check::check_key(&variable.key, &value, &place);
+                    checked.leaves.extend(found.leaves);
+                    checked.diagnostics.extend(found.diagnostics);
+                }
+                None if OTHER.contains(&name) || super::legacy::is_known(name) => {}
+                None => checked.diagnostics.push(unknown(name, known)),
             }
         }
-        Ok(found)
+        checked
     }
 }
 
-fn parse(variable: &Variable, raw: &str) -> Result<Value, ConfigError> {
-    let value = match variable.kind {
-        Kind::Text => Some(Value::from(raw)),
-        Kind::Integer => raw.trim().parse::<u64>().ok().map(Value::from),
-        Kind::Boolean => boolean(raw).map(Value::from),
+/// A mistyped variable of ours: an error where what it seems to mean grants or limits power.
+fn unknown(name: &str, known: &[Variable]) -> Diagnostic {
+    let names: Vec<&str> = known.iter().map(|variable| variable.name.as_str()).collect();
+    let near = near::closest(name, &names);
+    let variable = known.iter().find(|variable| Some(&variable.name) == near.as_ref());
+    let place = Place::Variable(name.to_owned());
+    let message = format!("no setting has the variable `{name}`");
+    let mut found = match near {
+        Some(_) => Diagnostic::warning(Rule::UnknownKey, place, message),
+        // Somebody else's name may begin as ours do.
+        None => Diagnostic::note(Rule::UnknownKey, place, message),
     };
-    value.ok_or_else(|| {
-        let expected = match variable.kind {
-            Kind::Integer => "a whole number",
-            _ => "true or false",
-        };
-        ConfigError::environment(variable.name, &format!("`{raw}` is not {expected}"))
-    })
+    if variable.is_some_and(|variable| schema::has_power(&variable.key)) {
+        found.severity = Severity::Error;
+    }
+    found.remedy = near.map(|name| format!("did you mean `{name}`?"));
+    found
+}
+
+fn from_variable(variable: &Variable, raw: &str) -> Value {
+    match variable.field.kind {
+        // The environment is where secrets may come from.
+        Kind::Secret { .. } => serde_json::json!({ "env": variable.name }),
+        kind => from_text(kind, raw),
+    }
+}
+
+/// The text of a variable or of `-c` as a value of a kind; what does not fit stays text, and is
+/// refused where values are checked.
+pub fn from_text(kind: Kind, raw: &str) -> Value {
+    let json = || serde_json::from_str::<Value>(raw);
+    match kind {
+        Kind::Boolean => boolean(raw).map_or_else(|| Value::from(raw), Value::from),
+        Kind::Integer { .. } | Kind::Number => match serde_json::from_str(raw.trim()) {
+            Ok(number @ Value::Number(_)) => number,
+            _ => Value::from(raw),
+        },
+        Kind::Text | Kind::Path | Kind::Choice(_) | Kind::Span => match json() {
+            Ok(Value::String(text)) => Value::from(text),
+            _ => Value::from(raw),
+        },
+        Kind::List(_) => match json() {
+            Ok(list @ Value::Array(_)) => list,
+            _ => raw
+                .split(',')
+                .map(str::trim)
+                .filter(|part| !part.is_empty())
+                .map(Value::from)
+                .collect(),
+        },
+        Kind::Secret { .. } | Kind::Map(_) | Kind::Object(_) => {
+            json().unwrap_or_else(|_| Value::from(raw))
+        }
+    }
 }
 
 fn boolean(raw: &str) -> Option<bool> {
@@ -151,28 +227,55 @@ fn boolean(raw: &str) -> Option<bool> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::Environment;
-    use super::VARIABLES;
+    use super::from_text;
+    use super::variables;
+    use crate::config::error::Severity;
+    use crate::config::fields::Kind;
 
     #[test]
     fn names_are_unique() {
-        let names: std::collections::BTreeSet<_> = VARIABLES.iter().map(|v| v.name).collect();
-        assert_eq!(names.len(), VARIABLES.len());
+        let all = variables();
+        let names: std::collections::BTreeSet<_> = all.iter().map(|v| &v.name).collect();
+        assert_eq!(names.len(), all.len());
+        assert!(names.contains(&"AGI_SANDBOX_ADD_DIRS".to_owned()));
     }
 
     #[test]
     fn types_are_checked() {
         let environment = Environment::from_pairs([("AGI_MAX_TURNS", "many")]);
-        let error = environment.configuration().unwrap_err();
+        let found = environment.configuration().diagnostics;
         assert_eq!(
-            error.to_string(),
-            "environment variable `AGI_MAX_TURNS`: `many` is not a whole number"
+            found[0].headline(),
+            "environment variable AGI_MAX_TURNS: `limits.max_turns` must be a whole number, not the text `many`"
         );
     }
 
     #[test]
     fn empty_means_unset() {
         let environment = Environment::from_pairs([("AGI_MODEL_NAME", "")]);
-        assert!(environment.configuration().unwrap().is_empty());
+        let checked = environment.configuration();
+        assert!(checked.leaves.is_empty() && checked.diagnostics.is_empty());
+    }
+
+    #[test]
+    fn a_mistyped_variable_is_named_and_grave_where_it_limits() {
+        let environment =
+            Environment::from_pairs([("AGI_SANDBOX_LEVL", "read-only"), ("AGI_MODEL_NAM", "x")]);
+        let found = environment.configuration().diagnostics;
+        let severities: Vec<_> = found.iter().map(|found| found.severity).collect();
+        assert_eq!(severities, [Severity::Warning, Severity::Error]);
+        assert_eq!(found[1].remedy.as_deref(), Some("did you mean `AGI_SANDBOX_LEVEL`?"));
+    }
+
+    #[test]
+    fn text_becomes_what_the_setting_is() {
+        assert_eq!(from_text(Kind::Boolean, "yes"), json!(true));
+        assert_eq!(from_text(Kind::Text, "5"), json!("5"));
+        assert_eq!(from_text(Kind::Text, "\"5\""), json!("5"));
+        assert_eq!(from_text(Kind::List(&Kind::Text), "a, b,"), json!(["a", "b"]));
+        assert_eq!(from_text(Kind::List(&Kind::Text), "[\"a,b\"]"), json!(["a,b"]));
     }
 }

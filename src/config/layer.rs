@@ -1,210 +1,336 @@
-//! Layers of configuration and how they merge: objects key by key, everything else replaces.
+//! Layers of configuration and how they merge, setting by setting: every value ever given is kept
+//! with its place, and one of them, or what they leave, is in force.
 //!
-//! Every value remembers the layer it came from. Knows nothing of what the keys mean.
+//! The rules: the highest layer wins; prohibitions of all layers count; what an untrusted project
+//! says may only narrow what the layers below it left; what an organisation says bounds the result.
+//! Knows nothing of what the keys mean. Reading files is `load`'s.
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::path::PathBuf;
 
 use serde_json::Map;
 use serde_json::Value;
 
-use super::env::Environment;
+use super::check::Leaf;
 use super::error::ConfigError;
-use super::error::ConfigWarning;
-use super::file;
-use super::places::Places;
+use super::error::Diagnostic;
+use super::error::Place;
+use super::error::Rule;
+use super::error::Severity;
+use super::fields::Field;
+use super::order;
+use super::project::ProjectState;
+use super::secret::MASK;
 
-/// Where a value came from; later variants win.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
+/// Layers, low to high. `Managed` does not lie above the others but bounds them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Layer {
     BuiltIn,
-    File(PathBuf),
-    Environment(&'static str),
-    CommandLine(String),
+    System,
+    User,
+    Project,
+    Profile,
+    Environment,
+    CommandLine,
+    Managed,
 }
 
-impl std::fmt::Display for Origin {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl Layer {
+    /// All of them, low to high.
+    pub const ALL: [Self; 8] = [
+        Self::BuiltIn,
+        Self::System,
+        Self::User,
+        Self::Project,
+        Self::Profile,
+        Self::Environment,
+        Self::CommandLine,
+        Self::Managed,
+    ];
+
+    /// The name in `config explain` and `--json`.
+    pub fn as_str(self) -> &'static str {
         match self {
-            Self::BuiltIn => formatter.write_str("built in"),
-            Self::File(path) => write!(formatter, "{}", path.display()),
-            Self::Environment(name) => write!(formatter, "environment variable {name}"),
-            Self::CommandLine(flag) => write!(formatter, "command line {flag}"),
+            Self::BuiltIn => "built-in",
+            Self::System => "system",
+            Self::User => "user",
+            Self::Project => "project",
+            Self::Profile => "profile",
+            Self::Environment => "environment",
+            Self::CommandLine => "command-line",
+            Self::Managed => "managed",
         }
     }
 }
 
-/// All layers merged, with the origin of every leaf by dotted key.
+/// Where a value came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    pub layer: Layer,
+    pub place: Place,
+}
+
+impl std::fmt::Display for Origin {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.place.fmt(formatter)
+    }
+}
+
+/// What became of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fate {
+    /// It is in force.
+    Wins,
+    /// It is part of what is in force (prohibitions add up, a project narrowed a list).
+    Joined,
+    /// A higher layer says something else.
+    Overridden,
+    /// An untrusted project's value that would widen.
+    Ignored,
+    /// The organisation allows less.
+    Clamped,
+    /// A bound that what is in force keeps within.
+    Holds,
+}
+
+/// One value that a layer gives.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    pub origin: Origin,
+    pub value: Value,
+    pub fate: Fate,
+}
+
+/// One setting: what is in force, and everything that was said about it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Setting {
+    /// The key's parts; names of maps may hold dots.
+    pub segments: Vec<String>,
+    pub field: Field,
+    /// What is in force. Secrets are here as they were given; [`Setting::shown`] masks them.
+    pub value: Value,
+    /// Of the value in force; of the last that took part where several do.
+    pub origin: Origin,
+    /// Low to high, bounds last.
+    pub entries: Vec<Entry>,
+}
+
+impl Setting {
+    /// The value in force, fit to be shown.
+    pub fn shown(&self) -> Value {
+        shown(&self.field, &self.value)
+    }
+}
+
+/// A value fit to be shown: text of secrets is masked, where a secret is read from is not.
+pub fn shown(field: &Field, value: &Value) -> Value {
+    if field.is_secret() && !value.is_object() { Value::from(MASK) } else { value.clone() }
+}
+
+/// Whether what a project says counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// A layer like any other.
+    Believed,
+    /// It may narrow, nothing else.
+    Untrusted,
+}
+
+/// All layers merged.
 #[derive(Debug, Clone, Default)]
 pub struct Merged {
-    pub value: Map<String, Value>,
-    pub origins: BTreeMap<String, Origin>,
-    pub warnings: Vec<ConfigWarning>,
+    /// By dotted key; a setting that nobody set and that has no default is absent.
+    pub settings: BTreeMap<String, Setting>,
+    /// Everything that was found, in the order of the layers.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The projects around the working directory, the outermost first.
+    pub projects: Vec<ProjectState>,
+    /// Keys and servers of models that a trusted project's `.env` sets.
+    pub project_environment: BTreeMap<String, String>,
 }
 
 /// What the command line adds: `-c` assignments and flags, by dotted key.
 pub type Assignments = Vec<(String, Value, String)>;
 
-/// Reads every layer, low to high, and merges them.
-pub fn load(
-    environment: &Environment,
-    places: &Places,
-    profile: Option<&str>,
-    project: &Path,
-    command_line: Assignments,
-) -> Result<Merged, ConfigError> {
-    let mut merged = Merged::default();
-    let defaults: Value = serde_json::from_str(include_str!("defaults.json"))
-        .map_err(|error| ConfigError::assignment("defaults", error.to_string()))?;
-    merged.add(defaults, &Origin::BuiltIn);
-    for path in files(places, profile)? {
-        if let Some(value) = file::read(&path)? {
-            merged.add(value, &Origin::File(path));
-        }
-    }
-    merged.note_project_file(project);
-    for (variable, value) in environment.configuration()? {
-        merged.set(variable.key, value, &Origin::Environment(variable.name));
-    }
-    for (key, value, flag) in command_line {
-        merged.set(&key, value, &Origin::CommandLine(flag));
-    }
-    Ok(merged)
-}
-
-fn files(places: &Places, profile: Option<&str>) -> Result<Vec<PathBuf>, ConfigError> {
-    let mut files = vec![places.system_config.clone()];
-    files.extend(places.user_config.clone());
-    if let Some(name) = profile {
-        files.push(profile_file(places, name)?);
-    }
-    Ok(files)
-}
-
-fn profile_file(places: &Places, name: &str) -> Result<PathBuf, ConfigError> {
-    let plain = !name.is_empty()
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
-    let wrong = |message: String| ConfigError {
-        place: format!("--profile {name}"),
-        message,
-        hint: Some("profiles are files `NAME.profile.json` beside the user's `config.json`".into()),
-    };
-    if !plain {
-        return Err(wrong("a profile's name has letters, digits, `-` and `_` only".into()));
-    }
-    let user = places
-        .user_config
-        .as_ref()
-        .ok_or_else(|| wrong("there is no home directory to look into".into()))?;
-    let path = user.with_file_name(format!("{name}.profile.json"));
-    if path.is_file() { Ok(path) } else { Err(wrong(format!("no file `{}`", path.display()))) }
-}
-
 impl Merged {
-    /// Merges a layer that may be nested.
-    fn add(&mut self, layer: Value, origin: &Origin) {
-        if let Value::Object(map) = layer {
-            merge(&mut self.value, map, "", origin, &mut self.origins);
-        }
-    }
-
-    /// Merges one dotted key.
-    fn set(&mut self, key: &str, value: Value, origin: &Origin) {
-        let nested = key.rsplit('.').fold(value, |inner, part| {
-            let mut map = Map::new();
-            map.insert(part.to_owned(), inner);
-            Value::Object(map)
-        });
-        self.add(nested, origin);
-    }
-
-    /// A project's file is not a layer until the person trusts it; trust comes with a later
-    /// release, so today it is named and left alone.
-    fn note_project_file(&mut self, project: &Path) {
-        let path = Places::project_config(project);
-        if path.is_file() {
-            let message = "a project's configuration is not trusted and was ignored".into();
-            self.warnings.push(ConfigWarning { path, message });
-        }
-    }
-
-    /// The value at a dotted key.
+    /// The value in force at a dotted key; groups have none of their own.
     pub fn get(&self, key: &str) -> Option<&Value> {
-        let mut parts = key.split('.');
-        let mut value = self.value.get(parts.next()?)?;
-        for part in parts {
-            value = value.get(part)?;
+        self.settings.get(key).map(|setting| &setting.value)
+    }
+
+    /// Where the value in force came from.
+    pub fn origin(&self, key: &str) -> Option<&Origin> {
+        self.settings.get(key).map(|setting| &setting.origin)
+    }
+
+    /// The findings of a severity.
+    pub fn found(&self, severity: Severity) -> impl Iterator<Item = &Diagnostic> {
+        self.diagnostics.iter().filter(move |found| found.severity == severity)
+    }
+
+    /// All errors, if there are any.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let errors: Vec<Diagnostic> = self.found(Severity::Error).cloned().collect();
+        if errors.is_empty() { Ok(()) } else { Err(ConfigError { errors }) }
+    }
+
+    /// Everything in force, as one object. With secrets: never print it.
+    pub fn value(&self) -> Map<String, Value> {
+        self.nested(|setting| setting.value.clone())
+    }
+
+    /// Everything in force, as one object fit to be shown.
+    pub fn shown(&self) -> Map<String, Value> {
+        self.nested(Setting::shown)
+    }
+
+    fn nested(&self, value: impl Fn(&Setting) -> Value) -> Map<String, Value> {
+        let mut root = Map::new();
+        for setting in self.settings.values() {
+            if let Some((first, rest)) = setting.segments.split_first() {
+                insert(&mut root, first, rest, value(setting));
+            }
         }
-        Some(value)
+        root
     }
-}
 
-fn merge(
-    target: &mut Map<String, Value>,
-    layer: Map<String, Value>,
-    prefix: &str,
-    origin: &Origin,
-    origins: &mut BTreeMap<String, Origin>,
-) {
-    for (key, value) in layer {
-        let dotted = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
-        match (target.get_mut(&key), value) {
-            (Some(Value::Object(old)), Value::Object(new)) => {
-                merge(old, new, &dotted, origin, origins);
-            }
-            (None, Value::Object(new)) => {
-                let mut fresh = Map::new();
-                merge(&mut fresh, new, &dotted, origin, origins);
-                target.insert(key, Value::Object(fresh));
-            }
-            (_, value) => {
-                origins.insert(dotted, origin.clone());
-                target.insert(key, value);
+    /// Lays a value over what is there.
+    pub(super) fn add(&mut self, leaf: Leaf, layer: Layer) {
+        let origin = Origin { layer, place: leaf.place };
+        let Some(setting) = self.settings.get_mut(&leaf.key) else {
+            self.settings
+                .insert(leaf.key.clone(), fresh(leaf.segments, leaf.field, leaf.value, origin));
+            return;
+        };
+        let joins = leaf.field.rules.union;
+        for entry in &mut setting.entries {
+            if !joins && entry.fate != Fate::Ignored {
+                entry.fate = Fate::Overridden;
+            } else if entry.fate == Fate::Wins && !is_empty_list(&entry.value) {
+                entry.fate = Fate::Joined;
             }
         }
+        let alone = !joins || is_empty_list(&setting.value);
+        let fate = if alone { Fate::Wins } else { Fate::Joined };
+        setting.value =
+            if joins { order::union(&setting.value, &leaf.value) } else { leaf.value.clone() };
+        setting.origin = origin.clone();
+        setting.entries.push(Entry { origin, value: leaf.value, fate });
+    }
+
+    /// Lays a value of an untrusted project over what is there: as far as it narrows. Gives the
+    /// finding where it would have widened.
+    pub(super) fn narrow(&mut self, leaf: Leaf, directory: &Path) -> Option<Diagnostic> {
+        let origin = Origin { layer: Layer::Project, place: leaf.place.clone() };
+        let current = self.get(&leaf.key);
+        let met = order::meet(leaf.field.rules.order, current, &leaf.value, directory);
+        let changes = met.as_ref().is_some_and(|met| Some(met) != current);
+        let whole = met.as_ref() == Some(&leaf.value);
+        let finding = (!whole && current != Some(&leaf.value)).then(|| ignored(&leaf));
+        let fate = match (changes, whole) {
+            (true, true) => Fate::Wins,
+            (true, false) => Fate::Joined,
+            (false, true) => Fate::Holds,
+            (false, false) => Fate::Ignored,
+        };
+        match (self.settings.get_mut(&leaf.key), met) {
+            (Some(setting), met) => {
+                if let (true, Some(met)) = (changes, met) {
+                    let mixed = fate == Fate::Joined || leaf.field.rules.union;
+                    for entry in setting.entries.iter_mut().filter(|entry| entry.fate == Fate::Wins)
+                    {
+                        entry.fate = if mixed { Fate::Joined } else { Fate::Overridden };
+                    }
+                    setting.value = met;
+                    setting.origin = origin.clone();
+                }
+                setting.entries.push(Entry { origin, value: leaf.value, fate });
+            }
+            (None, Some(met)) if !is_empty_list(&met) => {
+                self.settings
+                    .insert(leaf.key.clone(), fresh(leaf.segments, leaf.field, met, origin));
+            }
+            (None, _) => {}
+        }
+        finding
+    }
+
+    /// Bounds what is in force by what an organisation says. Gives the finding where somebody had
+    /// asked for more.
+    pub(super) fn clamp(&mut self, leaf: Leaf, directory: &Path) -> Option<Diagnostic> {
+        let origin = Origin { layer: Layer::Managed, place: leaf.place.clone() };
+        let Some(setting) = self.settings.get_mut(&leaf.key) else {
+            let value = order::meet(leaf.field.rules.order, None, &leaf.value, directory)
+                .unwrap_or_else(|| leaf.value.clone());
+            self.settings.insert(leaf.key.clone(), fresh(leaf.segments, leaf.field, value, origin));
+            return None;
+        };
+        let met = order::meet(leaf.field.rules.order, Some(&setting.value), &leaf.value, directory);
+        let result = met.unwrap_or_else(|| leaf.value.clone());
+        if same(&result, &setting.value) {
+            setting.entries.push(Entry { origin, value: leaf.value, fate: Fate::Holds });
+            return None;
+        }
+        let widened = setting.origin.layer != Layer::BuiltIn && !leaf.field.rules.union;
+        let finding = widened.then(|| clamped(&leaf, setting));
+        for entry in &mut setting.entries {
+            if matches!(entry.fate, Fate::Wins | Fate::Joined) && !leaf.field.rules.union {
+                entry.fate = Fate::Clamped;
+            }
+        }
+        let joined = leaf.field.rules.union && !is_empty_list(&setting.value);
+        let fate = if joined { Fate::Joined } else { Fate::Wins };
+        setting.value = result;
+        setting.origin = origin.clone();
+        setting.entries.push(Entry { origin, value: leaf.value, fate });
+        finding
     }
 }
 
-/// `key=value` of `-c`: the value is JSON where it parses as such, else text.
-pub fn assignment(text: &str) -> Result<(String, Value, String), ConfigError> {
-    let (key, raw) = text
-        .split_once('=')
-        .filter(|(key, _)| !key.trim().is_empty())
-        .ok_or_else(|| ConfigError::assignment(text, "has no `key=`"))?;
-    let value = serde_json::from_str(raw).unwrap_or_else(|_| Value::from(raw));
-    Ok((key.trim().to_owned(), value, format!("-c {}", key.trim())))
+/// Puts a value where its key says, making the groups on the way.
+fn insert(map: &mut Map<String, Value>, name: &str, rest: &[String], value: Value) {
+    let Some((next, deeper)) = rest.split_first() else {
+        map.insert(name.to_owned(), value);
+        return;
+    };
+    let group = map.entry(name.to_owned()).or_insert_with(|| Value::Object(Map::new()));
+    if let Value::Object(group) = group {
+        insert(group, next, deeper, value);
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
+fn fresh(segments: Vec<String>, field: Field, value: Value, origin: Origin) -> Setting {
+    let entry = Entry { origin: origin.clone(), value: value.clone(), fate: Fate::Wins };
+    Setting { segments, field, value, origin, entries: vec![entry] }
+}
 
-    use super::Merged;
-    use super::Origin;
-    use super::assignment;
+fn is_empty_list(value: &Value) -> bool {
+    value.as_array().is_some_and(Vec::is_empty)
+}
 
-    #[test]
-    fn later_layers_win_key_by_key_and_are_remembered() {
-        let mut merged = Merged::default();
-        merged.add(
-            json!({"limits": {"max_turns": 1, "timeout": "1s"}, "deny": ["a"]}),
-            &Origin::BuiltIn,
-        );
-        merged.set("limits.max_turns", json!(2), &Origin::CommandLine("-c".into()));
-        merged.add(json!({"deny": ["b"]}), &Origin::Environment("X"));
-        assert_eq!(merged.get("limits.max_turns"), Some(&json!(2)));
-        assert_eq!(merged.get("limits.timeout"), Some(&json!("1s")));
-        assert_eq!(merged.get("deny"), Some(&json!(["b"])));
-        assert_eq!(merged.origins["limits.max_turns"], Origin::CommandLine("-c".into()));
-        assert_eq!(merged.origins["limits.timeout"], Origin::BuiltIn);
+/// Lists are sets here.
+fn same(first: &Value, second: &Value) -> bool {
+    match (first, second) {
+        (Value::Array(first), Value::Array(second)) => {
+            first.len() == second.len() && first.iter().all(|entry| second.contains(entry))
+        }
+        (first, second) => first == second,
     }
+}
 
-    #[test]
-    fn assignments_take_json_or_text() {
-        assert_eq!(assignment("a.b=3").unwrap().1, json!(3));
-        assert_eq!(assignment("a=x=y").unwrap().1, json!("x=y"));
-        assert!(assignment("=3").is_err());
-        assert!(assignment("key").is_err());
-    }
+fn ignored(leaf: &Leaf) -> Diagnostic {
+    let message = format!("`{}` is ignored: this project is not trusted", leaf.key);
+    Diagnostic::warning(Rule::Untrusted, leaf.place.clone(), message)
+        .about(&leaf.key)
+        .with_remedy("read the project's files, then `agi-agent trust`")
+}
+
+fn clamped(leaf: &Leaf, setting: &Setting) -> Diagnostic {
+    let (key, bound) = (&leaf.key, shown(&leaf.field, &leaf.value));
+    let message = format!("`{key}` is bounded by the organisation: {bound} ({})", leaf.place);
+    Diagnostic::warning(Rule::Clamped, setting.origin.place.clone(), message)
+        .about(key)
+        .with_remedy("ask whoever looks after this machine")
 }

@@ -11,25 +11,33 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::Serialize;
 
+use super::fields::Cover;
+use super::fields::Order;
+use super::fields::Rules;
+use super::fields::settings;
+
+const PLAIN: Rules = Rules::PLAIN;
+
 /// The name of a local model that nobody named: the only one there is.
 pub const AUTO: &str = "auto";
 
-/// How tokens are chosen. What is left out is the model's own advice, then ours.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Sampling {
-    /// 0 takes the likeliest token each time.
-    pub temperature: Option<f64>,
-    /// The likeliest tokens that together have this probability, from 0 to 1.
-    pub top_p: Option<f64>,
-    /// So many of the likeliest tokens; 0 means all.
-    pub top_k: Option<u32>,
-    /// Tokens at least so likely, as a share of the likeliest one.
-    pub min_p: Option<f64>,
-    /// The same seed gives the same answer.
-    pub seed: Option<u32>,
-    /// Above 1: what was said lately becomes less likely.
-    pub repeat_penalty: Option<f64>,
+settings! {
+    /// How tokens are chosen. What is left out is the model's own advice, then ours.
+    #[derive(Copy)]
+    pub struct Sampling {
+        /// 0 takes the likeliest token each time.
+        temperature: Option<f64> = None => PLAIN.at_least(0.0);
+        /// The likeliest tokens that together have this probability, from 0 to 1.
+        top_p: Option<f64> = None => PLAIN.at_least(0.0).at_most(1.0);
+        /// So many of the likeliest tokens; 0 means all.
+        top_k: Option<u32> = None => PLAIN;
+        /// Tokens at least so likely, as a share of the likeliest one.
+        min_p: Option<f64> = None => PLAIN.at_least(0.0).at_most(1.0);
+        /// The same seed gives the same answer.
+        seed: Option<u32> = None => PLAIN;
+        /// Above 1: what was said lately becomes less likely.
+        repeat_penalty: Option<f64> = None => PLAIN.at_least(0.0);
+    }
 }
 
 impl Sampling {
@@ -57,45 +65,48 @@ pub enum ToolChoice {
     Required,
 }
 
-/// `model.local`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct LocalConfig {
-    /// Directory of models (GGUF); `models` in the data directory where it is left out.
-    pub directory: Option<PathBuf>,
-    /// Threads that compute; the physical cores where it is left out.
-    pub threads: Option<u32>,
-    /// False: a model that can think before it answers is told not to.
-    pub thinking: Option<bool>,
-    /// `auto` or `required`.
-    pub tool_choice: Option<ToolChoice>,
-    /// True: a full window drops its oldest turns; otherwise the answer ends there.
-    pub context_shift: Option<bool>,
-    /// Guess so many tokens from what was said before and check them at once.
-    pub draft_tokens: Option<u32>,
-    pub sampling: Sampling,
-    /// What differs for a model, by its name.
-    pub models: BTreeMap<String, LocalModelConfig>,
+settings! {
+    /// Models on this machine.
+    pub struct LocalConfig {
+        /// Directory of models (GGUF); `models` in the data directory where it is left out.
+        directory: Option<PathBuf> = None => PLAIN;
+        /// Threads that compute; the physical cores where it is left out.
+        threads: Option<u32> = None => PLAIN;
+        /// False: a model that can think before it answers is told not to.
+        thinking: Option<bool> = None => PLAIN;
+        /// `auto` or `required`.
+        tool_choice: Option<ToolChoice> = None => PLAIN;
+        /// True: a full window drops its oldest turns; otherwise the answer ends there.
+        context_shift: Option<bool> = None => PLAIN;
+        /// Guess so many tokens from what was said before and check them at once.
+        draft_tokens: Option<u32> = None => PLAIN;
+        /// How tokens are chosen.
+        sampling: Sampling = Sampling::default() => PLAIN;
+        /// What differs for a model, by its name.
+        models: BTreeMap<String, LocalModelConfig> = BTreeMap::new() => PLAIN;
+    }
 }
 
-/// One entry of `model.local.models`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct LocalModelConfig {
-    /// Tokens of the context window.
-    pub context_window: Option<u64>,
-    pub thinking: Option<bool>,
-    pub sampling: Sampling,
+settings! {
+    /// One entry of `model.local.models`.
+    pub struct LocalModelConfig {
+        /// Tokens of the context window.
+        context_window: Option<u64> = None => PLAIN;
+        /// False: it is told not to think before it answers.
+        thinking: Option<bool> = None => PLAIN;
+        /// How tokens are chosen.
+        sampling: Sampling = Sampling::default() => PLAIN;
+    }
 }
 
-/// `model.transformers`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct TransformersConfig {
-    /// Where torch computes, such as `cpu` or `cuda`.
-    pub device: Option<String>,
-    /// Models whose repositories may bring code of their own that is run.
-    pub trust_remote_code: Vec<String>,
+settings! {
+    /// Models of the person's own torch and transformers.
+    pub struct TransformersConfig {
+        /// Where torch computes, such as `cpu` or `cuda`.
+        device: Option<String> = None => PLAIN;
+        /// Models whose repositories may bring code of their own that is run.
+        trust_remote_code: Vec<String> = Vec::new() => Rules::POWER.narrows(Order::Fewer(Cover::Same));
+    }
 }
 
 /// For the providers `local` and `transformers`, resolved for the model that was chosen.

@@ -1,22 +1,41 @@
 //! Configuration: layers in, one immutable [`settings::Settings`] out.
 //!
-//! Knows nothing of the agent, tools or models beyond their settings. `resolve::resolve` is called
-//! once per process; there is no global.
+//! Knows nothing of the agent, tools or models beyond their settings. Everything that is known of a
+//! setting stands in `schema`; `load::load` gives every value with its origin, `resolve::resolve`
+//! what they mean. There is no global.
+
+pub mod check;
 
 pub mod env;
 
 pub mod error;
 
-pub mod file;
+pub mod fields;
+
+pub mod json_schema;
 
 pub mod layer;
 
+pub mod legacy;
+
+pub mod load;
+
 pub mod local;
 
+pub mod near;
+
+pub mod order;
+
 pub mod places;
+
+pub mod project;
 
 pub mod resolve;
 
 pub mod schema;
 
+pub mod secret;
+
 pub mod settings;
+
+pub mod source;

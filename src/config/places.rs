@@ -13,6 +13,8 @@ const NAME: &str = "agi-agent";
 pub struct Places {
     /// For every user of the machine.
     pub system_config: PathBuf,
+    /// What an organisation allows at most: a fixed place that no variable moves.
+    pub managed_config: PathBuf,
     /// The person's own; `None` without a home directory.
     pub user_config: Option<PathBuf>,
     /// Where the database lives; `None` without a home directory.
@@ -33,6 +35,7 @@ impl Places {
             });
         Self {
             system_config: system_config(environment),
+            managed_config: managed_config(),
             user_config: config_root.map(|root| root.join(NAME).join("config.json")),
             data_dir: data_root.map(|root| root.join(NAME)),
         }
@@ -72,6 +75,17 @@ fn system_config(environment: &Environment) -> PathBuf {
     } else {
         PathBuf::from("/etc").join(NAME).join("config.json")
     }
+}
+
+fn managed_config() -> PathBuf {
+    let root = if cfg!(windows) {
+        r"C:\ProgramData\agi-agent"
+    } else if cfg!(target_os = "macos") {
+        "/Library/Application Support/agi-agent"
+    } else {
+        "/etc/agi-agent"
+    };
+    Path::new(root).join("managed.json")
 }
 
 #[cfg(all(test, target_os = "linux"))]

@@ -1,25 +1,30 @@
 //! From merged layers to [`Settings`]: the one place where a key gets its meaning.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use serde_json::Value;
 
 use super::env::Environment;
 use super::error::ConfigError;
-use super::file;
+use super::error::Diagnostic;
+use super::error::Place;
+use super::error::Rule;
 use super::layer::Merged;
-use super::layer::Origin;
 use super::local;
+use super::near;
 use super::places::Places;
 use super::schema::Config;
-use super::schema::Span;
+use super::secret::SecretSource;
+use super::secret::SecretText;
 use super::settings::ApprovalSettings;
 use super::settings::LimitSettings;
 use super::settings::MemorySettings;
+use super::settings::ModelPrice;
 use super::settings::ModelSettings;
 use super::settings::NetworkSettings;
+use super::settings::PendingSecret;
 use super::settings::PythonSettings;
 use super::settings::SandboxSettings;
 use super::settings::Secret;
@@ -30,55 +35,71 @@ use super::settings::WebSearchSettings;
 pub const PROVIDERS: [&str; 7] =
     ["openai", "anthropic", "local", "transformers", "custom", "scripted", "builtin"];
 
-/// Resolves the merged layers; errors name the layer the value came from.
+/// Resolves the merged layers. The error holds everything that loading found, or everything that
+/// is wrong with the meaning.
 pub fn resolve(
     merged: &Merged,
     environment: &Environment,
     places: &Places,
     directory: &Path,
 ) -> Result<Settings, ConfigError> {
-    let value = Value::Object(merged.value.clone());
-    file::check(&value).map_err(|problem| {
-        let key = problem.path.join(".");
-        let place = merged.origins.get(&key).map_or_else(|| key.clone(), Origin::to_string);
-        ConfigError { place, message: problem.message, hint: problem.hint }
-    })?;
-    let config: Config = serde_json::from_value(value).map_err(|error| ConfigError {
-        place: "configuration".into(),
-        message: error.to_string(),
-        hint: None,
-    })?;
-    let at = |key: &str| merged.origins.get(key).map_or_else(|| key.to_owned(), Origin::to_string);
+    merged.check()?;
+    let config: Config =
+        serde_path_to_error::deserialize(Value::Object(merged.value())).map_err(|error| {
+            let key = error.path().to_string();
+            Diagnostic::error(Rule::WrongType, place(merged, &key), error.into_inner().to_string())
+                .about(key)
+        })?;
+    // What the person's own environment says stands above a project's file.
+    let environment = if merged.project_environment.is_empty() {
+        Cow::Borrowed(environment)
+    } else {
+        Cow::Owned(environment.clone().above(&merged.project_environment))
+    };
+    let environment = environment.as_ref();
+    let mut resolver =
+        Resolver { config: &config, merged, environment, directory, errors: Vec::new() };
+    let mut model = resolver.model();
+    let errors = resolver.errors;
+    if !errors.is_empty() {
+        return Err(ConfigError { errors });
+    }
     let data_dir = config.data_dir.clone().map(|path| directory.join(path));
     let data_dir = data_dir.or_else(|| places.data_dir.clone());
     let wheels = config.python.wheels.as_ref().map(|path| directory.join(path));
-    let mut model = model(&config, environment, &at, directory)?;
     model.local.complete(data_dir.as_deref(), wheels.as_deref());
     Ok(Settings {
         model,
         network: network(&config, environment, directory),
         sandbox: SandboxSettings {
-            level: config.sandbox.level.unwrap_or_default(),
+            level: config.sandbox.level,
             add_dirs: absolute(directory, &config.sandbox.add_dirs),
             read: absolute(directory, &config.sandbox.read),
             net: config.sandbox.net.clone(),
             env: config.sandbox.env.clone(),
         },
         approval: ApprovalSettings {
-            mode: config.approve.unwrap_or_default(),
+            mode: config.approve,
             allow: config.allow.clone(),
             ask: config.ask.clone(),
             deny: config.deny.clone(),
         },
-        limits: limits(&config, &at)?,
+        limits: LimitSettings {
+            max_turns: config.limits.max_turns,
+            timeout: config.limits.timeout.map(|span| span.0),
+            max_cost: config.limits.max_cost,
+            max_tokens: config.limits.max_tokens,
+            tool_timeout: config.limits.tool_timeout.0,
+        },
         memory: MemorySettings {
-            enabled: config.memory.enabled.unwrap_or(true),
+            enabled: config.memory.enabled,
             ephemeral: data_dir.is_none(),
             path: data_dir.clone().unwrap_or_default().join("agent.db"),
         },
         web_search: WebSearchSettings { url: config.web_search.url.clone() },
         python: PythonSettings { wheels },
-        stdin: config.stdin.unwrap_or_default(),
+        trust_required: config.trust.required,
+        stdin: config.stdin,
         data_dir,
     })
 }
@@ -87,126 +108,160 @@ fn absolute(directory: &Path, paths: &[PathBuf]) -> Vec<PathBuf> {
     paths.iter().map(|path| directory.join(path)).collect()
 }
 
-fn span(value: Option<Span>, otherwise: u64) -> Duration {
-    value.map_or(Duration::from_secs(otherwise), |span| span.0)
+/// Where a key, or a group that holds it, was set.
+fn place(merged: &Merged, key: &str) -> Place {
+    let inside = format!("{key}.");
+    merged
+        .settings
+        .iter()
+        .find(|(name, _)| *name == key || name.starts_with(&inside))
+        .map_or(Place::BuiltIn, |(_, setting)| setting.origin.place.clone())
 }
 
-fn limits(config: &Config, at: &dyn Fn(&str) -> String) -> Result<LimitSettings, ConfigError> {
-    let limits = &config.limits;
-    if limits.max_turns == Some(0) {
-        return Err(ConfigError {
-            place: at("limits.max_turns"),
-            message: "`limits.max_turns` must be at least 1".into(),
-            hint: None,
-        });
+/// Gives keys their meaning, and collects what makes no sense.
+struct Resolver<'a> {
+    config: &'a Config,
+    merged: &'a Merged,
+    environment: &'a Environment,
+    directory: &'a Path,
+    errors: Vec<Diagnostic>,
+}
+
+impl Resolver<'_> {
+    fn wrong(&mut self, key: &str, message: impl Into<String>, remedy: impl Into<String>) {
+        let place = place(self.merged, key);
+        self.errors.push(
+            Diagnostic::error(Rule::OutOfRange, place, message).about(key).with_remedy(remedy),
+        );
     }
-    if limits.max_cost.is_some_and(|cost| !cost.is_finite() || cost < 0.0) {
-        return Err(ConfigError {
-            place: at("limits.max_cost"),
-            message: "`limits.max_cost` must be a sum of US dollars".into(),
-            hint: None,
-        });
-    }
-    Ok(LimitSettings {
-        max_turns: limits.max_turns.unwrap_or(50),
-        timeout: limits.timeout.map(|span| span.0),
-        max_cost: limits.max_cost,
-        max_tokens: limits.max_tokens,
-        tool_timeout: span(limits.tool_timeout, 120),
-    })
-}
 
-fn model(
-    config: &Config,
-    environment: &Environment,
-    at: &dyn Fn(&str) -> String,
-    directory: &Path,
-) -> Result<ModelSettings, ConfigError> {
-    let model = &config.model;
-    let provider = provider(config, environment, at)?;
-    let (key_names, base_name): (&[&str], &str) = match provider.as_str() {
-        "anthropic" => (&["ANTHROPIC_API_KEY"], "ANTHROPIC_BASE_URL"),
-        _ => (&["OPENAI_API_KEY"], "OPENAI_BASE_URL"),
-    };
-    let api_key = match &model.api_key_env {
-        Some(name) => environment.text(name),
-        None => environment.first(key_names),
-    };
-    let base_url =
-        model.base_url.clone().or_else(|| environment.text(base_name).map(str::to_owned));
-    let default_name = match provider.as_str() {
-        "anthropic" => "claude-sonnet-4-5",
-        "openai" => "gpt-5.1",
-        "local" | "transformers" | "custom" => local::AUTO,
-        other => other,
-    };
-    let name = model.name.clone().unwrap_or_else(|| default_name.to_owned());
-    Ok(ModelSettings {
-        local: local::resolve(&model.local, &model.transformers, &name, directory),
-        name,
-        base_url: base_url.map(|url| url.trim_end_matches('/').to_owned()),
-        api: model.api.unwrap_or_default(),
-        api_key: api_key.map(Secret::new),
-        context_window: model.context_window,
-        max_output_tokens: model.max_output_tokens,
-        temperature: model.temperature,
-        reasoning_effort: model.reasoning_effort.clone(),
-        script: model.script.as_ref().map(|path| directory.join(path)),
-        named: at("model.provider") != "built in",
-        require_model: false,
-        headers: model.headers.clone().into_iter().collect(),
-        price: model.price,
-        provider,
-    })
-}
-
-/// The configured provider. One that nobody configured follows from the keys in the environment;
-/// without any, it is `builtin`.
-fn provider(
-    config: &Config,
-    environment: &Environment,
-    at: &dyn Fn(&str) -> String,
-) -> Result<String, ConfigError> {
-    let configured = config.model.provider.clone().filter(|_| at("model.provider") != "built in");
-    let Some(provider) = configured else {
-        let set = |name| environment.text(name).is_some();
-        let found =
-            if set("OPENAI_API_KEY") || set("OPENAI_BASE_URL") || config.model.base_url.is_some() {
-                "openai"
-            } else if set("ANTHROPIC_API_KEY") || set("ANTHROPIC_BASE_URL") {
-                "anthropic"
-            } else if config.model.script.is_some() {
-                "scripted"
-            } else {
-                "builtin"
+    fn model(&mut self) -> ModelSettings {
+        let model = &self.config.model;
+        let provider = self.provider();
+        let (key_names, base_name): (&[&str], &str) = match provider.as_str() {
+            "anthropic" => (&["ANTHROPIC_API_KEY"], "ANTHROPIC_BASE_URL"),
+            _ => (&["OPENAI_API_KEY"], "OPENAI_BASE_URL"),
+        };
+        let mut pending = Vec::new();
+        let api_key = match (&model.api_key, &model.api_key_env) {
+            (Some(source), _) => self.secret(source, "model.api_key", None, &mut pending),
+            (None, Some(name)) => self.environment.text(name).map(Secret::new),
+            (None, None) => self.environment.first(key_names).map(Secret::new),
+        };
+        let mut headers = Vec::new();
+        for (name, text) in &model.headers {
+            let key = format!("model.headers.{name}");
+            let value = match text {
+                SecretText::Plain(text) => Some(Secret::new(text)),
+                SecretText::Source(source) => self.secret(source, &key, Some(name), &mut pending),
             };
-        return Ok(found.to_owned());
-    };
-    if PROVIDERS.contains(&provider.as_str()) {
-        return Ok(provider);
+            headers.extend(value.map(|value| (name.clone(), value.expose().to_owned())));
+        }
+        let base_url = model.base_url.as_deref().or_else(|| self.environment.text(base_name));
+        let default_name = match provider.as_str() {
+            "anthropic" => "claude-sonnet-4-5",
+            "openai" => "gpt-5.1",
+            "local" | "transformers" | "custom" => local::AUTO,
+            other => other,
+        };
+        let name = model.name.clone().unwrap_or_else(|| default_name.to_owned());
+        ModelSettings {
+            local: local::resolve(&model.local, &model.transformers, &name, self.directory),
+            name,
+            named: model.provider.is_some(),
+            base_url: base_url.map(|url| url.trim_end_matches('/').to_owned()),
+            api: model.api,
+            api_key,
+            pending,
+            context_window: model.context_window,
+            max_output_tokens: model.max_output_tokens,
+            temperature: model.temperature,
+            reasoning_effort: model.reasoning_effort.clone(),
+            script: model.script.as_ref().map(|path| self.directory.join(path)),
+            require_model: false,
+            headers,
+            price: self.price(),
+            provider,
+        }
     }
-    let known: Vec<String> = PROVIDERS.iter().map(ToString::to_string).collect();
-    let hint = file::closest(&provider, &known).map_or_else(
-        || {
-            format!(
-                "providers are {}; any OpenAI-compatible server is `openai` with `model.base_url`",
-                known.join(", ")
-            )
-        },
-        |near| format!("did you mean `{near}`?"),
-    );
-    Err(ConfigError {
-        place: at("model.provider"),
-        message: format!("unknown provider `{provider}`"),
-        hint: Some(hint),
-    })
+
+    /// What the environment holds is taken now; files and commands wait until they are needed.
+    fn secret(
+        &self,
+        source: &SecretSource,
+        key: &str,
+        header: Option<&str>,
+        pending: &mut Vec<PendingSecret>,
+    ) -> Option<Secret> {
+        if let SecretSource::Env(name) = source {
+            return self.environment.text(name).map(Secret::new);
+        }
+        pending.push(PendingSecret {
+            header: header.map(str::to_owned),
+            source: match source {
+                SecretSource::File(path) => SecretSource::File(self.directory.join(path)),
+                source => source.clone(),
+            },
+            key: key.to_owned(),
+            place: place(self.merged, key),
+        });
+        None
+    }
+
+    fn price(&mut self) -> Option<ModelPrice> {
+        let price = self.config.model.price.as_ref()?;
+        if let (Some(input), Some(output)) = (price.input, price.output) {
+            return Some(ModelPrice { input, cached_input: price.cached_input, output });
+        }
+        self.wrong(
+            "model.price",
+            "`model.price` needs both `input` and `output`",
+            "give both, in US dollars per million tokens",
+        );
+        None
+    }
+
+    /// The configured provider. One that nobody configured follows from the keys in the
+    /// environment; without any, it is `builtin`.
+    fn provider(&mut self) -> String {
+        let Some(provider) = self.config.model.provider.clone() else {
+            return self.provider_by_environment().to_owned();
+        };
+        if !PROVIDERS.contains(&provider.as_str()) {
+            let remedy = near::closest(&provider, &PROVIDERS).map_or_else(
+                || {
+                    format!(
+                        "providers are {}; any OpenAI-compatible server is `openai` with `model.base_url`",
+                        PROVIDERS.join(", ")
+                    )
+                },
+                |near| format!("did you mean `{near}`?"),
+            );
+            self.wrong("model.provider", format!("unknown provider `{provider}`"), remedy);
+        }
+        provider
+    }
+
+    fn provider_by_environment(&self) -> &'static str {
+        let set = |name| self.environment.text(name).is_some();
+        let model = &self.config.model;
+        if set("OPENAI_API_KEY") || set("OPENAI_BASE_URL") || model.base_url.is_some() {
+            "openai"
+        } else if set("ANTHROPIC_API_KEY") || set("ANTHROPIC_BASE_URL") {
+            "anthropic"
+        } else if model.script.is_some() {
+            "scripted"
+        } else {
+            "builtin"
+        }
+    }
 }
 
 fn network(config: &Config, environment: &Environment, directory: &Path) -> NetworkSettings {
     let network = &config.network;
     let proxy = |names: &[&str]| environment.first(names).map(str::to_owned);
     NetworkSettings {
-        offline: network.offline.unwrap_or(false),
+        offline: network.offline,
         ca: network.ca.as_ref().map(|path| directory.join(path)),
         ssl_cert_file: environment.path("SSL_CERT_FILE"),
         ssl_cert_dir: environment.path("SSL_CERT_DIR"),
@@ -215,10 +270,10 @@ fn network(config: &Config, environment: &Environment, directory: &Path) -> Netw
         https_proxy: proxy(&["https_proxy", "HTTPS_PROXY"]),
         all_proxy: proxy(&["all_proxy", "ALL_PROXY"]),
         no_proxy: proxy(&["no_proxy", "NO_PROXY"]),
-        idle_timeout: span(network.idle_timeout, 60),
-        total_timeout: span(network.total_timeout, 600),
-        connect_timeout: span(network.connect_timeout, 10),
-        max_retries: network.max_retries.unwrap_or(4),
+        idle_timeout: network.idle_timeout.0,
+        total_timeout: network.total_timeout.0,
+        connect_timeout: network.connect_timeout.0,
+        max_retries: network.max_retries,
         record: None,
         replay: None,
     }
@@ -230,7 +285,7 @@ mod tests {
 
     use crate::config::env::Environment;
     use crate::config::error::ConfigError;
-    use crate::config::layer;
+    use crate::config::load;
     use crate::config::places::Places;
     use crate::config::settings::Settings;
 
@@ -238,13 +293,14 @@ mod tests {
         let environment = Environment::from_pairs(pairs.iter().copied());
         let places = Places {
             system_config: "/nonexistent/config.json".into(),
+            managed_config: "/nonexistent/managed.json".into(),
             user_config: None,
             data_dir: Some("/data".into()),
         };
         let assignments =
-            assignments.iter().map(|text| layer::assignment(text)).collect::<Result<_, _>>()?;
+            assignments.iter().map(|text| load::assignment(text)).collect::<Result<_, _>>()?;
         let merged =
-            layer::load(&environment, &places, None, Path::new("/nonexistent"), assignments)?;
+            load::load(&environment, &places, None, Path::new("/nonexistent"), assignments);
         super::resolve(&merged, &environment, &places, Path::new("/here"))
     }
 
@@ -271,11 +327,11 @@ mod tests {
             error.to_string(),
             "environment variable AGI_MODEL_PROVIDER: unknown provider `antropic`"
         );
-        assert_eq!(error.hint.as_deref(), Some("did you mean `anthropic`?"));
+        assert_eq!(error.errors[0].remedy.as_deref(), Some("did you mean `anthropic`?"));
         let error = resolve(&[], &["limits.max_turns=0"]).unwrap_err();
         assert!(error.to_string().starts_with("command line -c limits.max_turns"), "{error}");
         let error = resolve(&[], &["limits.max_tunrs=1"]).unwrap_err();
-        assert_eq!(error.hint.as_deref(), Some("did you mean `limits.max_turns`?"));
+        assert_eq!(error.errors[0].remedy.as_deref(), Some("did you mean `limits.max_turns`?"));
     }
 
     #[test]

@@ -1,7 +1,10 @@
-//! The shape of a configuration file: every key is optional, unknown keys are errors.
+//! Every setting, once: name, type, default, documentation and rules.
 //!
-//! Only shape. Defaults are data (`defaults.json`), merging is `layer`'s, meaning is `settings`'.
+//! The structs, the table that files are checked against, `contracts/config.schema.json`, completion
+//! of keys and the reference page all come from these lines. Only shape: merging is `layer`'s,
+//! meaning is `resolve`'s.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,132 +12,292 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::Serialize;
 
+use super::fields::Cover;
+use super::fields::Field;
+use super::fields::Kind;
+use super::fields::Order;
+use super::fields::Rules;
+use super::fields::Shape;
+use super::fields::settings;
 use super::local::LocalConfig;
+use super::local::ToolChoice;
 use super::local::TransformersConfig;
+use super::secret::SecretSource;
+use super::secret::SecretText;
 use super::settings::ApproveMode;
 use super::settings::ModelApi;
-use super::settings::ModelPrice;
 use super::settings::SandboxLevel;
 use super::settings::StdinMode;
 
-/// One configuration file, or all layers merged.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Config {
-    pub model: ModelConfig,
-    pub network: NetworkConfig,
-    pub sandbox: SandboxConfig,
-    /// What happens to a call that no rule decides.
-    pub approve: Option<ApproveMode>,
-    /// Rules `tool(pattern)` that allow.
-    pub allow: Vec<String>,
-    /// Rules `tool(pattern)` that want a person's word; they win over those that allow.
-    pub ask: Vec<String>,
-    /// Rules `tool(pattern)` that deny; they win.
-    pub deny: Vec<String>,
-    pub limits: LimitConfig,
-    pub memory: MemoryConfig,
-    pub learning: LearningConfig,
-    pub web_search: WebSearchConfig,
-    pub python: PythonConfig,
-    /// When standard input is read: `explicit` (for `-` and `--stdin`) or `auto` (any pipe).
-    pub stdin: Option<StdinMode>,
-    /// Where the database lives.
-    pub data_dir: Option<PathBuf>,
+/// The shape of configuration files that this program writes and understands.
+pub const VERSION: u32 = 1;
+
+const PLAIN: Rules = Rules::PLAIN;
+const POWER: Rules = Rules::POWER;
+
+settings! {
+    /// One configuration file, or all layers merged.
+    pub struct Config {
+        /// Shape of this file; a file of a newer program is refused.
+        config_version: u32 = VERSION => PLAIN.at_least(1.0);
+        /// Which model answers, and how it is reached.
+        model: ModelConfig = ModelConfig::default() => PLAIN;
+        /// Connections.
+        network: NetworkConfig = NetworkConfig::default() => POWER;
+        /// How far tools and commands may reach.
+        sandbox: SandboxConfig = SandboxConfig::default() => POWER;
+        /// What happens to a call that no rule decides: `ask`, `deny` or `auto`.
+        approve: ApproveMode = ApproveMode::Ask => POWER.narrows(Order::Words(&["deny", "ask", "auto"]));
+        /// Rules `tool(pattern)` that allow; the highest layer's list replaces the others.
+        allow: Vec<String> = Vec::new() => POWER.narrows(Order::Fewer(Cover::Rule));
+        /// Rules `tool(pattern)` that want a person's word, and win over those that allow; the lists
+        /// of all layers count.
+        ask: Vec<String> = Vec::new() => POWER.narrows(Order::More).union();
+        /// Rules `tool(pattern)` that deny, and win; the lists of all layers count.
+        deny: Vec<String> = Vec::new() => POWER.narrows(Order::More).union();
+        /// What one run may use up.
+        limits: LimitConfig = LimitConfig::default() => POWER;
+        /// What is remembered between runs.
+        memory: MemoryConfig = MemoryConfig::default() => PLAIN;
+        /// Lessons from past runs.
+        learning: LearningConfig = LearningConfig::default() => PLAIN;
+        /// The `web_search` tool.
+        web_search: WebSearchConfig = WebSearchConfig::default() => PLAIN;
+        /// Python code that is not ours.
+        python: PythonConfig = PythonConfig::default() => POWER;
+        /// Which projects are believed.
+        trust: TrustConfig = TrustConfig::default() => POWER;
+        /// When standard input is read: `explicit` (for `-` and `--stdin`) or `auto` (any pipe).
+        stdin: StdinMode = StdinMode::Explicit => PLAIN;
+        /// Where the database lives; absent means the platform's own place.
+        data_dir: Option<PathBuf> = None => PLAIN;
+    }
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct ModelConfig {
-    /// `openai`, `anthropic`, `local`, `transformers`, `custom`, `scripted` or `builtin`.
-    pub provider: Option<String>,
-    /// The model's name at its provider.
-    pub name: Option<String>,
-    /// Base URL of a compatible server, such as `http://localhost:11434/v1`.
-    pub base_url: Option<String>,
-    /// Dialect of the OpenAI API: `chat` or `responses`.
-    pub api: Option<ModelApi>,
-    /// Name of the environment variable that holds the key.
-    pub api_key_env: Option<String>,
-    /// Tokens of the context window.
-    pub context_window: Option<u64>,
-    pub max_output_tokens: Option<u32>,
-    pub temperature: Option<f64>,
-    /// `low`, `medium` or `high`.
-    pub reasoning_effort: Option<String>,
-    /// The script that provider `scripted` replays.
-    pub script: Option<PathBuf>,
-    /// Further request headers.
-    pub headers: std::collections::BTreeMap<String, String>,
-    /// US dollars per million tokens, for `--max-cost`.
-    pub price: Option<ModelPrice>,
-    /// Models on this machine.
-    pub local: LocalConfig,
-    /// Models of the person's own torch and transformers.
-    pub transformers: TransformersConfig,
+settings! {
+    /// Which model answers, and how it is reached.
+    pub struct ModelConfig {
+        /// `openai`, `anthropic`, `local`, `transformers`, `custom`, `scripted` or `builtin`; absent follows from the keys in the environment.
+        provider: Option<String> = None => POWER;
+        /// The model's name at its provider.
+        name: Option<String> = None => PLAIN;
+        /// Base URL of a compatible server, such as `http://localhost:11434/v1`.
+        base_url: Option<String> = None => POWER;
+        /// Dialect of the OpenAI API: `chat` or `responses`.
+        api: ModelApi = ModelApi::Chat => PLAIN;
+        /// Where the key is read from: `{"env": …}`, `{"file": …}` or `{"command": […]}`.
+        api_key: Option<SecretSource> = None => POWER;
+        /// Name of the environment variable that holds the key.
+        api_key_env: Option<String> = None => POWER;
+        /// Tokens of the context window.
+        context_window: Option<u64> = None => PLAIN.at_least(1.0);
+        /// Tokens of one answer at most.
+        max_output_tokens: Option<u32> = None => PLAIN.at_least(1.0).narrows(Order::Lower);
+        /// 0 is the most predictable.
+        temperature: Option<f64> = None => PLAIN.at_least(0.0).at_most(2.0);
+        /// `low`, `medium` or `high`, for models that reason.
+        reasoning_effort: Option<String> = None => PLAIN;
+        /// The script that provider `scripted` replays.
+        script: Option<PathBuf> = None => PLAIN;
+        /// Further request headers; values may be secrets and are never shown.
+        headers: BTreeMap<String, SecretText> = BTreeMap::new() => POWER;
+        /// US dollars per million tokens, for `limits.max_cost`.
+        price: Option<PriceConfig> = None => PLAIN;
+        /// Models on this machine.
+        local: LocalConfig = LocalConfig::default() => PLAIN;
+        /// Models of the person's own torch and transformers.
+        transformers: TransformersConfig = TransformersConfig::default() => PLAIN;
+    }
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct NetworkConfig {
-    /// Connect to nothing but this machine.
-    pub offline: Option<bool>,
-    /// A further certificate authority (PEM).
-    pub ca: Option<PathBuf>,
-    pub connect_timeout: Option<Span>,
-    pub idle_timeout: Option<Span>,
-    pub total_timeout: Option<Span>,
-    pub max_retries: Option<u32>,
+settings! {
+    /// US dollars per million tokens.
+    pub struct PriceConfig {
+        /// Of the request.
+        input: Option<f64> = None => PLAIN.at_least(0.0);
+        /// Of the part of the request that the provider had cached; absent means as `input`.
+        cached_input: Option<f64> = None => PLAIN.at_least(0.0);
+        /// Of the answer.
+        output: Option<f64> = None => PLAIN.at_least(0.0);
+    }
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct SandboxConfig {
-    /// `read-only`, `workspace-write` or `danger-full-access`.
-    pub level: Option<SandboxLevel>,
-    pub add_dirs: Vec<PathBuf>,
-    pub read: Vec<PathBuf>,
-    pub net: Vec<String>,
-    pub env: Vec<String>,
+settings! {
+    /// Connections.
+    pub struct NetworkConfig {
+        /// Connect to nothing but this machine.
+        offline: bool = false => POWER.narrows(Order::True);
+        /// A further certificate authority (PEM).
+        ca: Option<PathBuf> = None => POWER;
+        /// Until a connection stands.
+        connect_timeout: Span = Span::seconds(10) => POWER.narrows(Order::Lower);
+        /// Without a byte from the server.
+        idle_timeout: Span = Span::seconds(60) => POWER.narrows(Order::Lower);
+        /// Of one model call, retries included.
+        total_timeout: Span = Span::seconds(600) => POWER.narrows(Order::Lower);
+        /// Tries after the first.
+        max_retries: u32 = 4 => POWER.narrows(Order::Lower);
+    }
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct LimitConfig {
-    pub max_turns: Option<u32>,
-    /// Of one run, such as `90s`, `5m`, `1h`.
-    pub timeout: Option<Span>,
-    /// US dollars.
-    pub max_cost: Option<f64>,
-    pub max_tokens: Option<u64>,
-    /// Of one tool call.
-    pub tool_timeout: Option<Span>,
+settings! {
+    /// How far tools and commands may reach.
+    pub struct SandboxConfig {
+        /// `read-only`, `workspace-write` or `danger-full-access`.
+        level: SandboxLevel = SandboxLevel::ReadOnly
+            => POWER.narrows(Order::Words(&["read-only", "workspace-write", "danger-full-access"]));
+        /// Writable in addition to the workspace (at `workspace-write`).
+        add_dirs: Vec<PathBuf> = Vec::new() => POWER.narrows(Order::Fewer(Cover::Directory));
+        /// Readable in addition to the workspace and the system's directories.
+        read: Vec<PathBuf> = Vec::new() => POWER.narrows(Order::Fewer(Cover::Directory));
+        /// Hosts that may be reached: `example.org`, `*.example.org`, `all`.
+        net: Vec<String> = Vec::new() => POWER.narrows(Order::Fewer(Cover::Host));
+        /// Names of further environment variables that commands see.
+        env: Vec<String> = Vec::new() => POWER.narrows(Order::Fewer(Cover::Same));
+    }
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct MemoryConfig {
-    pub enabled: Option<bool>,
+settings! {
+    /// What one run may use up.
+    pub struct LimitConfig {
+        /// Model turns.
+        max_turns: u32 = 50 => POWER.at_least(1.0).narrows(Order::Lower);
+        /// Time of one run, such as `90s`, `5m`, `1h`; absent means without limit.
+        timeout: Option<Span> = None => POWER.narrows(Order::Lower);
+        /// US dollars (needs `model.price`); absent means without limit.
+        max_cost: Option<f64> = None => POWER.at_least(0.0).narrows(Order::Lower);
+        /// Input and output tokens together; absent means without limit.
+        max_tokens: Option<u64> = None => POWER.narrows(Order::Lower);
+        /// Time of one tool call.
+        tool_timeout: Span = Span::seconds(120) => POWER.narrows(Order::Lower);
+    }
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct LearningConfig {
-    pub enabled: Option<bool>,
+settings! {
+    /// What is remembered between runs.
+    pub struct MemoryConfig {
+        /// Recall and remember.
+        enabled: bool = true => POWER.narrows(Order::False);
+    }
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct WebSearchConfig {
-    /// Base URL of a SearXNG or compatible endpoint.
-    pub url: Option<String>,
+settings! {
+    /// Lessons from past runs.
+    pub struct LearningConfig {
+        /// Draw lessons from past runs.
+        enabled: bool = true => POWER.narrows(Order::False);
+    }
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct PythonConfig {
-    /// Directory of the person's own wheels.
-    pub wheels: Option<PathBuf>,
+settings! {
+    /// The `web_search` tool.
+    pub struct WebSearchConfig {
+        /// Base URL of a SearXNG or compatible endpoint.
+        url: Option<String> = None => PLAIN;
+    }
+}
+
+settings! {
+    /// Python code that is not ours.
+    pub struct PythonConfig {
+        /// Directory of the person's own wheels.
+        wheels: Option<PathBuf> = None => POWER;
+    }
+}
+
+settings! {
+    /// Which projects are believed.
+    pub struct TrustConfig {
+        /// A run in a project whose files ask for something ends 55 until `agi-agent trust`.
+        required: bool = false => POWER.narrows(Order::True);
+    }
+}
+
+impl Shape for SandboxLevel {
+    const KIND: Kind = Kind::Choice(&["read-only", "workspace-write", "danger-full-access"]);
+}
+
+impl Shape for ApproveMode {
+    const KIND: Kind = Kind::Choice(&["ask", "deny", "auto"]);
+}
+
+impl Shape for ModelApi {
+    const KIND: Kind = Kind::Choice(&["chat", "responses"]);
+}
+
+impl Shape for ToolChoice {
+    const KIND: Kind = Kind::Choice(&["auto", "required"]);
+}
+
+impl Shape for StdinMode {
+    const KIND: Kind = Kind::Choice(&["explicit", "auto"]);
+}
+
+impl Shape for Span {
+    const KIND: Kind = Kind::Span;
+}
+
+impl Shape for SecretSource {
+    const KIND: Kind = Kind::Secret { plain: false };
+}
+
+impl Shape for SecretText {
+    const KIND: Kind = Kind::Secret { plain: true };
+}
+
+/// The setting at a dotted key, groups included; the names of a map are the person's.
+pub fn lookup(key: &str) -> Option<Field> {
+    find(Config::FIELDS, key).map(|(_, field)| field)
+}
+
+/// The parts of a dotted key; names of maps may hold dots.
+pub fn segments(key: &str) -> Vec<String> {
+    find(Config::FIELDS, key).map_or_else(
+        || key.split('.').map(str::to_owned).collect(),
+        |(segments, _)| segments.into_iter().map(str::to_owned).collect(),
+    )
+}
+
+fn find<'k>(fields: &[Field], key: &'k str) -> Option<(Vec<&'k str>, Field)> {
+    let (name, rest) = key.split_once('.').map_or((key, None), |(name, rest)| (name, Some(rest)));
+    let field = fields.iter().find(|field| field.name == name)?;
+    let Some(rest) = rest else { return Some((vec![name], *field)) };
+    let (mut inner, found) = match field.kind {
+        Kind::Object(fields) => find(fields, rest)?,
+        Kind::Map(Kind::Object(fields)) => {
+            // The name ends before the first dot behind which there is a setting.
+            let of_setting = rest.match_indices('.').find_map(|(at, _)| {
+                let (mut inner, found) = find(fields, &rest[at + 1..])?;
+                inner.insert(0, &rest[..at]);
+                Some((inner, found))
+            });
+            let group = Field { kind: Kind::Object(fields), ..*field };
+            of_setting.unwrap_or_else(|| (vec![rest], group))
+        }
+        // Everything behind the dot is one name of the map.
+        Kind::Map(kind) => (vec![rest], Field { kind: *kind, ..*field }),
+        _ => return None,
+    };
+    inner.insert(0, name);
+    Some((inner, found))
+}
+
+/// Every key with its setting, groups left out; maps stand as `model.headers.*`.
+pub fn keys() -> Vec<(String, Field)> {
+    fn collect(fields: &[Field], prefix: &str, into: &mut Vec<(String, Field)>) {
+        for field in fields {
+            let key = format!("{prefix}{}", field.name);
+            match field.kind {
+                Kind::Object(inner) => collect(inner, &format!("{key}."), into),
+                Kind::Map(Kind::Object(inner)) => collect(inner, &format!("{key}.*."), into),
+                Kind::Map(_) => into.push((format!("{key}.*"), *field)),
+                _ => into.push((key, *field)),
+            }
+        }
+    }
+    let mut all = Vec::new();
+    collect(Config::FIELDS, "", &mut all);
+    all
 }
 
 /// A length of time: `250ms`, `90s`, `5m`, `2h`, `1d`; a bare number means seconds.
@@ -142,6 +305,12 @@ pub struct PythonConfig {
 #[serde(into = "String")]
 #[schemars(with = "String")]
 pub struct Span(pub Duration);
+
+impl Span {
+    pub const fn seconds(seconds: u64) -> Self {
+        Self(Duration::from_secs(seconds))
+    }
+}
 
 impl std::str::FromStr for Span {
     type Err = String;
@@ -190,6 +359,12 @@ impl<'de> Deserialize<'de> for Span {
             Raw::Text(text) => text.parse().map_err(serde::de::Error::custom),
         }
     }
+}
+
+/// Whether a key, or a group that it stands in, grants or limits power.
+pub fn has_power(key: &str) -> bool {
+    let groups = key.match_indices('.').map(|(at, _)| &key[..at]);
+    groups.chain([key]).any(|part| lookup(part).is_some_and(|field| field.rules.power))
 }
 
 #[cfg(test)]

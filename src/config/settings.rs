@@ -10,34 +10,13 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::Serialize;
 
+use super::error::ConfigError;
+use super::error::Diagnostic;
+use super::error::Place;
+use super::error::Rule;
 use super::local::LocalSettings;
-
-/// A value that must never be printed: `Debug` and `Serialize` show `***`.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    pub fn new(value: impl Into<String>) -> Self {
-        Self(value.into())
-    }
-
-    /// The secret itself; call this only where it goes onto the wire.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("***")
-    }
-}
-
-impl Serialize for Secret {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str("***")
-    }
-}
+pub use super::secret::Secret;
+use super::secret::SecretSource;
 
 /// Which dialect of the OpenAI API a server speaks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -60,6 +39,9 @@ pub struct ModelSettings {
     pub base_url: Option<String>,
     pub api: ModelApi,
     pub api_key: Option<Secret>,
+    /// Secrets that are read when the model is about to be used ([`ModelSettings::read_secrets`]).
+    #[serde(skip)]
+    pub pending: Vec<PendingSecret>,
     /// Tokens; `None` means what is known of the model, else 128,000.
     pub context_window: Option<u64>,
     pub max_output_tokens: Option<u32>,
@@ -78,6 +60,35 @@ pub struct ModelSettings {
     pub price: Option<ModelPrice>,
     /// Providers `local` and `transformers`.
     pub local: LocalSettings,
+}
+
+/// A secret that lies in a file or behind a command.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PendingSecret {
+    /// A header, or the key where there is no name.
+    pub header: Option<String>,
+    pub source: SecretSource,
+    /// Setting and place, for the error.
+    pub key: String,
+    pub place: Place,
+}
+
+impl ModelSettings {
+    /// Reads what lies in files and behind commands.
+    pub fn read_secrets(&mut self) -> Result<(), ConfigError> {
+        for pending in std::mem::take(&mut self.pending) {
+            let secret = pending.source.read().map_err(|reason| {
+                let message = format!("`{}`: {reason}", pending.key);
+                Diagnostic::error(Rule::Unreadable, pending.place.clone(), message)
+                    .about(&pending.key)
+            })?;
+            match pending.header {
+                Some(name) => self.headers.push((name, secret.expose().to_owned())),
+                None => self.api_key = Some(secret),
+            }
+        }
+        Ok(())
+    }
 }
 
 /// US dollars per million tokens.
@@ -238,6 +249,8 @@ pub struct Settings {
     pub memory: MemorySettings,
     pub web_search: WebSearchSettings,
     pub python: PythonSettings,
+    /// A run in a project that asks for something and is not trusted ends 55.
+    pub trust_required: bool,
     pub stdin: StdinMode,
     /// `$XDG_DATA_HOME/agi-agent` or the platform's own place; not created until something is
     /// written. `None` without a home directory: then memory is ephemeral.

@@ -50,15 +50,18 @@ fn help_is_a_success_and_goes_to_stdout() {
 fn a_mistyped_setting_names_its_place_and_the_remedy() {
     let context = TestContext::new();
     context.configure("{\n  // fewer\n  \"limits\": {\"max_tunrs\": 3}\n}\n");
-    insta::assert_snapshot!(context.snapshot(["config", "show"]), @r"
+    insta::assert_snapshot!(context.snapshot(["config", "show"]), @r#"
     exit code: 52
     ----- stdout -----
     [EOF]
     ----- stderr -----
     error: [ROOT]/home/.config/agi-agent/config.json:3:14: unknown setting `limits.max_tunrs`
+      |
+    3 |   "limits": {"max_tunrs": 3}
+      |              ^^^^^^^^^^^
     hint: did you mean `limits.max_turns`?
     [EOF]
-    ");
+    "#);
 }
 
 #[test]
@@ -75,7 +78,9 @@ fn config_show_names_origins() {
     let finished = context.run(["-c", "sandbox.level=workspace-write", "config", "show"]);
     let shown = context.filter(&finished.stdout);
     assert!(
-        shown.contains("limits.max_turns         3  ([ROOT]/home/.config/agi-agent/config.json)")
+        shown.contains(
+            "limits.max_turns         3  ([ROOT]/home/.config/agi-agent/config.json:1:26)"
+        )
     );
     assert!(shown.contains("\"openai\"  (environment variable AGI_MODEL_PROVIDER)"));
     assert!(shown.contains("\"workspace-write\"  (command line -c sandbox.level)"));

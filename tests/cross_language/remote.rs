@@ -57,6 +57,7 @@ fn settings((provider, api): (&str, ModelApi), base_url: String) -> ModelSetting
         base_url: Some(base_url),
         api,
         api_key: Some(Secret::new("sk-very-secret")),
+        pending: Vec::new(),
         context_window: None,
         max_output_tokens: None,
         temperature: None,

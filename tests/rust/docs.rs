@@ -5,7 +5,9 @@ use std::fmt::Write;
 use std::path::Path;
 
 use agi_agent::cli::contract;
-use agi_agent::config::env::VARIABLES;
+use agi_agent::config::env::variables;
+use agi_agent::config::json_schema;
+use agi_agent::config::legacy;
 use agi_agent::protocol::ExitCode;
 use serde_json::Value;
 
@@ -44,20 +46,53 @@ fn exit_codes_are_documented() {
 fn environment_variables_are_documented() {
     let mut page = String::from(
         "# Environment variables\n\n\
-         Generated from `src/config/env.rs`. They stand above configuration files and below the\n\
-         command line; an empty variable counts as unset.\n\n\
+         Generated from `src/config`. They stand above configuration files and below the command line;\n\
+         an empty variable counts as unset. Lists are written with commas (`a,b`) or as JSON. A variable\n\
+         that begins with `AGI_` and is nearly one of these is named, and refused where it would have\n\
+         limited something.\n\n\
          | variable | sets | meaning |\n|---|---|---|\n",
     );
-    for variable in VARIABLES {
-        writeln!(page, "| `{}` | `{}` | {} |", variable.name, variable.key, variable.help).unwrap();
+    for variable in variables() {
+        let (name, key) = (variable.name, variable.key);
+        writeln!(page, "| `{name}` | `{key}` | {} |", variable.field.doc()).unwrap();
+    }
+    page.push_str(
+        "\nVariables of the old Python agent, which stand below the ones above:\n\n\
+         | variable | sets | today |\n|---|---|---|\n",
+    );
+    for (name, key, text) in legacy::table() {
+        let key = key.map_or_else(|| "nothing".to_owned(), |key| format!("`{key}`"));
+        writeln!(page, "| `{name}` | {key} | {text} |").unwrap();
     }
     page.push_str(
         "\nKeys and servers of models: `OPENAI_API_KEY`, `OPENAI_BASE_URL`, `ANTHROPIC_API_KEY`,\n\
          `ANTHROPIC_BASE_URL`. Network: `http_proxy`, `https_proxy`, `all_proxy`, `no_proxy` (the\n\
          latter three in upper case as well), `SSL_CERT_FILE`, `SSL_CERT_DIR`. Places:\n\
-         `XDG_CONFIG_HOME`, `XDG_DATA_HOME`, `HOME`. Colours: `NO_COLOR`, `TERM`.\n",
+         `XDG_CONFIG_HOME`, `XDG_DATA_HOME`, `HOME`. Colours: `NO_COLOR`, `TERM`. `AGI_MANAGED_CONFIG`\n\
+         names a further file of an organisation (docs/configuration.md).\n",
     );
     hold("environment.md", &page);
+}
+
+#[test]
+fn settings_are_documented() {
+    let mut page = String::from(
+        "# Settings\n\n\
+         Generated from `src/config/schema.rs`; docs/configuration.md says how files and layers work. A\n\
+         mistyped name is an error beside the settings marked `!` (they grant or limit power), and a\n\
+         warning elsewhere. The last column says what a project that is not trusted may do, and in which\n\
+         direction an organisation bounds; empty means: ignored from such a project, replaced by an\n\
+         organisation.\n\n\
+         | key | value | default | meaning | narrows |\n|---|---|---|---|---|\n",
+    );
+    for row in json_schema::rows() {
+        let mark = if row.power { " !" } else { "" };
+        let default = row.default.map_or_else(String::new, |value| format!("`{value}`"));
+        let narrows = row.narrows.unwrap_or_default();
+        let (key, kind, doc) = (row.key, row.kind, row.doc);
+        writeln!(page, "| `{key}`{mark} | {kind} | {default} | {doc} | {narrows} |").unwrap();
+    }
+    hold("settings.md", &page);
 }
 
 #[test]

@@ -16,6 +16,7 @@ fn settings(provider: &str, base_url: Option<&str>, key: Option<&str>) -> ModelS
         base_url: base_url.map(str::to_owned),
         api: ModelApi::Chat,
         api_key: key.map(Secret::new),
+        pending: Vec::new(),
         context_window: None,
         max_output_tokens: None,
         temperature: None,

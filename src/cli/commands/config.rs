@@ -32,13 +32,13 @@ pub fn run(args: ConfigArgs, context: &mut CommandContext) -> Result<ExitCode, C
 }
 
 fn show(context: &mut CommandContext) -> Result<ExitCode, CommandError> {
-    // Resolving finds every error; what is shown is what was merged.
-    context.settings()?;
     let merged = context.merged(Assignments::new())?;
-    let rows: Vec<(&String, &Value, String)> = merged
-        .origins
+    // Resolving finds every error; what is shown is what was merged.
+    context.resolved(&merged)?;
+    let rows: Vec<(&String, Value, String)> = merged
+        .settings
         .iter()
-        .filter_map(|(key, origin)| merged.get(key).map(|value| (key, value, origin.to_string())))
+        .map(|(key, setting)| (key, setting.shown(), setting.origin.to_string()))
         .collect();
     if context.global.json {
         let list: Vec<_> = rows
@@ -60,6 +60,7 @@ fn path(context: &mut CommandContext) -> Result<ExitCode, CommandError> {
     let settings = context.settings()?;
     let rows = [
         ("system", Some(places.system_config)),
+        ("managed", Some(places.managed_config)),
         ("user", places.user_config),
         ("data", settings.data_dir),
     ];
@@ -72,7 +73,7 @@ fn path(context: &mut CommandContext) -> Result<ExitCode, CommandError> {
     for (name, path) in rows {
         let text =
             path.map_or_else(|| "none (no home directory)".into(), |p| p.display().to_string());
-        context.output.line(&format!("{name:6}  {text}"))?;
+        context.output.line(&format!("{name:7}  {text}"))?;
     }
     Ok(ExitCode::Done)
 }

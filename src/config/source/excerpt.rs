@@ -1,0 +1,165 @@
+//! The line of a file that an error is about, made fit for a terminal and for a log.
+//!
+//! Must not show a secret: the parts of a line that look like one are masked whether or not the
+//! setting is known, since it is the mistyped setting that ends up here.
+
+use std::ops::Range;
+
+use super::Source;
+use crate::config::error::Excerpt;
+use crate::config::secret::MASK;
+
+/// Characters of a line that are shown.
+const WIDTH: usize = 100;
+
+/// Words in a key that make its value a secret.
+const SECRET_WORDS: [&str; 7] = ["key", "token", "secret", "password", "auth", "cookie", "headers"];
+
+/// The line at the start of `span`, with the part of `span` on it marked.
+pub(super) fn excerpt(source: &Source, span: Range<usize>) -> Excerpt {
+    let (line, column) = source.position(span.start);
+    let text = source.line(line);
+    let marked = source.text.get(span).unwrap_or_default();
+    let width = marked.lines().next().unwrap_or_default().chars().count();
+    let (shown, start, width) = masked(text, column - 1, width);
+    cut(&shown, start, width)
+}
+
+/// Replaces the text values behind keys that sound secret; the mark moves along.
+fn masked(line: &str, start: usize, width: usize) -> (Vec<char>, usize, usize) {
+    let letters: Vec<char> = line.chars().collect();
+    let end = start + width;
+    let mut shown = Vec::with_capacity(letters.len());
+    let (mut new_start, mut new_end) = (None, None);
+    // The value of this key, and of all keys of this object.
+    let (mut secret, mut group) = (false, false);
+    let mut at = 0;
+    while at < letters.len() {
+        let close = if letters[at] == '"' { closing_quote(&letters, at) } else { at };
+        let word: String = letters[at..=close].iter().collect();
+        let is_key = letters[close + 1..].iter().find(|c| !c.is_whitespace()) == Some(&':');
+        let hide = letters[at] == '"' && ((secret && !is_key) || looks_secret(&word));
+        for (offset, letter) in word.chars().enumerate() {
+            if at + offset == start {
+                new_start = Some(shown.len());
+            }
+            if at + offset == end {
+                new_end = Some(shown.len());
+            }
+            if !hide {
+                shown.push(letter);
+            } else if offset == 0 {
+                shown.extend(format!("\"{MASK}\"").chars());
+            }
+        }
+        if letters[at] == '"' && is_key {
+            let name = word.to_lowercase();
+            group |= name.contains("headers");
+            secret = group || SECRET_WORDS.iter().any(|part| name.contains(part));
+        } else if letters[at] == '}' {
+            (secret, group) = (false, false);
+        }
+        at = close + 1;
+    }
+    let new_start = new_start.unwrap_or(shown.len());
+    let new_end = new_end.unwrap_or(shown.len());
+    (shown, new_start, new_end.saturating_sub(new_start))
+}
+
+/// Index of the quote that ends the text that begins at `open`, or of the last letter.
+fn closing_quote(letters: &[char], open: usize) -> usize {
+    let mut at = open + 1;
+    while at < letters.len() {
+        match letters[at] {
+            '\\' => at += 1,
+            '"' => return at,
+            _ => {}
+        }
+        at += 1;
+    }
+    letters.len() - 1
+}
+
+/// Beginnings of well-known tokens.
+fn looks_secret(quoted: &str) -> bool {
+    let text = quoted.trim_matches('"');
+    let known =
+        ["sk-", "ghp_", "gho_", "github_pat_", "AKIA", "AIza", "eyJ", "xox", "glpat-", "Bearer "];
+    text.len() >= 12 && known.iter().any(|start| text.starts_with(start))
+}
+
+/// A window of the line around the mark; control characters become visible.
+fn cut(letters: &[char], start: usize, width: usize) -> Excerpt {
+    let from = if start + 20 > WIDTH { start.saturating_sub(WIDTH / 2) } else { 0 };
+    let to = letters.len().min(from + WIDTH);
+    let lead = if from > 0 { "…" } else { "" };
+    let tail = if to < letters.len() { "…" } else { "" };
+    let body: String = letters[from.min(to)..to]
+        .iter()
+        .map(|letter| match letter {
+            '\t' => ' ',
+            letter if letter.is_control() => '\u{fffd}',
+            letter => *letter,
+        })
+        .collect();
+    let start = start - from.min(start) + lead.chars().count();
+    let room = (lead.chars().count() + (to - from.min(to))).saturating_sub(start);
+    Excerpt { text: format!("{lead}{body}{tail}"), start, width: width.clamp(1, room.max(1)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::Source;
+
+    fn shown(text: &str, part: &str) -> (String, String) {
+        let source = Source::of_text(Path::new("c"), text.to_owned());
+        let at = text.find(part).unwrap();
+        let excerpt = super::excerpt(&source, at..at + part.len());
+        let marked = excerpt.text.chars().skip(excerpt.start).take(excerpt.width).collect();
+        (excerpt.text, marked)
+    }
+
+    #[test]
+    fn the_part_is_marked_on_its_line() {
+        let (text, marked) = shown("{\n\t\"limits\": {\"max_tunrs\": 3}\n}", "\"max_tunrs\"");
+        assert_eq!(
+            (text.as_str(), marked.as_str()),
+            (" \"limits\": {\"max_tunrs\": 3}", "\"max_tunrs\"")
+        );
+    }
+
+    #[test]
+    fn secrets_are_masked_and_the_mark_stays_where_it_belongs() {
+        let line = r#"{"api_key": "sk-canary-canary", "x": 1}"#;
+        let (text, marked) = shown(line, "\"x\"");
+        assert_eq!((text.as_str(), marked.as_str()), (r#"{"api_key": "***", "x": 1}"#, "\"x\""));
+        let (text, _) = shown(r#"{"headers": {"a": "canary", "b": "canary"}, "x": 1}"#, "\"x\"");
+        assert!(!text.contains("canary"), "{text}");
+        let (text, _) = shown(r#"{"modle": "ghp_canarycanary"}"#, "\"modle\"");
+        assert!(!text.contains("canary"), "{text}");
+        let (text, marked) = shown(line, "\"sk-canary-canary\"");
+        assert!(!text.contains("canary") && marked.starts_with("\"*"), "{text} {marked}");
+    }
+
+    #[test]
+    fn long_lines_are_cut_around_the_mark() {
+        let line = format!(
+            "{{\"a\": \"{}\", \"here\": 1, \"b\": \"{}\"}}",
+            "x".repeat(400),
+            "y".repeat(400)
+        );
+        let (text, marked) = shown(&line, "\"here\"");
+        assert!(text.chars().count() < 110);
+        assert_eq!(marked, "\"here\"");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn never_panics(text in "(?s).{0,300}", from in 0usize..300, length in 0usize..40) {
+            let source = Source::of_text(Path::new("c"), text);
+            drop(super::excerpt(&source, from..from + length));
+        }
+    }
+}
