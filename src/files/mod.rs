@@ -17,6 +17,8 @@ mod first;
 
 mod ignored;
 
+pub mod later;
+
 pub mod name;
 
 pub mod patch;

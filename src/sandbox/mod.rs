@@ -43,6 +43,7 @@ pub use command::Captured;
 pub use command::CommandSpec;
 pub use command::EndStatus;
 pub use command::Finished;
+pub use command::Limit;
 pub use error::SandboxError;
 pub use policy::NetRule;
 pub use policy::Policy;

@@ -91,6 +91,9 @@ fn output(shown: &str, finished: &Finished, context: &ToolContext) -> ToolOutput
     if let EndStatus::Signaled(signal) = finished.status {
         data["signal"] = Value::from(signal);
     }
+    if let Some(limit) = finished.limit() {
+        data["limit"] = limit.as_str().into();
+    }
     if !finished.restored.is_empty() {
         data["restored"] = json!(finished.restored);
     }
@@ -131,6 +134,9 @@ fn text(stdout: &str, stderr: &str, finished: &Finished, context: &ToolContext) 
             let net = if policy.net.is_open_to_children() { "on" } else { "off" };
             notes.push(format!("sandbox: {}, network {net}", policy.level.as_str()));
         }
+    }
+    if let Some(limit) = finished.limit() {
+        notes.push(format!("it ran into a limit of the sandbox: {}", limit.as_str()));
     }
     if !finished.pipe_held_by.is_empty() {
         notes.push("background processes were ended with the command".to_owned());

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::ToolError;
 use crate::files::FileError;
+use crate::files::later::runs_later;
 use crate::files::name::shown;
 use crate::files::walk::Problems;
 use crate::files::write::Change;
@@ -72,6 +73,11 @@ pub(super) fn change_item(path: &Path, change: &Change) -> ItemBody {
         change: change.kind.as_str().to_owned(),
         diff: change.diff.clone().unwrap_or_default(),
     }
+}
+
+/// A line about who runs or obeys the file later; empty for ordinary files.
+pub(super) fn later_note(path: &Path) -> String {
+    runs_later(path).map_or_else(String::new, |who| format!("\n[this file runs later: by {who}]"))
 }
 
 /// `1 line`, `2 lines`.

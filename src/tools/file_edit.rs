@@ -2,6 +2,7 @@
 //!
 //! What counts as a match and what is forgiven is decided in `files::edit` and `files::patch`.
 
+use std::path::Path;
 use std::path::PathBuf;
 
 use async_trait::async_trait;
@@ -17,6 +18,7 @@ use super::ToolOutput;
 use super::arguments;
 use super::file::change_item;
 use super::file::counted;
+use super::file::later_note;
 use super::file::tool_error;
 use crate::files::edit;
 use crate::files::edit::Replacement;
@@ -97,7 +99,8 @@ impl Tool for FileEdit {
             }
             Err(error) => error.to_string(),
         };
-        format!("edit {}\n{change}", self.target(arguments))
+        let target = self.target(arguments);
+        format!("edit {target}{}\n{change}", later_note(Path::new(&target)))
     }
 
     async fn run(&self, arguments: Value, context: &ToolContext) -> Result<ToolOutput, ToolError> {
@@ -109,7 +112,8 @@ impl Tool for FileEdit {
                     let (count, change) =
                         edit::replace(&opener, &path, &replacement).map_err(tool_error)?;
                     let times = counted(count, "replacement");
-                    Ok(ToolOutput::text(format!("{times} in `{}`", shown(&path)))
+                    let note = later_note(&path);
+                    Ok(ToolOutput::text(format!("{times} in `{}`{note}", shown(&path)))
                         .with_data(json!({"path": path, "replacements": count}))
                         .with_item(change_item(&path, &change)))
                 }
@@ -117,7 +121,8 @@ impl Tool for FileEdit {
                     let done = patch::apply(&opener, &path, &text).map_err(tool_error)?;
                     let item = change_item(&path, &done.change);
                     let data = json!({"path": path, "hunks": done.hunks.len()});
-                    Ok(ToolOutput::text(patched_text(&shown(&path), &done))
+                    let note = later_note(&path);
+                    Ok(ToolOutput::text(patched_text(&shown(&path), &done) + &note)
                         .with_data(data)
                         .with_item(item))
                 }

@@ -2,6 +2,7 @@
 //!
 //! How contents reach the disk (atomically, mode kept) is `files::write`'s business.
 
+use std::path::Path;
 use std::path::PathBuf;
 
 use async_trait::async_trait;
@@ -17,6 +18,7 @@ use super::ToolOutput;
 use super::arguments;
 use super::file::change_item;
 use super::file::counted;
+use super::file::later_note;
 use super::file::tool_error;
 use crate::files::name::shown;
 use crate::files::write;
@@ -60,7 +62,8 @@ impl Tool for FileWrite {
     fn summary(&self, arguments: &Value) -> String {
         let how = if arguments["append"] == true { "append to" } else { "write" };
         let content = arguments["content"].as_str().unwrap_or_default();
-        format!("{how} {}\n{content}", self.target(arguments))
+        let target = self.target(arguments);
+        format!("{how} {target}{}\n{content}", later_note(Path::new(&target)))
     }
 
     async fn run(&self, arguments: Value, context: &ToolContext) -> Result<ToolOutput, ToolError> {
@@ -75,7 +78,8 @@ impl Tool for FileWrite {
                 let verb = if append { "appended" } else { "wrote" };
                 let path = shown(&args.path);
                 let size = counted(bytes as u64, "byte");
-                let text = format!("{verb} {size} to `{path}` ({})", change.kind.as_str());
+                let kind = change.kind.as_str();
+                let text = format!("{verb} {size} to `{path}` ({kind}){}", later_note(&args.path));
                 let created = change.kind == ChangeKind::Created;
                 Ok(ToolOutput::text(text)
                     .with_data(json!({

@@ -23,6 +23,9 @@ mod builtin;
 
 mod file;
 
+#[cfg(target_os = "linux")]
+mod hostile;
+
 mod memory_commands;
 
 mod memory_damage;

@@ -2,8 +2,6 @@
 //!
 //! Numbers such as T4 are those of the list of execution tests, H32 those of the hostile list.
 
-mod bounds;
-
 mod execution;
 
 mod files;

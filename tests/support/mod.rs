@@ -5,6 +5,9 @@
 
 #![allow(dead_code, reason = "each test program uses its own part")]
 
+#[cfg(target_os = "linux")]
+pub mod denied;
+
 pub mod model_dialects;
 
 pub mod model_server;

@@ -32,6 +32,8 @@ use super::spec::Step;
 const LARGEST_FILE: u64 = 16 << 30;
 /// Processes of this user at one time (the kernel does not hold root to it).
 const PROCESSES: u64 = 4096;
+/// Seconds of processor time between the signal that says so and the one that kills.
+const CPU_LAST_WORDS: u64 = 2;
 /// The out-of-memory killer takes commands before it takes the agent.
 const OOM_SCORE: &str = "500";
 /// Linux numbers capabilities below this.
@@ -111,7 +113,13 @@ impl Ready {
         for (resource, wanted) in limits {
             let present = rustix::process::getrlimit(resource);
             let lower = |limit: Option<u64>| Some(limit.map_or(wanted, |limit| limit.min(wanted)));
-            let limit = Rlimit { current: lower(present.current), maximum: lower(present.maximum) };
+            let mut limit =
+                Rlimit { current: lower(present.current), maximum: lower(present.maximum) };
+            if resource == Resource::Cpu {
+                // The first signal says what it is about; the second one, at the maximum, just kills.
+                let later = wanted.saturating_add(CPU_LAST_WORDS);
+                limit.maximum = Some(present.maximum.map_or(later, |maximum| maximum.min(later)));
+            }
             rustix::process::setrlimit(resource, limit)
                 .map_err(|error| Failure::new(Step::Limits, error))?;
         }

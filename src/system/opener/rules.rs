@@ -161,9 +161,25 @@ impl Rules {
     }
 }
 
-/// Git metadata, present or not: anything called `.git` and everything below it.
+/// Git metadata, present or not: anything called `.git` and everything below it, and what a file
+/// system may take for that name: HFS+ skips invisible characters, NTFS drops dots and blanks at the
+/// end, what follows a colon, and has a short name (git refuses the same, CVE-2014-9390).
 pub fn is_git_metadata(path: &Path) -> bool {
-    has_component(path, ".git")
+    path.components().any(|part| match part {
+        Component::Normal(part) => part.to_str().is_some_and(is_dot_git),
+        _ => false,
+    })
+}
+
+fn is_dot_git(name: &str) -> bool {
+    let visible: String = name.chars().filter(|character| !is_invisible(*character)).collect();
+    let name = visible.split(':').next().unwrap_or_default().trim_end_matches(['.', ' ']);
+    name.eq_ignore_ascii_case(".git") || name.eq_ignore_ascii_case("git~1")
+}
+
+/// Characters that HFS+ leaves out when it compares names.
+fn is_invisible(character: char) -> bool {
+    matches!(character, '\u{200c}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{206a}'..='\u{206f}' | '\u{feff}')
 }
 
 /// A project's configuration directory, and everything below it.
