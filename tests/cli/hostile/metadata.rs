@@ -109,7 +109,7 @@ fn case_09_what_steers_git_is_refused_or_put_back_present_or_not() {
     each("case 9, absent before", |ground, rows| {
         for path in STEERING {
             let directory = Path::new(path).parent().unwrap().display();
-            let finished = ground.sh(&format!("mkdir -p {directory} && echo evil > {path}"), true);
+            let finished = ground.sh(&format!("mkdir -p {directory} && echo evil > {path}"));
             let held = !ground.work().join(path).exists() && is_refused_or_told(&finished);
             rows.row(format!("{} {path}", ground.setting), held, &finished.stderr);
         }

@@ -185,7 +185,7 @@ fn case_04_a_second_name_of_a_file_outside_is_not_written() {
 fn case_05_every_spelling_of_a_path_is_refused_alike() {
     each("case 5", |ground, rows| {
         ground.file("sub/file", "x");
-        symlink(&ground.outside(), ground.work().join("link")).unwrap();
+        symlink(ground.outside(), ground.work().join("link")).unwrap();
         let base = ground.outside().parent().unwrap().to_string_lossy().into_owned();
         for spelling in names::OF_THE_SECRET {
             let path = spelling.replace("$BASE", &base);
