@@ -25,6 +25,7 @@ class ToolResult(TypedDict):
     name: str
     text: str
     data: NotRequired[Any]
+    origin: NotRequired[str]
     is_error: NotRequired[bool]
 
 

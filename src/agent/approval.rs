@@ -36,6 +36,8 @@ pub struct Situation {
 pub struct Action<'a> {
     pub effect: Effect,
     pub target: Target<'a>,
+    /// Where text that nobody vouches for came from, if the conversation has any.
+    pub origin: Option<&'a str>,
 }
 
 /// What is to be done with a call.
@@ -75,17 +77,50 @@ pub fn decide(situation: &Situation, action: &Action<'_>) -> Decision {
     if let Some(rule) = situation.rules.asks(&action.target) {
         return consent(situation, &format!("the rule `--ask {rule}` wants a person's word"));
     }
-    let Held::Free(why) = held else {
-        let (Held::Bounded(why) | Held::Forbidden(why) | Held::Free(why)) = held;
-        return Decision::Allow { reason: why.to_owned() };
-    };
-    match situation.rules.allows(&action.target) {
-        Allowed::By(rule) => {
-            Decision::Allow { reason: format!("the rule `--allow {rule}` covers it") }
-        }
-        Allowed::Nearly(near) => by_mode(situation, &format!("{why}, and {near}")),
-        Allowed::No => by_mode(situation, why),
+    let tainted = action.origin.filter(|_| !only_reads(situation, action));
+    if let (Held::Bounded(why), None) = (&held, tainted) {
+        return Decision::Allow { reason: (*why).to_owned() };
     }
+    let (Held::Bounded(why) | Held::Forbidden(why) | Held::Free(why)) = held;
+    let near = match situation.rules.allows(&action.target) {
+        Allowed::By(rule) => {
+            return Decision::Allow { reason: format!("the rule `--allow {rule}` covers it") };
+        }
+        Allowed::Nearly(near) => format!(", and {near}"),
+        Allowed::No => String::new(),
+    };
+    match tainted {
+        Some(origin) => {
+            let why =
+                format!("the conversation has text from {origin}, which may have asked for it");
+            consent(situation, &format!("{why}{near}"))
+        }
+        None => by_mode(situation, &format!("{why}{near}")),
+    }
+}
+
+/// Whether a call does no more than reading: then a stranger's text in the conversation does not
+/// matter. A command at `read-only` without network can do nothing else; a connection to a host that
+/// `--net` names is the person's word, which `all` is not.
+fn only_reads(situation: &Situation, action: &Action<'_>) -> bool {
+    match action.effect {
+        Effect::Pure | Effect::Read => true,
+        Effect::Remember | Effect::Write => false,
+        Effect::Process => {
+            SANDBOXED.contains(&action.target.tool)
+                && situation.level == SandboxLevel::ReadOnly
+                && !situation.net.iter().any(|host| is_every_host(host))
+        }
+        Effect::Network => {
+            let named: Vec<String> =
+                situation.net.iter().filter(|host| !is_every_host(host)).cloned().collect();
+            action.target.names.iter().all(|name| name.is_empty() || host_is_open(&named, name))
+        }
+    }
+}
+
+fn is_every_host(pattern: &str) -> bool {
+    pattern == "all" || pattern == "*"
 }
 
 /// Only a person's word will do, whatever the mode allows.
@@ -165,7 +200,7 @@ fn host_is_open(net: &[String], target: &str) -> bool {
         && net.iter().any(|pattern| {
             let pattern = pattern.trim_end_matches('.').to_ascii_lowercase();
             match pattern.strip_prefix("*.") {
-                _ if pattern == "all" || pattern == "*" => true,
+                _ if is_every_host(&pattern) => true,
                 Some(domain) => host
                     .strip_suffix(domain)
                     .is_some_and(|rest| rest.len() > 1 && rest.ends_with('.')),

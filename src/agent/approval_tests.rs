@@ -43,7 +43,7 @@ fn word(situation: &Situation, effect: Effect, tool: &str, name: &str) -> &'stat
     let names = [name.to_owned()];
     let target =
         Target { tool, names: &names, is_path: false, cwd: Path::new("/ws"), places: places() };
-    match decide(situation, &Action { effect, target }) {
+    match decide(situation, &Action { effect, target, origin: None }) {
         Decision::Allow { .. } => "allow",
         Decision::Ask { .. } => "ask",
         Decision::Deny { .. } => "deny",
@@ -166,7 +166,8 @@ fn every_denial_says_why() {
         cwd: Path::new("/ws"),
         places: places(),
     };
-    let Decision::Deny { reason } = decide(&place, &Action { effect: Effect::Process, target })
+    let Decision::Deny { reason } =
+        decide(&place, &Action { effect: Effect::Process, target, origin: None })
     else {
         panic!("expected a denial");
     };

@@ -3,8 +3,6 @@
 //! Runs nothing itself (`tools::dispatch` does) and decides nothing itself (`approval` does).
 
 use std::fmt::Write;
-use std::path::Path;
-use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
@@ -16,25 +14,20 @@ use crate::protocol::Message;
 use crate::protocol::Part;
 use crate::protocol::Role;
 use crate::protocol::ToolCall;
-use crate::protocol::port::Verdict;
 use crate::tools::Registry;
 use crate::tools::ToolContext;
 use crate::tools::ToolError;
 use crate::tools::dispatch;
 use crate::tools::dispatch::CallEvent;
 use crate::tools::dispatch::CallOutcome;
-use crate::tools::dispatch::PreparedCall;
 
-use super::approval;
-use super::approval::Action;
-use super::approval::Decision;
 use super::approval::Situation;
 use super::call_items;
+use super::consent;
 use super::events::Emitter;
 use super::guard::Advice;
 use super::model_call::Pacing;
-use super::rules;
-use super::rules::Target;
+use super::origin;
 use super::state::RunState;
 
 /// What calls are run with.
@@ -79,11 +72,14 @@ pub(super) async fn carry_out(
                 call_items::tell_end(room.emitter, None, &outcome);
                 outcomes.push(Some(*outcome));
             }
-            Ok(prepared) => match judge(room, &prepared, state).await {
-                Ok(()) => {
+            Ok(prepared) => match consent::judge(room, &prepared, state).await {
+                Ok(bond) => {
                     places.push(outcomes.len());
                     outcomes.push(None);
-                    approved.push(prepared.approve());
+                    approved.push(match bond {
+                        None => prepared.approve(),
+                        Some(bond) => prepared.approve_while(Box::new(move || bond.check())),
+                    });
                 }
                 Err(reason) => {
                     let outcome = prepared.decline(&reason);
@@ -98,71 +94,7 @@ pub(super) async fn carry_out(
     for (place, outcome) in places.into_iter().zip(ended) {
         outcomes[place] = Some(outcome);
     }
-    note(outcomes.into_iter().flatten().collect(), state)
-}
-
-/// Whether a call may run; the reason where it may not.
-async fn judge(
-    room: &CallRoom<'_>,
-    prepared: &PreparedCall,
-    state: &mut RunState,
-) -> Result<(), String> {
-    let cwd = directory_of(prepared, &room.context.cwd);
-    let names = if is_path(&prepared.call.name) {
-        rules::names_of_file(&prepared.target, &cwd)
-    } else {
-        vec![prepared.target.clone()]
-    };
-    let action = Action {
-        effect: prepared.effect,
-        target: Target {
-            tool: &prepared.call.name,
-            names: &names,
-            is_path: is_path(&prepared.call.name),
-            cwd: &cwd,
-            places: &room.situation.places,
-        },
-    };
-    let reason = match approval::decide(room.situation, &action) {
-        Decision::Allow { .. } => return Ok(()),
-        Decision::Deny { reason } => return Err(reason),
-        Decision::Ask { reason } => reason,
-    };
-    let key = (prepared.call.name.clone(), prepared.target.clone());
-    if state.allowed.contains(&key) {
-        return Ok(());
-    }
-    let Some(approver) = room.approver else {
-        return Err(format!("{reason}, and nobody can be asked"));
-    };
-    let summary = prepared.summary();
-    let asked = async {
-        tokio::select! {
-            biased;
-            () = room.context.cancel.cancelled() => None,
-            verdict = approver.ask(&prepared.call, &summary) => Some(verdict),
-        }
-    };
-    let verdict = room.emitter.with_heartbeat(room.pacing.heartbeat, "approval", asked).await;
-    match verdict {
-        // Nothing runs after a cancellation, whatever was answered in the meantime.
-        _ if room.context.cancel.is_cancelled() => Err("the run was cancelled".to_owned()),
-        Some(Verdict::AllowOnce) => Ok(()),
-        Some(Verdict::AllowForSession) => {
-            state.allowed.insert(key);
-            Ok(())
-        }
-        Some(Verdict::Deny) | None => Err("the person declined it".to_owned()),
-    }
-}
-
-fn is_path(tool: &str) -> bool {
-    tool.starts_with("file_")
-}
-
-/// The directory that a call's relative names are meant against.
-fn directory_of(prepared: &PreparedCall, cwd: &Path) -> PathBuf {
-    prepared.arguments["cwd"].as_str().map_or_else(|| cwd.to_path_buf(), |own| cwd.join(own))
+    note(room, outcomes.into_iter().flatten().collect(), state)
 }
 
 /// An item under way: its id and what was told at its start.
@@ -196,12 +128,18 @@ pub(super) async fn run(
 }
 
 /// Enters what came of the calls into the state.
-fn note(outcomes: Vec<CallOutcome>, state: &mut RunState) -> Done {
+fn note(room: &CallRoom<'_>, outcomes: Vec<CallOutcome>, state: &mut RunState) -> Done {
     let timed_out = outcomes.iter().any(|outcome| outcome.status == ItemStatus::Timeout);
     let mut flow = Flow::GoOn;
     let mut parts = Vec::with_capacity(outcomes.len());
     for outcome in outcomes {
+        let from = origin::of_result(&outcome, room.context, &room.situation.places);
         let mut result = outcome.result;
+        if let Some(from) = from {
+            result.text = origin::framed(&result.text, &from);
+            state.origin.get_or_insert_with(|| from.clone());
+            result.origin = Some(from);
+        }
         let name = &outcome.call.name;
         if outcome.status == ItemStatus::Completed {
             state.succeeded(name, &outcome.target);

@@ -23,6 +23,7 @@ fn result(id: &str, bytes: usize) -> Part {
         text: "x".repeat(bytes),
         data: Some(serde_json::json!({"stdout": "x"})),
         is_error: false,
+        origin: None,
     })
 }
 

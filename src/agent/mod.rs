@@ -5,20 +5,24 @@
 //! environment, opens no connection, and knows no provider by name.
 
 pub mod approval;
+mod bond;
 pub mod budget;
 mod call_items;
 mod calls;
 pub mod cancel;
 pub mod compact;
 mod conditions;
+mod consent;
 pub mod covering;
 pub mod events;
 mod excerpt;
 pub mod guard;
 pub mod instructions;
 mod model_call;
+mod origin;
 pub mod outcome;
 pub mod prompt;
+mod proposal;
 mod recall;
 pub mod rules;
 pub mod schema_repair;
@@ -28,7 +32,6 @@ pub mod state;
 mod turn;
 
 use std::collections::HashMap;
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -51,6 +54,7 @@ use self::rules::Rules;
 use self::schema_repair::OutputSchema;
 use self::session::Heading;
 use self::session::SessionLog;
+use self::state::Grants;
 use self::state::RunState;
 use self::turn::Turns;
 use crate::config::settings::ApprovalSettings;
@@ -119,7 +123,7 @@ pub struct Agent {
     parts: AgentParts,
     /// What a person allowed for a whole session, by session id: runs of a conversation share it.
     /// Locked for single statements; a run takes its copy and gives it back at its end.
-    allowed: Mutex<HashMap<String, HashSet<(String, String)>>>,
+    allowed: Mutex<HashMap<String, Grants>>,
 }
 
 impl Agent {
@@ -207,6 +211,8 @@ impl Agent {
                 return Ended { state, session_id, conditions: Conditions::NotChecked };
             }
         };
+        let (system, from) = self.system_prompt(&title, emitter).await;
+        state.origin = state.origin.or(from);
         let mut turns = Turns {
             parts: &self.parts,
             emitter,
@@ -214,7 +220,7 @@ impl Agent {
             approver,
             situation: self.situation(rules, approver.is_some()),
             context: self.context(cancel, started, &session_id),
-            system: self.system_prompt(&title, emitter).await,
+            system,
             specs: self.parts.registry.specs(),
             schema,
             session,
@@ -224,13 +230,13 @@ impl Agent {
         turns.converse().await;
         let conditions = turns.check_conditions(&task.expect, &task.forbid).await;
         turns.session.settle(emitter).await;
-        if !turns.state.allowed.is_empty() {
+        if turns.state.allowed != Grants::default() {
             self.allowed().insert(session_id.clone(), turns.state.allowed.clone());
         }
         Ended { state: turns.state, session_id, conditions }
     }
 
-    fn allowed(&self) -> MutexGuard<'_, HashMap<String, HashSet<(String, String)>>> {
+    fn allowed(&self) -> MutexGuard<'_, HashMap<String, Grants>> {
         self.allowed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -299,7 +305,8 @@ impl Agent {
     }
 
     /// Reads AGENTS.md, recalls, and words the prompt. What had to be skipped is told as items.
-    async fn system_prompt(&self, task: &str, emitter: &Emitter) -> String {
+    /// Also says where recalled text that nobody vouches for comes from.
+    async fn system_prompt(&self, task: &str, emitter: &Emitter) -> (String, Option<String>) {
         let memory = self.parts.tools.memory.as_ref();
         let cwd = &self.parts.tools.cwd;
         let protected = memory.map(MemoryHandle::protected_files).unwrap_or_default();
@@ -307,10 +314,10 @@ impl Agent {
         for message in found.warnings {
             emitter.instant(ItemStatus::Completed, ItemBody::Error { message });
         }
-        let notes = recall::recall(memory, task, emitter).await;
+        let (notes, origin) = recall::recall(memory, task, emitter).await;
         let timestamp = clock::timestamp(clock::now());
         let date = timestamp.split('T').next().unwrap_or_default();
-        prompt::system_prompt(&Surroundings {
+        let prompt = prompt::system_prompt(&Surroundings {
             cwd,
             platform: &self.parts.platform,
             date,
@@ -318,7 +325,8 @@ impl Agent {
             net: &self.parts.sandbox.net,
             instructions: &found.text,
             notes: &notes,
-        })
+        });
+        (prompt, origin)
     }
 }
 

@@ -14,20 +14,20 @@ use super::events::Emitter;
 /// Items that are recalled at most.
 const ITEMS: usize = 5;
 
-/// The contents of the best items, best first.
+/// The contents of the best items, best first; and which of them nobody vouches for.
 pub(super) async fn recall(
     memory: Option<&MemoryHandle>,
     task: &str,
     emitter: &Emitter,
-) -> Vec<String> {
-    let Some(memory) = memory else { return Vec::new() };
+) -> (Vec<String>, Option<String>) {
+    let Some(memory) = memory else { return (Vec::new(), None) };
     let query = Query { text: task.to_owned(), limit: ITEMS, category: None, tags: Vec::new() };
     let hits = match memory.search(query).await {
         Ok(hits) => hits,
         Err(error) => {
             let message = format!("nothing could be recalled: {error}");
             emitter.instant(ItemStatus::Failed, ItemBody::Error { message });
-            return Vec::new();
+            return (Vec::new(), None);
         }
     };
     for hit in &hits {
@@ -38,7 +38,9 @@ pub(super) async fn recall(
         };
         emitter.instant(ItemStatus::Completed, body);
     }
-    hits.into_iter().map(|hit| note(hit.item)).collect()
+    let untrusted = hits.iter().find(|hit| hit.item.trust == Trust::Untrusted);
+    let origin = untrusted.map(|hit| format!("the untrusted note {}", hit.item.id));
+    (hits.into_iter().map(|hit| note(hit.item)).collect(), origin)
 }
 
 /// What nobody vouches for stays marked.

@@ -13,6 +13,7 @@ use crate::protocol::Usage;
 
 use super::compact;
 use super::guard::LoopGuard;
+use super::origin;
 
 /// What the model is told about a call that a dead run left unanswered.
 const UNANSWERED: &str = "error: the run ended before this call did; what it did is not known";
@@ -25,6 +26,15 @@ pub struct Failure {
     pub error: String,
     /// What to do about it, where we know.
     pub hint: Option<String>,
+}
+
+/// What a person allowed for the rest of a session.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Grants {
+    /// Calls, each in its directory: `Bond::key`.
+    pub calls: HashSet<[u8; 32]>,
+    /// Rules, as allow rules are written.
+    pub rules: Vec<String>,
 }
 
 /// Everything that changes while a run goes on.
@@ -46,8 +56,10 @@ pub struct RunState {
     /// The rung that children really got.
     pub sandbox: Option<String>,
     pub guard: LoopGuard,
-    /// Calls a person allowed for the rest of the session: tool and target.
-    pub allowed: HashSet<(String, String)>,
+    /// What a person allowed for the rest of the session.
+    pub allowed: Grants,
+    /// Where text that nobody here vouches for came from, once any is part of the conversation.
+    pub origin: Option<String>,
     /// Tokens the provider counted for the first so many messages.
     counted: Option<(u64, usize)>,
 }
@@ -55,7 +67,8 @@ pub struct RunState {
 impl RunState {
     /// A run that goes on from an earlier conversation.
     pub fn new(history: Vec<Message>) -> Self {
-        Self { messages: mend(history), ..Self::default() }
+        let origin = origin::of_conversation(&history);
+        Self { messages: mend(history), origin, ..Self::default() }
     }
 
     /// Notes a failure. The same one is noted once.
@@ -156,6 +169,7 @@ fn unanswered(call: ToolCall) -> Part {
         text: UNANSWERED.to_owned(),
         data: None,
         is_error: true,
+        origin: None,
     })
 }
 
@@ -187,6 +201,7 @@ mod tests {
                     text: "ok".to_owned(),
                     data: None,
                     is_error: false,
+                    origin: None,
                 })
             })
             .collect();

@@ -171,6 +171,7 @@ impl Turns<'_> {
 
     async fn carry_out(&mut self, calls: Vec<ToolCall>) -> Flow {
         self.protect_memory();
+        self.context.origin.clone_from(&self.state.origin);
         let room = CallRoom {
             registry: &self.parts.registry,
             context: &self.context,

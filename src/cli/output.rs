@@ -14,6 +14,7 @@ use crate::config::env::Environment;
 use crate::protocol::ExitCode;
 use crate::system::terminal;
 use crate::system::terminal::Stream;
+use crate::system::visible::visible;
 
 use super::args::Color;
 use super::error::CommandError;
@@ -191,15 +192,9 @@ fn to_stderr(text: &str) {
     drop(std::io::stderr().write_all(format!("{text}\n").as_bytes()));
 }
 
-/// Escapes control characters: a file name or a server's words must not drive the terminal.
+/// Escapes control and invisible characters: a file name or a server's words must not drive the terminal.
 pub fn printable(text: &str) -> String {
-    text.chars()
-        .flat_map(|c| {
-            let keep = !c.is_control() || c == '\n' || c == '\t';
-            let escaped = (!keep).then(|| c.escape_unicode());
-            keep.then_some(c).into_iter().chain(escaped.into_iter().flatten())
-        })
-        .collect()
+    visible(text).into_owned()
 }
 
 /// Leaves out ANSI escape sequences of the form that clap writes (`ESC [ … m`).

@@ -136,6 +136,7 @@ pub fn tool_context_in(
         deadline: Instant::now() + NEVER,
         call_timeout: settings.limits.tool_timeout,
         session_id: String::new(),
+        origin: None,
         progress: None,
     }
 }

@@ -54,17 +54,33 @@ pub trait EventSink: Send + Sync {
 }
 
 /// What a person answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
+    /// This call, as it was shown, one time.
     AllowOnce,
+    /// This very call in this directory, until the conversation ends.
     AllowForSession,
+    /// Whatever the rule `tool(pattern)` covers, until the conversation ends.
+    AllowPattern(String),
     Deny,
+}
+
+/// What a person is asked.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    pub call: &'a ToolCall,
+    /// Exactly what would happen: a command, a diff, a URL. Not yet fit for a terminal.
+    pub summary: &'a str,
+    /// Why there is a question at all.
+    pub reason: &'a str,
+    /// A rule that covers this call and what is like it, to be offered.
+    pub proposal: Option<&'a str>,
 }
 
 /// Asks a person (terminal, editor). Where nobody can be asked there is no approver, and ask means
 /// deny.
 #[async_trait]
 pub trait Approver: Send + Sync {
-    /// `summary` shows exactly what would run (command, diff or URL).
-    async fn ask(&self, call: &ToolCall, summary: &str) -> Verdict;
+    /// Waits for the answer.
+    async fn ask(&self, question: &Question<'_>) -> Verdict;
 }

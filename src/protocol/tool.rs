@@ -59,4 +59,7 @@ pub struct ToolResult {
     /// The call failed, was declined, cancelled or timed out.
     #[serde(default)]
     pub is_error: bool,
+    /// Where the text comes from, if not from the workspace: nobody here vouches for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
 }

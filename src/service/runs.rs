@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use tokio::sync::oneshot;
 
 use super::connection::Outgoing;
+use super::wire::ApprovalRespond;
 use super::wire::Failure;
 use super::wire::FailureKind;
 use super::wire::Notice;
@@ -26,7 +27,7 @@ use crate::protocol::Approver;
 use crate::protocol::Event;
 use crate::protocol::EventSink;
 use crate::protocol::Part;
-use crate::protocol::ToolCall;
+use crate::protocol::port::Question;
 use crate::protocol::port::Verdict;
 
 /// Runs under way and questions without an answer. Clones share both.
@@ -77,13 +78,19 @@ impl Runs {
     }
 
     /// Hands a person's answer to the run that waits for it.
-    pub(super) fn answer(&self, approval: &str, verdict: WireVerdict) -> Result<(), Failure> {
-        let waiting = self.questions().remove(approval);
-        let verdict = match verdict {
-            WireVerdict::AllowOnce => Verdict::AllowOnce,
-            WireVerdict::AllowForSession => Verdict::AllowForSession,
-            WireVerdict::Deny => Verdict::Deny,
+    pub(super) fn answer(&self, answer: &ApprovalRespond) -> Result<(), Failure> {
+        let approval = &answer.approval;
+        let verdict = match (answer.verdict, &answer.rule) {
+            (WireVerdict::AllowOnce, _) => Verdict::AllowOnce,
+            (WireVerdict::AllowForSession, _) => Verdict::AllowForSession,
+            (WireVerdict::AllowPattern, Some(rule)) => Verdict::AllowPattern(rule.clone()),
+            (WireVerdict::AllowPattern, None) => {
+                let message = "`allow_pattern` needs a `rule`";
+                return Err(Failure::new(FailureKind::InvalidParams, message));
+            }
+            (WireVerdict::Deny, _) => Verdict::Deny,
         };
+        let waiting = self.questions().remove(approval);
         match waiting.map(|sender| sender.send(verdict)) {
             Some(Ok(())) => Ok(()),
             // The run was cancelled, or there never was such a question.
@@ -178,7 +185,7 @@ impl RunApprover {
 
 #[async_trait]
 impl Approver for RunApprover {
-    async fn ask(&self, call: &ToolCall, summary: &str) -> Verdict {
+    async fn ask(&self, question: &Question<'_>) -> Verdict {
         let number = self.runs.0.next.fetch_add(1, Ordering::Relaxed);
         let approval = format!("approval_{number}");
         let (sender, receiver) = oneshot::channel();
@@ -187,8 +194,10 @@ impl Approver for RunApprover {
         self.outgoing.send(&Notice::ApprovalRequest {
             run: self.run.clone(),
             approval: approval.clone(),
-            call: call.clone(),
-            summary: summary.to_owned(),
+            call: question.call.clone(),
+            summary: question.summary.to_owned(),
+            reason: question.reason.to_owned(),
+            proposal: question.proposal.map(str::to_owned),
         });
         // A question that nobody can answer any more is answered with no.
         receiver.await.unwrap_or(Verdict::Deny)

@@ -164,9 +164,7 @@ impl Server {
                 return;
             }
             Call::RunCancel(params) => self.runs.cancel(&params.run).and_then(|()| done()),
-            Call::ApprovalRespond(params) => {
-                self.runs.answer(&params.approval, params.verdict).and_then(|()| done())
-            }
+            Call::ApprovalRespond(params) => self.runs.answer(&params).and_then(|()| done()),
             call => {
                 if let Some(in_order) = &self.in_order
                     && in_order.send((id, call)).is_err()

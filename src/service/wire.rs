@@ -195,6 +195,9 @@ pub struct ApprovalRespond {
     /// The id of the `approval.request`.
     pub approval: String,
     pub verdict: WireVerdict,
+    /// With `allow_pattern`: the rule `tool(pattern)`.
+    #[serde(default)]
+    pub rule: Option<String>,
 }
 
 /// A person's answer.
@@ -203,6 +206,7 @@ pub struct ApprovalRespond {
 pub enum WireVerdict {
     AllowOnce,
     AllowForSession,
+    AllowPattern,
     Deny,
 }
 
@@ -404,5 +408,10 @@ pub enum Notice {
         call: ToolCall,
         /// Exactly what would run.
         summary: String,
+        /// Why there is a question.
+        reason: String,
+        /// A rule to offer for `allow_pattern`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        proposal: Option<String>,
     },
 }

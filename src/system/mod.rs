@@ -17,3 +17,5 @@ pub mod signal;
 pub mod terminal;
 
 pub mod user;
+
+pub mod visible;

@@ -10,6 +10,16 @@ pub enum Stream {
     Error,
 }
 
+/// Throws away what was typed and not yet read: it cannot be the answer to what is asked next.
+pub fn discard_input() {
+    #[cfg(unix)]
+    {
+        use rustix::termios::QueueSelector;
+        // Where standard input is no terminal there is nothing to discard.
+        rustix::termios::tcflush(std::io::stdin(), QueueSelector::IFlush).ok();
+    }
+}
+
 /// True where the stream is a terminal. A closed stream is not.
 pub fn is_terminal(stream: Stream) -> bool {
     match stream {

@@ -47,7 +47,14 @@ pub struct PreparedCall {
 }
 
 /// A call that somebody who may decide has let through.
-pub struct ApprovedCall(PreparedCall);
+pub struct ApprovedCall {
+    prepared: PreparedCall,
+    condition: Option<Condition>,
+}
+
+/// Looks, when a call is about to start, whether what was approved is still what would run; the
+/// reason where it is not.
+pub type Condition = Box<dyn FnOnce() -> Result<(), String> + Send>;
 
 impl PreparedCall {
     /// Exactly what would happen, for a person who is asked.
@@ -57,7 +64,12 @@ impl PreparedCall {
 
     /// Lets the call run.
     pub fn approve(self) -> ApprovedCall {
-        ApprovedCall(self)
+        ApprovedCall { prepared: self, condition: None }
+    }
+
+    /// Lets the call run if `condition` still holds when it starts.
+    pub fn approve_while(self, condition: Condition) -> ApprovedCall {
+        ApprovedCall { prepared: self, condition: Some(condition) }
     }
 
     /// The outcome of a call that was not let through. `reason` is told to the model.
@@ -104,8 +116,14 @@ impl CallOutcome {
             }
         };
         let is_error = status != ItemStatus::Completed;
-        let result =
-            ToolResult { call_id: call.id.clone(), name: call.name.clone(), text, data, is_error };
+        let result = ToolResult {
+            call_id: call.id.clone(),
+            name: call.name.clone(),
+            text,
+            data,
+            is_error,
+            origin: None,
+        };
         Self { call, effect, target, status, result, item, error, duration }
     }
 }
@@ -188,8 +206,8 @@ pub async fn run_all(
     on_event: &(dyn Fn(CallEvent<'_>) + Sync),
 ) -> Vec<CallOutcome> {
     // Polled in this order, so calls queue for the gate in the order in which the model wrote them.
-    let running = calls.into_iter().enumerate().map(|(index, ApprovedCall(prepared))| async move {
-        let outcome = run_one(index, prepared, registry, context, on_event).await;
+    let running = calls.into_iter().enumerate().map(|(index, approved)| async move {
+        let outcome = run_one(index, approved, registry, context, on_event).await;
         on_event(CallEvent::Ended { index, outcome: &outcome });
         outcome
     });
@@ -198,11 +216,12 @@ pub async fn run_all(
 
 async fn run_one(
     index: usize,
-    prepared: PreparedCall,
+    approved: ApprovedCall,
     registry: &Registry,
     context: &ToolContext,
     on_event: &(dyn Fn(CallEvent<'_>) + Sync),
 ) -> CallOutcome {
+    let ApprovedCall { prepared, condition } = approved;
     let PreparedCall { call, arguments, effect, target, tool } = prepared;
     let gate = async {
         match effect {
@@ -219,6 +238,11 @@ async fn run_one(
         () = context.cancel.cancelled() => ToolError::Cancelled,
         () = tokio::time::sleep_until(context.deadline) => ToolError::Timeout,
         held = gate => {
+            // Other calls may have run since the approval.
+            if let Some(Err(reason)) = condition.map(|still_holds| still_holds()) {
+                let error = ToolError::Denied { target: target.clone(), reason };
+                return CallOutcome::new(call, effect, target, Err(error), Duration::ZERO);
+            }
             on_event(CallEvent::Started { index, call: &call });
             let started = Instant::now();
             let result = within_bounds(index, &*tool, arguments, context, on_event).await;

@@ -1,7 +1,8 @@
 //! `memory_add`: keeps a fact for later conversations.
 //!
 //! What a model stores bears its mark (`trust: agent`) and the session it came from, so that a
-//! person can tell it from their own words.
+//! person can tell it from their own words. In a conversation with text of strangers it is their
+//! word (`trust: untrusted`), however the model puts it.
 
 use async_trait::async_trait;
 use schemars::JsonSchema;
@@ -61,8 +62,8 @@ impl Tool for MemoryAdd {
             category: args.category,
             tags: args.tags.unwrap_or_default(),
             source: Some("agent".to_owned()),
-            trust: Some(Trust::Agent),
-            provenance: Some(json!({"session": context.session_id})),
+            trust: Some(if context.origin.is_some() { Trust::Untrusted } else { Trust::Agent }),
+            provenance: Some(provenance(context)),
             ..NewItem::new(args.content)
         };
         let item = memory(context)?.add(new).await.map_err(|error| for_model(&error))?;
@@ -74,6 +75,14 @@ impl Tool for MemoryAdd {
         Ok(ToolOutput::text(format!("remembered as {}", item.id))
             .with_data(json!({"id": item.id}))
             .with_item(event))
+    }
+}
+
+/// The session, and whose text was part of it.
+fn provenance(context: &ToolContext) -> Value {
+    match &context.origin {
+        None => json!({"session": context.session_id}),
+        Some(origin) => json!({"session": context.session_id, "untrusted_origin": origin}),
     }
 }
 

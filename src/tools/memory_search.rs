@@ -90,6 +90,7 @@ fn data(hits: &[Hit]) -> Value {
                 "content": item.content,
                 "category": item.category,
                 "tags": item.tags,
+                "trust": item.trust,
                 "score": score,
                 "updated_at": item.updated_at,
             })

@@ -135,6 +135,9 @@ pub struct ToolContext {
     /// Usual bound of one call.
     pub call_timeout: Duration,
     pub session_id: String,
+    /// Where text that nobody vouches for came from, if the conversation has any: what is
+    /// remembered now bears the mark.
+    pub origin: Option<String>,
     /// Lines that show a person that something goes on. Full means drop, never wait.
     pub progress: Option<mpsc::Sender<String>>,
 }
@@ -191,6 +194,7 @@ impl ToolContext {
             deadline: Instant::now() + Duration::from_secs(3600),
             call_timeout: Duration::from_secs(60),
             session_id: "test".to_owned(),
+            origin: None,
             progress: None,
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use super::*;
-use crate::protocol::ToolCall;
+use crate::protocol::port::Question;
 use crate::protocol::port::Verdict;
 
 /// Answers in a fixed order, and keeps what it was shown.
@@ -14,15 +14,15 @@ struct Person {
 
 impl Person {
     fn new(answers: &[Verdict]) -> Arc<Self> {
-        let answers = answers.iter().rev().copied().collect();
+        let answers = answers.iter().rev().cloned().collect();
         Arc::new(Self { answers: Mutex::new(answers), shown: Mutex::default() })
     }
 }
 
 #[async_trait]
 impl Approver for Person {
-    async fn ask(&self, _call: &ToolCall, summary: &str) -> Verdict {
-        self.shown.lock().unwrap().push(summary.to_owned());
+    async fn ask(&self, question: &Question<'_>) -> Verdict {
+        self.shown.lock().unwrap().push(question.summary.to_owned());
         self.answers.lock().unwrap().pop().expect("asked more often than expected")
     }
 }

@@ -44,7 +44,7 @@ struct Trusting(std::sync::atomic::AtomicU32);
 
 #[async_trait]
 impl Approver for Trusting {
-    async fn ask(&self, _call: &crate::protocol::ToolCall, _summary: &str) -> Verdict {
+    async fn ask(&self, _question: &crate::protocol::port::Question<'_>) -> Verdict {
         self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         Verdict::AllowForSession
     }

@@ -19,6 +19,8 @@ pub mod unwrap;
 #[cfg(test)]
 mod tests;
 
+use crate::system::visible::is_hidden;
+
 use grammar::Parser;
 
 /// Characters of the longest command that is judged.
@@ -76,7 +78,7 @@ pub fn parse(text: &str) -> Result<Script, Unclear> {
     if text.chars().count() > MAX_CHARACTERS {
         return Err(Unclear("it is longer than what is judged"));
     }
-    if text.chars().any(is_hidden) {
+    if text.chars().any(is_refused) {
         return Err(Unclear("it has control or invisible characters"));
     }
     let mut script = Script::default();
@@ -84,15 +86,8 @@ pub fn parse(text: &str) -> Result<Script, Unclear> {
     Ok(script)
 }
 
-/// Characters that change how a text looks or ends, without showing themselves. Blanks other than
-/// the space and the tab too: whether bash splits at them depends on the locale.
-fn is_hidden(c: char) -> bool {
-    match c {
-        '\n' | '\t' | ' ' => false,
-        c if c.is_control() || c.is_whitespace() => true,
-        '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180e}'
-        | '\u{3164}' | '\u{feff}' | '\u{ffa0}' => true,
-        c => matches!(u32::from(c), 0x200b..=0x200f | 0x202a..=0x202e | 0x2060..=0x206f
-            | 0xfff0..=0xfffb | 0xe0000..=0xe0fff | 0x1d173..=0x1d17a),
-    }
+/// Hidden characters, and blanks other than the space and the tab: whether bash splits at those
+/// depends on the locale.
+fn is_refused(c: char) -> bool {
+    is_hidden(c) || (c.is_whitespace() && !matches!(c, '\n' | '\t' | ' '))
 }
