@@ -58,7 +58,7 @@ fn wording(question: &Question<'_>) -> String {
     );
     text.push_str("Allow? [y]es, once; this call for the [s]ession; ");
     if let Some(rule) = question.proposal {
-        text.push_str(&format!("what [p]attern `{}` covers; ", printable(rule)));
+        text.extend(["what [p]attern `", &printable(rule), "` covers; "]);
     }
     text.push_str("a rule `tool(pattern)`; [N]o: ");
     text
