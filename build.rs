@@ -6,6 +6,9 @@
 //! `release/build` itself: the library is compiled once and linked twice, and a build
 //! script cannot tell the two links apart.  Without the feature there is only a build
 //! information that says so, and the run path of the installed Python.
+//!
+//! With the feature `local` the guard around llama.cpp is linked, from the folder that
+//! `release/kernel-env` and `release/build` name.
 
 #![expect(
     clippy::disallowed_methods,
@@ -19,6 +22,8 @@ use std::process::ExitCode;
 const EMBED_DIR: &str = "AGI_EMBED_DIR";
 /// Path of the bill of materials, set by `release/build`.
 const EMBED_INFO: &str = "AGI_EMBED_BUILD_INFO";
+/// Folder with the kernels of llama.cpp, set by `release/kernel-env` and `release/build`.
+const KERNEL_DIR: &str = "AGI_KERNEL_DIR";
 
 fn main() -> ExitCode {
     println!("cargo:rerun-if-changed=build.rs");
@@ -27,7 +32,7 @@ fn main() -> ExitCode {
     } else {
         development()
     };
-    match done {
+    match done.and_then(|()| kernel()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
             println!("cargo:error={message}");
@@ -62,6 +67,20 @@ fn development() -> Result<(), String> {
     println!("cargo:rustc-env=AGI_BUILD_INFO={}", info.display());
     // An installed Python is often outside the places where the loader looks.
     pyo3_build_config::add_libpython_rpath_link_args();
+    Ok(())
+}
+
+fn kernel() -> Result<(), String> {
+    println!("cargo:rerun-if-env-changed={KERNEL_DIR}");
+    if std::env::var_os("CARGO_FEATURE_LOCAL").is_none() {
+        return Ok(());
+    }
+    let folder = std::env::var_os(KERNEL_DIR).map(|folder| PathBuf::from(folder).join("lib"));
+    let folder = folder.filter(|folder| folder.join("libagi_kernel.a").is_file()).ok_or(
+        "the feature `local` needs compiled kernels: eval \"$(release/kernel-env)\" makes and names them",
+    )?;
+    println!("cargo:rustc-link-search=native={}", folder.display());
+    println!("cargo:rustc-link-lib=static=agi_kernel");
     Ok(())
 }
 

@@ -342,3 +342,6 @@ def load(source: str, *, mmap: bool = True, check_memory: bool = True) -> Load:
         mmap: Use the file in place instead of copying it.
         check_memory: Refuse what does not fit.
     """
+
+def limit_cpu(name: Literal["sse42", "haswell", "icelake"]) -> None:
+    """Take no faster kernel than this one, for tests; before the first model is loaded."""

@@ -21,6 +21,8 @@ from .pins import Pins
 #: Program and the Debian package it comes from.
 TOOLS = {
     "cc": "gcc",
+    "c++": "g++",
+    "cmake": "cmake",
     "make": "make",
     "ld": "binutils",
     "patch": "patch",
@@ -82,6 +84,16 @@ def _has_library(library: Library) -> bool:
     return compiled.returncode == 0
 
 
+def _has_libclang() -> bool:
+    """Whether bindgen will find libclang: `clang` on PATH, or a library where Debian puts it."""
+    if os.environ.get("LIBCLANG_PATH"):
+        return True
+    places = ("usr/lib/llvm-*/lib/libclang*.so*", "usr/lib*/libclang*.so*",
+              "usr/lib/*-linux-gnu/libclang-*.so*")  # fmt: skip
+    found = (path for place in places for path in Path("/").glob(place))
+    return any("libclang-cpp" not in path.name for path in found)
+
+
 def missing_packages() -> list[str]:
     """Debian packages that would bring what is missing, without duplicates."""
     wanted = [package for tool, package in TOOLS.items() if shutil.which(tool) is None]
@@ -89,6 +101,8 @@ def missing_packages() -> list[str]:
         wanted += ["libc6-dev", *(library.package for library in LIBRARIES)]
     else:
         wanted += [library.package for library in LIBRARIES if not _has_library(library)]
+    if not _has_libclang():
+        wanted.append("libclang-dev")
     return list(dict.fromkeys(wanted))
 
 

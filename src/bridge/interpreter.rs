@@ -120,6 +120,12 @@ impl Config {
         Ok(config)
     }
 
+    /// Modules that are compiled in. Before the interpreter starts.
+    fn register_builtin_modules() {
+        #[cfg(feature = "local")]
+        super::llama::register();
+    }
+
     fn filled(fill: unsafe extern "C" fn(*mut ffi::PyConfig)) -> Self {
         let mut config = Box::new(std::mem::MaybeUninit::<ffi::PyConfig>::zeroed());
         // SAFETY: the function fills the whole struct it is given, so that it is initialised.
@@ -175,6 +181,7 @@ impl Config {
 
     /// Starts the interpreter; the calling thread is its main thread from now on, and attached.
     pub(super) fn start(self) -> Result<(), Stopped> {
+        Self::register_builtin_modules();
         // `socket` and `pwd` look names up as well.
         crate::system::name_service::pin();
         // SAFETY: the configuration is whole, and no interpreter exists yet.

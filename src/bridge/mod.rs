@@ -15,7 +15,11 @@ pub mod convert;
 mod error;
 #[cfg(feature = "embedded")]
 mod frozen;
+pub mod gguf;
 mod interpreter;
+pub mod jobs;
+#[cfg(feature = "local")]
+mod llama;
 pub mod names;
 mod python_model;
 pub mod remote;
@@ -31,3 +35,11 @@ pub use worker::Answer;
 pub use worker::CALL_DEADLINE;
 pub use worker::GRACE;
 pub use worker::Python;
+
+/// Name of the numeric kernels that this processor runs; `None`: this build has none.
+pub fn kernel() -> Option<String> {
+    #[cfg(feature = "local")]
+    return Some(llama::kernel());
+    #[cfg(not(feature = "local"))]
+    None
+}
