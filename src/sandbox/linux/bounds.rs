@@ -62,6 +62,7 @@ struct Enforced {
     grants: Vec<Grant>,
     /// Commands that added their procfs to the ruleset.
     additions: u32,
+    /// On top of the one that the launcher has installed for itself and all.
     filter: Vec<libc::sock_filter>,
     root: bool,
     network: bool,
@@ -128,7 +129,7 @@ impl Ready {
         Ok(())
     }
 
-    /// Gives up privileges, bounds files, sockets and system calls, and tests that the bounds hold.
+    /// Gives up capabilities, bounds files and the last system calls, and tests that all bounds hold.
     pub(super) fn enforce(&self) -> Result<(), Failure> {
         self.enforced.as_ref().map_or(Ok(()), Enforced::apply)
     }
@@ -142,13 +143,17 @@ impl Enforced {
         let namespaces = bounds.has(NAMESPACES);
         let Bounds { mut grants, forbidden, .. } = bounds;
         grants.retain(|grant| !(namespaces && grant.path == PROCFS));
-        let filter = Filter { network, root, landlock_abi: landlock::abi() };
+        let ruleset = ruleset(&grants, network)?;
+        rustix::thread::set_no_new_privs(true)
+            .map_err(|error| Failure::new(Step::Privileges, error))?;
+        let shared = Filter { network, root, landlock_abi: landlock::abi() }.shared();
+        seccomp::install(&shared).map_err(|error| Failure::io(Step::Seccomp, &error))?;
         Ok(Self {
-            ruleset: ruleset(&grants, network)?,
+            ruleset,
             tests_reading: !grants.iter().any(|grant| grant.path == b"/"),
             grants,
             additions: 0,
-            filter: filter.assemble(),
+            filter: seccomp::of_commands(),
             root,
             network,
             forbidden,
@@ -168,8 +173,6 @@ impl Enforced {
     fn apply(&self) -> Result<(), Failure> {
         keep_capabilities(kept(self.root))
             .map_err(|error| Failure::new(Step::Capabilities, error))?;
-        rustix::thread::set_no_new_privs(true)
-            .map_err(|error| Failure::new(Step::Privileges, error))?;
         landlock::restrict(&self.ruleset).map_err(|error| Failure::io(Step::Landlock, &error))?;
         seccomp::install(&self.filter).map_err(|error| Failure::io(Step::Seccomp, &error))?;
         self.test()

@@ -143,7 +143,7 @@ pub(super) fn ruleset(grants: &[Grant], network: bool) -> io::Result<OwnedFd> {
     Ok(ruleset)
 }
 
-/// Bounds this thread, and what it executes, for ever. Needs `PR_SET_NO_NEW_PRIVS`.
+/// Bounds this thread, and what it executes, for ever. Needs `PR_SET_NO_NEW_PRIVS`, which the launcher set.
 pub(super) fn restrict(ruleset: &OwnedFd) -> io::Result<()> {
     // SAFETY: takes two numbers.
     let result =

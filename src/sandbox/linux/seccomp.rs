@@ -3,6 +3,10 @@
 //! Allows by default and refuses what leads out of the other bounds: namespaces and mounts, other
 //! processes' memory, kernel interfaces that Landlock does not see, and (unless the network is open)
 //! every socket but Unix streams. No path is judged here: memory can change under a filter.
+//!
+//! There are two filters. A long one costs the kernel a third of a millisecond to install, so the launcher
+//! installs what it can live with itself, once, and commands inherit it; a command adds the little that the
+//! keeper before it still had to be allowed.
 #![expect(unsafe_code, reason = "installing a filter is a raw system call")]
 
 use std::io;
@@ -35,7 +39,7 @@ const ENOSYS: u32 = RET_ERRNO | libc::ENOSYS as u32;
 /// Numbers that this `libc` version does not name; the same on every architecture.
 const SYS_OPEN_TREE_ATTR: c_long = 467;
 
-/// Refused whatever the arguments.
+/// Refused whatever the arguments. `mount` is refused by the filter of commands.
 const REFUSED: &[c_long] = &[
     libc::SYS_io_uring_setup,
     libc::SYS_io_uring_enter,
@@ -48,7 +52,6 @@ const REFUSED: &[c_long] = &[
     libc::SYS_kcmp,
     libc::SYS_unshare,
     libc::SYS_setns,
-    libc::SYS_mount,
     libc::SYS_umount2,
     libc::SYS_pivot_root,
     libc::SYS_chroot,
@@ -132,13 +135,12 @@ pub(super) fn install(filter: &[sock_filter]) -> io::Result<()> {
 }
 
 impl Filter {
-    /// The filter's instructions.
-    pub(super) fn assemble(self) -> Vec<sock_filter> {
+    /// What holds for the launcher, its keepers and every command.
+    pub(super) fn shared(self) -> Vec<sock_filter> {
         let mut program = Program::new();
         for number in REFUSED {
             program.always(*number, EPERM);
         }
-        program.if_bits(libc::SYS_clone, 0, NEW_NAMESPACES, EPERM);
         // Its flags lie in memory; callers fall back to clone.
         program.always(libc::SYS_clone3, ENOSYS);
         program.limits_of_others();
@@ -152,9 +154,16 @@ impl Filter {
         if self.landlock_abi < 3 {
             program.truncation();
         }
-        program.instructions.push(statement(RETURN, RET_ALLOW));
-        program.instructions
+        program.end()
     }
+}
+
+/// What a command adds to it.
+pub(super) fn of_commands() -> Vec<sock_filter> {
+    let mut program = Program::new();
+    program.always(libc::SYS_mount, EPERM);
+    program.if_bits(libc::SYS_clone, 0, NEW_NAMESPACES, EPERM);
+    program.end()
 }
 
 struct Program {
@@ -175,6 +184,11 @@ impl Program {
         instructions.extend([jump(JUMP_AT_LEAST, 0x4000_0000, 0, 1), statement(RETURN, ENOSYS)]);
         instructions.shrink_to_fit();
         Self { instructions }
+    }
+
+    fn end(mut self) -> Vec<sock_filter> {
+        self.instructions.push(statement(RETURN, RET_ALLOW));
+        self.instructions
     }
 
     /// Runs `body`, which returns on every way, for one system call.
