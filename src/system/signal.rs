@@ -1,8 +1,21 @@
-//! Ending by a signal: what a shell that waits for us has to see.
+//! Ending by a signal: what a shell that waits for us has to see; and being asked to hurry.
 //!
 //! A loop in a shell goes on after a program that *returned* 130, and stops after one that was *killed*
 //! by SIGINT. So a run that was interrupted ends by raising the signal again with its default action.
 #![cfg_attr(unix, expect(unsafe_code, reason = "restoring a signal's default action"))]
+
+/// Signals come to the process, so this is of the process.
+static IMPATIENCE: tokio::sync::Notify = tokio::sync::Notify::const_new();
+
+/// Tells whoever is giving something time to end that there is none left.
+pub fn hurry() {
+    IMPATIENCE.notify_waiters();
+}
+
+/// Returns once somebody has called [`hurry`] after this was polled first.
+pub async fn hurried() {
+    IMPATIENCE.notified().await;
+}
 
 /// Ends this process by SIGINT (2) or SIGTERM (15), after everything has been written. Where that cannot be
 /// done the process ends with 128 plus the number.

@@ -65,3 +65,39 @@ fn a_slow_command_is_ended_with_the_run() {
         assert_eq!(result["turns"], 1, "nothing is asked after a signal");
     }
 }
+
+/// A command that ignores the polite signal has two seconds, unless the person asks again.
+#[test]
+fn a_second_signal_cuts_the_wind_up_short() {
+    let command = json!({"command": "trap '' TERM; echo armed; while :; do sleep 1; done"});
+    let script =
+        json!([{"tool_calls": [{"name": "shell", "arguments": command}]}, {"text": "late"}]);
+    let context = TestContext::new();
+    let path = context.write("../script.json", script.to_string());
+    let model = format!("scripted/{}", path.display());
+    let arguments = ["run", "go", "--output-format", "jsonl", "--model", &model];
+    let mut child = context.command(arguments).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("item.updated") || !line.contains("armed") {
+        line.clear();
+        assert_ne!(lines.read_line(&mut line).unwrap(), 0, "it never came so far");
+    }
+    let pid = child.id().to_string();
+    let interrupt = || {
+        let status = std::process::Command::new("kill").args(["-INT", &pid]).status();
+        assert!(status.unwrap().success());
+    };
+    interrupt();
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(child.try_wait().unwrap().is_none(), "the command has its two seconds");
+    let sent = Instant::now();
+    interrupt();
+    let mut rest = String::new();
+    lines.read_to_string(&mut rest).unwrap();
+    let status = child.wait().unwrap();
+    assert!(sent.elapsed() < Duration::from_millis(1200), "{:?}", sent.elapsed());
+    assert_eq!(shell_code(status), Some(130));
+    let last: Value = serde_json::from_str(rest.lines().last().expect("no result")).unwrap();
+    assert_eq!((&last["type"], &last["exit_code"]), (&json!("result"), &json!(130)));
+}

@@ -30,6 +30,7 @@ use crate::sandbox::command::CommandSpec;
 use crate::sandbox::error::SandboxError;
 use crate::sandbox::snapshot::Snapshot;
 use crate::system::process;
+use crate::system::signal;
 
 use super::capture::Output;
 use super::launcher::Launcher;
@@ -246,12 +247,18 @@ impl Control {
     /// Asks the keeper to end the command, and goes on reading what it prints until it has.
     pub(super) async fn terminate(&mut self, output: &mut Output) -> Option<Report> {
         self.tell(spec::TERMINATE).await;
-        let report = tokio::time::timeout(KEEPER_PATIENCE, self.report());
-        tokio::pin!(report);
+        let deadline = tokio::time::Instant::now() + KEEPER_PATIENCE;
+        let mut hurried = std::pin::pin!(signal::hurried());
+        let mut is_hurried = false;
         loop {
             tokio::select! {
                 biased;
-                report = &mut report => return report.ok().flatten(),
+                report = self.report() => return report,
+                () = tokio::time::sleep_until(deadline) => return None,
+                () = &mut hurried, if !is_hurried => {
+                    is_hurried = true;
+                    self.kill().await;
+                }
                 () = output.read_some() => {}
             }
         }
