@@ -31,6 +31,7 @@ fn situation(level: SandboxLevel, mode: ApproveMode, can_ask: bool) -> Situation
 fn rules(allow: &[&str], deny: &[&str]) -> Rules {
     let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
     let settings = ApprovalSettings {
+        withheld: crate::config::settings::Withheld::default(),
         mode: ApproveMode::Ask,
         allow: owned(allow),
         deny: owned(deny),

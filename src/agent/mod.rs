@@ -169,6 +169,7 @@ impl Agent {
                 duration: started.elapsed(),
                 price: self.parts.price,
                 conditions: ended.conditions,
+                withheld: self.parts.approval.withheld.clone(),
             },
         );
         emitter.event(Event::Result(Box::new(outcome.clone())));

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use crate::config::settings::ModelPrice;
+use crate::config::settings::Withheld;
 use crate::protocol::Denial;
 use crate::protocol::ExitCode;
 use crate::protocol::Outcome;
@@ -34,6 +35,7 @@ pub struct Ending {
     pub duration: Duration,
     pub price: Option<ModelPrice>,
     pub conditions: Conditions,
+    pub withheld: Withheld,
 }
 
 /// The outcome of a run.
@@ -51,9 +53,15 @@ pub fn outcome(mut state: RunState, ending: Ending) -> Outcome {
                 format!("declined: `{tool}` on `{target}`: {reason}")
             })
             .collect();
+        if !open.is_empty() {
+            untrusted(&mut state, &ending.withheld.permissions);
+        }
         for line in open {
             state.fail(ExitCode::PermissionDenied, line, None);
         }
+    }
+    if state.failures.iter().any(|failure| failure.code == ExitCode::OutsideBuiltin) {
+        untrusted(&mut state, &ending.withheld.model);
     }
     let codes: Vec<ExitCode> = state.failures.iter().map(|failure| failure.code).collect();
     let exit_code = ExitCode::first_that_applies(&codes);
@@ -78,6 +86,17 @@ pub fn outcome(mut state: RunState, ending: Ending) -> Outcome {
     }
 }
 
+/// What the project asked for could have changed how this ended: the person can have it with one
+/// command, so it is told.
+fn untrusted(state: &mut RunState, withheld: &[String]) {
+    if withheld.is_empty() {
+        return;
+    }
+    let message = format!("the project asks for `{}` and is not trusted", withheld.join("`, `"));
+    let hint = "read the project's files, then `agi-agent trust`".to_owned();
+    state.fail(ExitCode::Untrusted, message, Some(hint));
+}
+
 fn kind(code: ExitCode) -> OutcomeKind {
     match code {
         ExitCode::Done => OutcomeKind::Completed,
@@ -98,6 +117,7 @@ mod tests {
             duration: Duration::from_millis(12),
             price: None,
             conditions,
+            withheld: Withheld::default(),
         }
     }
 
@@ -134,6 +154,24 @@ mod tests {
         let mut resolved = denied();
         resolved.succeeded("shell", "rm x");
         assert_eq!(code(resolved, Conditions::NotChecked), 0);
+    }
+
+    #[test]
+    fn a_denial_that_trust_could_have_avoided_says_so() {
+        let withheld =
+            Withheld { permissions: vec!["approve".to_owned()], model: vec!["model.name".into()] };
+        let with = |state| {
+            outcome(state, Ending { withheld: withheld.clone(), ..ending(Conditions::NotChecked) })
+        };
+        let mut denied = answered();
+        denied.deny("shell", "rm x", "no");
+        let outcome = with(denied);
+        assert_eq!(outcome.exit_code, ExitCode::Untrusted);
+        assert!(outcome.errors[0].contains("`approve`"), "{:?}", outcome.errors);
+        assert_eq!(with(answered()).exit_code, ExitCode::Done);
+        let mut outside = answered();
+        outside.fail(ExitCode::OutsideBuiltin, "too hard", None);
+        assert_eq!(with(outside).exit_code, ExitCode::Untrusted);
     }
 
     #[test]

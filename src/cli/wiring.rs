@@ -76,6 +76,16 @@ fn no_model() -> ModelError {
     .with_hint("set OPENAI_API_KEY or ANTHROPIC_API_KEY, or give `--model PROVIDER/NAME`")
 }
 
+/// Somebody asked for a run that nothing was withheld from.
+fn untrusted(settings: &Settings) -> CommandError {
+    let projects: Vec<String> =
+        settings.trust.projects.iter().map(|path| format!("`{}`", path.display())).collect();
+    let ignored = settings.trust.ignored.join("`, `");
+    let message = format!("{} is not trusted, and asks for `{ignored}`", projects.join(", "));
+    CommandError::new(ExitCode::Untrusted, message)
+        .with_hint("read the project's files, then `agi-agent trust`")
+}
+
 /// The memory, if this run has one; its files are kept from every tool.
 pub fn memory(settings: &Settings) -> Result<Option<MemoryHandle>, CommandError> {
     if !settings.memory.enabled {
@@ -179,6 +189,9 @@ pub fn agent_in(
     settings: &Settings,
     memory: Option<MemoryHandle>,
 ) -> Result<Agent, CommandError> {
+    if settings.trust.required && !settings.trust.projects.is_empty() {
+        return Err(untrusted(settings));
+    }
     let client = client(settings)?;
     let model = model(&settings.model, &client)?;
     Ok(Agent::new(AgentParts {

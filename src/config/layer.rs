@@ -228,7 +228,7 @@ impl Merged {
         let met = order::meet(leaf.field.rules.order, current, &leaf.value, directory);
         let changes = met.as_ref().is_some_and(|met| Some(met) != current);
         let whole = met.as_ref() == Some(&leaf.value);
-        let finding = (!whole && current != Some(&leaf.value)).then(|| ignored(&leaf));
+        let finding = (!whole && current != Some(&leaf.value)).then(|| ignored(&leaf, directory));
         let fate = match (changes, whole) {
             (true, true) => Fate::Wins,
             (true, false) => Fate::Joined,
@@ -320,11 +320,16 @@ fn same(first: &Value, second: &Value) -> bool {
     }
 }
 
-fn ignored(leaf: &Leaf) -> Diagnostic {
+fn ignored(leaf: &Leaf, project: &Path) -> Diagnostic {
     let message = format!("`{}` is ignored: this project is not trusted", leaf.key);
     Diagnostic::warning(Rule::Untrusted, leaf.place.clone(), message)
         .about(&leaf.key)
-        .with_remedy("read the project's files, then `agi-agent trust`")
+        .with_remedy(remedy(project))
+}
+
+/// What makes a project's files count.
+pub(super) fn remedy(project: &Path) -> String {
+    format!("read the project's files, then `agi-agent trust {}`", project.display())
 }
 
 fn clamped(leaf: &Leaf, setting: &Setting) -> Diagnostic {

@@ -18,6 +18,7 @@ use super::error::Diagnostic;
 use super::error::Place;
 use super::error::Rule;
 use super::fields::Kind;
+use super::layer;
 use super::layer::Assignments;
 use super::layer::Layer;
 use super::layer::Merged;
@@ -198,7 +199,7 @@ impl Loader<'_> {
             let place = Place::file(&file.path, line.number, 1);
             self.merged.diagnostics.push(
                 Diagnostic::warning(Rule::Untrusted, place, message)
-                    .with_remedy("read the project's files, then `agi-agent trust`"),
+                    .with_remedy(layer::remedy(&project.directory)),
             );
             ignored.push(line.name);
         }

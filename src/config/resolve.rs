@@ -29,7 +29,9 @@ use super::settings::PythonSettings;
 use super::settings::SandboxSettings;
 use super::settings::Secret;
 use super::settings::Settings;
+use super::settings::TrustSettings;
 use super::settings::WebSearchSettings;
+use super::settings::Withheld;
 
 /// Providers that exist.
 pub const PROVIDERS: [&str; 7] =
@@ -81,6 +83,10 @@ pub fn resolve(
         approval: ApprovalSettings {
             mode: config.approve,
             allow: config.allow.clone(),
+            withheld: Withheld {
+                permissions: withheld(merged, &["approve", "allow", "sandbox"]),
+                model: withheld(merged, &["model", "OPENAI_", "ANTHROPIC_"]),
+            },
             ask: config.ask.clone(),
             deny: config.deny.clone(),
         },
@@ -98,7 +104,7 @@ pub fn resolve(
         },
         web_search: WebSearchSettings { url: config.web_search.url.clone() },
         python: PythonSettings { wheels },
-        trust_required: config.trust.required,
+        trust: trust(merged, config.trust.required),
         stdin: config.stdin,
         data_dir,
     })
@@ -116,6 +122,28 @@ fn place(merged: &Merged, key: &str) -> Place {
         .iter()
         .find(|(name, _)| *name == key || name.starts_with(&inside))
         .map_or(Place::BuiltIn, |(_, setting)| setting.origin.place.clone())
+}
+
+fn trust(merged: &Merged, required: bool) -> TrustSettings {
+    let asking = || merged.projects.iter().filter(|project| !project.ignored.is_empty());
+    TrustSettings {
+        required,
+        projects: asking().map(|project| project.directory.clone()).collect(),
+        ignored: asking().flat_map(|project| project.ignored.iter().cloned()).collect(),
+    }
+}
+
+/// What decides on calls or on the model, of all that was ignored.
+fn withheld(merged: &Merged, decides: &[&str]) -> Vec<String> {
+    let as_key = |name: &String| match name.strip_prefix("AGI_") {
+        Some(rest) => rest.to_lowercase(),
+        None => name.clone(),
+    };
+    let ignored = merged.projects.iter().flat_map(|project| &project.ignored);
+    ignored
+        .filter(|name| decides.iter().any(|start| as_key(name).starts_with(start)))
+        .cloned()
+        .collect()
 }
 
 /// Gives keys their meaning, and collects what makes no sense.

@@ -184,9 +184,31 @@ pub struct ApprovalSettings {
     pub mode: ApproveMode,
     /// Rules `tool(pattern)` or `tool`.
     pub allow: Vec<String>,
+    /// What an untrusted project asked for in vain.
+    pub withheld: Withheld,
     /// Calls that need a person's word whatever else allows them.
     pub ask: Vec<String>,
     pub deny: Vec<String>,
+}
+
+/// Settings and variables that an untrusted project asked for and that were ignored.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Withheld {
+    /// Those that could have allowed a call.
+    pub permissions: Vec<String>,
+    /// Those that could have chosen another model.
+    pub model: Vec<String>,
+}
+
+/// What the project's files asked for and were not given, for who starts a run.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct TrustSettings {
+    /// Such a run does not start.
+    pub required: bool,
+    /// The projects that are not trusted and asked for something.
+    pub projects: Vec<PathBuf>,
+    /// Settings and variables that were ignored.
+    pub ignored: Vec<String>,
 }
 
 /// For `agent::budget`.
@@ -249,8 +271,7 @@ pub struct Settings {
     pub memory: MemorySettings,
     pub web_search: WebSearchSettings,
     pub python: PythonSettings,
-    /// A run in a project that asks for something and is not trusted ends 55.
-    pub trust_required: bool,
+    pub trust: TrustSettings,
     pub stdin: StdinMode,
     /// `$XDG_DATA_HOME/agi-agent` or the platform's own place; not created until something is
     /// written. `None` without a home directory: then memory is ephemeral.

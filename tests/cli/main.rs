@@ -21,6 +21,10 @@ mod basics;
 
 mod builtin;
 
+mod config_errors;
+
+mod config_trust;
+
 mod file;
 
 #[cfg(target_os = "linux")]

@@ -33,6 +33,8 @@ pub mod status;
 
 pub mod tool;
 
+pub mod trust;
+
 use clap::Subcommand;
 
 use crate::protocol::ExitCode;
@@ -54,6 +56,9 @@ pub enum Command {
 
     /// Show the configuration and where it comes from
     Config(config::ConfigArgs),
+
+    /// Believe the files of a project, or no more
+    Trust(trust::TrustArgs),
 
     /// Show which model, limits and files are in force
     Status,
@@ -107,6 +112,8 @@ impl Command {
             Self::Model(args) => model::run(args, context).await,
 
             Self::Config(args) => config::run(args, context),
+
+            Self::Trust(args) => trust::run(args, context),
 
             Self::Status => status::run(context),
 

@@ -141,6 +141,9 @@ pub struct ReachArgs {
     /// An environment variable that commands see; repeatable
     #[arg(long, value_name = "NAME")]
     pub env: Vec<String>,
+    /// End 55 where the project's files ask for something and are not trusted
+    #[arg(long)]
+    pub require_trust: bool,
     /// What happens to a call that no rule decides: ask, deny or auto
     #[arg(long, value_name = "MODE", value_parser = approve_mode)]
     pub approve: Option<ApproveMode>,
@@ -192,6 +195,9 @@ impl ReachArgs {
         };
         if let Some(level) = self.sandbox {
             add("sandbox.level", level.as_str().into(), "--sandbox");
+        }
+        if self.require_trust {
+            add("trust.required", true.into(), "--require-trust");
         }
         if let Some(mode) = self.approve {
             add("approve", serde_json::to_value(mode).unwrap_or_default(), "--approve");

@@ -151,7 +151,9 @@ impl Source {
 
 fn syntax_words(kind: &ParseErrorKind) -> (String, Option<&'static str>) {
     let remedy = match kind {
-        ParseErrorKind::SingleQuotedStringsNotAllowed => "write text in double quotes",
+        ParseErrorKind::SingleQuotedStringsNotAllowed | ParseErrorKind::UnexpectedWord => {
+            "write text in double quotes"
+        }
         ParseErrorKind::ExpectedStringObjectProperty => "write keys in double quotes",
         ParseErrorKind::ExpectedComma => "put a comma between the two",
         ParseErrorKind::UnterminatedObject => "close it with `}`",
@@ -159,7 +161,6 @@ fn syntax_words(kind: &ParseErrorKind) -> (String, Option<&'static str>) {
         ParseErrorKind::UnterminatedCommentBlock => "close it with `*/`",
         ParseErrorKind::ExpectedColonAfterObjectKey => "write `\"key\": value`",
         ParseErrorKind::MultipleRootJsonValues => "a file holds one object",
-        ParseErrorKind::UnexpectedWord => "write text in double quotes",
         ParseErrorKind::String(_) => "text ends with `\"`; a backslash is written `\\\\`",
         ParseErrorKind::NestingDepthExceeded => "no setting is so deep inside",
         _ => return (lower(&kind.to_string()), None),
