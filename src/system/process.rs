@@ -123,6 +123,18 @@ pub fn holders_of_pipes(pipes: &[std::os::fd::BorrowedFd<'_>]) -> Vec<u32> {
         .collect()
 }
 
+/// How many descriptors this process may have open.
+#[cfg(unix)]
+pub fn descriptor_limit() -> u64 {
+    rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX)
+}
+
+/// How many descriptors this process may have open: handles have no such bound.
+#[cfg(not(unix))]
+pub fn descriptor_limit() -> u64 {
+    u64::MAX
+}
+
 /// Ends the process with the status of a command that was run for a person; destructors do not run.
 #[expect(
     clippy::exit,

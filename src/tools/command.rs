@@ -8,6 +8,9 @@ use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use super::Claim;
+use super::Class;
+use super::Thing;
 use super::ToolContext;
 use super::ToolError;
 use super::ToolOutput;
@@ -32,6 +35,15 @@ const REFUSALS: [&str; 5] = [
     "Network is unreachable",
     "Could not resolve host",
 ];
+
+/// Commands that can write exclude everything else: each has its own comparison of what is protected,
+/// and what one changed must not be the state that another puts back. Those that cannot write run side
+/// by side.
+pub(super) fn claim(context: &ToolContext) -> Claim {
+    let policy = context.sandbox.policy();
+    let writes = !policy.is_enforced() || !policy.write.is_empty();
+    Claim::of(Class::Process, Thing::Everything, writes)
+}
 
 /// A command with the defaults of tools. `timeout`: seconds that the model asked for; the call's deadline
 /// holds in any case.

@@ -2,7 +2,7 @@
 //! deadlines, and gives exactly one terminal outcome per call.
 //!
 //! Whether a call may run at all is decided between [`prepare`] and [`PreparedCall::approve`], by
-//! `agent::approval`. Calls that only read share the registry's gate; all others hold it alone.
+//! `agent::approval`. What runs side by side is the registry's scheduler's to say ([`super::schedule`]).
 //! Results stand in the order of the calls, whatever order they finished in. A panic inside a tool
 //! is an error of that call and of nothing else.
 
@@ -23,6 +23,7 @@ use super::ToolContext;
 use super::ToolError;
 use super::ToolOutput;
 use super::output;
+use super::schedule::Turn;
 use crate::protocol::Effect;
 use crate::protocol::ItemBody;
 use crate::protocol::ItemStatus;
@@ -131,7 +132,7 @@ impl CallOutcome {
 /// What happens while calls run; `index` counts the calls of one [`run_all`].
 #[derive(Debug)]
 pub enum CallEvent<'a> {
-    /// The call has the gate and starts now.
+    /// The call has its turn and starts now.
     Started {
         index: usize,
         call: &'a ToolCall,
@@ -205,11 +206,15 @@ pub async fn run_all(
     context: &ToolContext,
     on_event: &(dyn Fn(CallEvent<'_>) + Sync),
 ) -> Vec<CallOutcome> {
-    // Polled in this order, so calls queue for the gate in the order in which the model wrote them.
-    let running = calls.into_iter().enumerate().map(|(index, approved)| async move {
-        let outcome = run_one(index, approved, registry, context, on_event).await;
-        on_event(CallEvent::Ended { index, outcome: &outcome });
-        outcome
+    let running = calls.into_iter().enumerate().map(|(index, approved)| {
+        // Queued here, in the order in which the model wrote the calls.
+        let PreparedCall { tool, arguments, .. } = &approved.prepared;
+        let turn = registry.scheduler().wait(tool.claim(arguments, context));
+        async move {
+            let outcome = run_one(index, approved, turn, context, on_event).await;
+            on_event(CallEvent::Ended { index, outcome: &outcome });
+            outcome
+        }
     });
     join_all(running).await
 }
@@ -217,27 +222,17 @@ pub async fn run_all(
 async fn run_one(
     index: usize,
     approved: ApprovedCall,
-    registry: &Registry,
+    turn: impl Future<Output = Turn>,
     context: &ToolContext,
     on_event: &(dyn Fn(CallEvent<'_>) + Sync),
 ) -> CallOutcome {
     let ApprovedCall { prepared, condition } = approved;
     let PreparedCall { call, arguments, effect, target, tool } = prepared;
-    let gate = async {
-        match effect {
-            Effect::Pure | Effect::Read => {
-                (Some(Arc::clone(registry.gate()).read_owned().await), None)
-            }
-            Effect::Remember | Effect::Write | Effect::Process | Effect::Network => {
-                (None, Some(Arc::clone(registry.gate()).write_owned().await))
-            }
-        }
-    };
     let not_started = tokio::select! {
         biased;
         () = context.cancel.cancelled() => ToolError::Cancelled,
         () = tokio::time::sleep_until(context.deadline) => ToolError::Timeout,
-        held = gate => {
+        held = turn => {
             // Other calls may have run since the approval.
             if let Some(Err(reason)) = condition.map(|still_holds| still_holds()) {
                 let error = ToolError::Denied { target: target.clone(), reason };

@@ -5,6 +5,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use super::Claim;
+use super::ToolContext;
 use super::ToolError;
 use crate::files::FileError;
 use crate::files::later::runs_later;
@@ -73,6 +75,12 @@ pub(super) fn change_item(path: &Path, change: &Change) -> ItemBody {
         change: change.kind.as_str().to_owned(),
         diff: change.diff.clone().unwrap_or_default(),
     }
+}
+
+/// The claim of a call on its `path`: without one on the working directory.
+pub(super) fn file_claim(arguments: &Value, context: &ToolContext, writes: bool) -> Claim {
+    let path = arguments["path"].as_str().unwrap_or(".");
+    Claim::path(&context.opener.resolve(Path::new(path)), writes)
 }
 
 /// A line about who runs or obeys the file later; empty for ordinary files.

@@ -9,11 +9,13 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::json;
 
+use super::Claim;
 use super::Tool;
 use super::ToolContext;
 use super::ToolError;
 use super::ToolOutput;
 use super::arguments;
+use super::file::file_claim;
 use super::file::problem_notes;
 use super::file::tool_error;
 use super::file::with_unread;
@@ -120,6 +122,10 @@ impl Tool for FileFind {
 
     fn effect(&self, _arguments: &Value) -> Effect {
         Effect::Read
+    }
+
+    fn claim(&self, arguments: &Value, context: &ToolContext) -> Claim {
+        file_claim(arguments, context, false)
     }
 
     fn target(&self, arguments: &Value) -> String {

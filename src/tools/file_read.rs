@@ -12,11 +12,13 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::json;
 
+use super::Claim;
 use super::Tool;
 use super::ToolContext;
 use super::ToolError;
 use super::ToolOutput;
 use super::arguments;
+use super::file::file_claim;
 use super::file::tool_error;
 use crate::files::read;
 use crate::files::read::Text;
@@ -55,6 +57,10 @@ impl Tool for FileRead {
 
     fn effect(&self, _arguments: &Value) -> Effect {
         Effect::Read
+    }
+
+    fn claim(&self, arguments: &Value, context: &ToolContext) -> Claim {
+        file_claim(arguments, context, false)
     }
 
     fn target(&self, arguments: &Value) -> String {

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::json;
 
+use super::Claim;
 use super::Tool;
 use super::ToolContext;
 use super::ToolError;
@@ -18,6 +19,7 @@ use super::ToolOutput;
 use super::arguments;
 use super::file::change_item;
 use super::file::counted;
+use super::file::file_claim;
 use super::file::later_note;
 use super::file::tool_error;
 use crate::files::name::shown;
@@ -53,6 +55,10 @@ impl Tool for FileWrite {
 
     fn effect(&self, _arguments: &Value) -> Effect {
         Effect::Write
+    }
+
+    fn claim(&self, arguments: &Value, context: &ToolContext) -> Claim {
+        file_claim(arguments, context, true)
     }
 
     fn target(&self, arguments: &Value) -> String {

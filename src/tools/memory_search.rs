@@ -8,6 +8,9 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::json;
 
+use super::Claim;
+use super::Class;
+use super::Thing;
 use super::Tool;
 use super::ToolContext;
 use super::ToolError;
@@ -51,6 +54,10 @@ impl Tool for MemorySearch {
 
     fn effect(&self, _arguments: &Value) -> Effect {
         Effect::Read
+    }
+
+    fn claim(&self, _arguments: &Value, _context: &ToolContext) -> Claim {
+        Claim::of(Class::Disk, Thing::Memory, false)
     }
 
     fn target(&self, arguments: &Value) -> String {

@@ -44,6 +44,8 @@ pub mod python_exec;
 
 pub mod registry;
 
+mod schedule;
+
 pub mod shell;
 
 pub mod web_fetch;
@@ -65,6 +67,10 @@ use tokio_util::sync::CancellationToken;
 pub use error::ToolError;
 pub use output::ToolOutput;
 pub use registry::Registry;
+pub use schedule::Claim;
+pub use schedule::Class;
+pub use schedule::Scheduler;
+pub use schedule::Thing;
 
 use crate::memory::MemoryHandle;
 use crate::network::Client;
@@ -85,6 +91,12 @@ pub trait Tool: Send + Sync {
 
     /// What this call would do to the world. Arguments have passed `check`.
     fn effect(&self, arguments: &Value) -> Effect;
+
+    /// What this call uses while it runs, which decides what may run beside it. Without more knowledge
+    /// a call that reads shares everything, and one that writes or starts processes has it alone.
+    fn claim(&self, arguments: &Value, _context: &ToolContext) -> Claim {
+        Claim::from_effect(self.effect(arguments))
+    }
 
     /// What rules and denials are about: the path, command, URL or expression of this call.
     fn target(&self, arguments: &Value) -> String;

@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::Claim;
 use super::Tool;
 use super::ToolContext;
 use super::ToolError;
@@ -71,6 +72,10 @@ impl Tool for PythonExec {
 
     fn effect(&self, _arguments: &Value) -> Effect {
         Effect::Process
+    }
+
+    fn claim(&self, _arguments: &Value, context: &ToolContext) -> Claim {
+        command::claim(context)
     }
 
     fn target(&self, arguments: &Value) -> String {

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::RwLock;
-
+use super::Scheduler;
 use super::Tool;
 use super::calculator::Calculator;
 use super::file_edit::FileEdit;
@@ -34,20 +33,19 @@ pub struct RegistrySettings {
     pub memory: bool,
 }
 
-/// Name to tool. Clones share the gate: calls of all clones exclude each other as they must.
+/// Name to tool. Clones share the scheduler: calls of all clones exclude each other as they must.
 #[derive(Clone, Default)]
 pub struct Registry {
     /// With their specs: making a schema costs more than most calls.
     tools: Arc<[(ToolSpec, Arc<dyn Tool>)]>,
-    /// Held shared by calls that only read, exclusively by all others; first come, first served.
-    gate: Arc<RwLock<()>>,
+    scheduler: Scheduler,
 }
 
 impl Registry {
     /// A registry of just these tools. Of two with the same name the first is found.
     pub fn new(tools: Vec<Arc<dyn Tool>>) -> Self {
         let tools = tools.into_iter().map(|tool| (tool.spec(), tool)).collect();
-        Self { tools, gate: Arc::default() }
+        Self { tools, scheduler: Scheduler::default() }
     }
 
     /// Every tool there is.
@@ -87,8 +85,8 @@ impl Registry {
         self.tools.iter().map(|(spec, _)| spec.name.clone()).collect()
     }
 
-    pub(super) fn gate(&self) -> &Arc<RwLock<()>> {
-        &self.gate
+    pub(super) fn scheduler(&self) -> &Scheduler {
+        &self.scheduler
     }
 }
 

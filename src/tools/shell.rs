@@ -12,6 +12,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::Claim;
 use super::Tool;
 use super::ToolContext;
 use super::ToolError;
@@ -57,6 +58,10 @@ impl Tool for Shell {
 
     fn effect(&self, _arguments: &Value) -> Effect {
         Effect::Process
+    }
+
+    fn claim(&self, _arguments: &Value, context: &ToolContext) -> Claim {
+        command::claim(context)
     }
 
     fn target(&self, arguments: &Value) -> String {

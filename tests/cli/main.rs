@@ -24,6 +24,8 @@ mod builtin;
 mod config_errors;
 
 mod config_trust;
+#[cfg(target_os = "linux")]
+mod execution;
 
 mod file;
 

@@ -29,10 +29,12 @@ mod resources;
 
 mod temporary;
 
+pub use fetch::largest_child;
 pub use ground::Ground;
 pub use ground::SECRET;
 pub use ground::each;
 pub use ground::each_of_two;
+pub use resources::is_running;
 
 /// The rows of one case.
 pub struct Rows {
