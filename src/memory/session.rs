@@ -121,6 +121,9 @@ pub(super) fn append(
             )?
             .execute(params![row, position, role(message), to_json(message)?, now])?;
     }
+    if events.is_empty() {
+        return Ok(());
+    }
     let first = next_position(transaction, "session_events", row)?;
     for (position, event) in (first..).zip(events) {
         transaction

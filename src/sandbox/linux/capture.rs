@@ -28,6 +28,7 @@ pub(super) struct Output {
     stdout: Stream,
     stderr: Stream,
     listener: Option<mpsc::Sender<Bytes>>,
+    /// Empty between reads; its memory is used again, and never written but by the kernel.
     piece: Vec<u8>,
 }
 
@@ -51,7 +52,7 @@ impl Output {
             stdout: stream(started.stdout.take())?,
             stderr: stream(started.stderr.take())?,
             listener: command.on_output.clone(),
-            piece: vec![0; PIECE],
+            piece: Vec::with_capacity(PIECE),
         })
     }
 
@@ -107,23 +108,24 @@ impl Stream {
         }
     }
 
-    fn read(&mut self, piece: &mut [u8], listener: Option<&mpsc::Sender<Bytes>>) {
+    fn read(&mut self, piece: &mut Vec<u8>, listener: Option<&mpsc::Sender<Bytes>>) {
         self.read_now(piece, listener);
     }
 
     /// Reads once without waiting; false when nothing was there.
-    fn read_now(&mut self, piece: &mut [u8], listener: Option<&mpsc::Sender<Bytes>>) -> bool {
+    fn read_now(&mut self, piece: &mut Vec<u8>, listener: Option<&mpsc::Sender<Bytes>>) -> bool {
         let Some(pipe) = &self.pipe else { return false };
-        match pipe.try_read(piece) {
+        piece.clear();
+        match pipe.try_read_buf(piece) {
             Ok(0) => {
                 self.pipe = None;
                 false
             }
-            Ok(count) => {
-                self.recorder.push(&piece[..count]);
+            Ok(_) => {
+                self.recorder.push(piece);
                 if let Some(listener) = listener {
                     // A listener that is slow or gone loses pieces of the live view, not of the result.
-                    drop(listener.try_send(Bytes::copy_from_slice(&piece[..count])));
+                    drop(listener.try_send(Bytes::copy_from_slice(piece)));
                 }
                 true
             }

@@ -23,6 +23,7 @@ const AUDIT_ARCH: u32 = 0xC000_00B7;
 
 const LOAD: u16 = 0x20;
 const RETURN: u16 = 0x06;
+const JUMP: u16 = 0x05;
 const JUMP_EQUAL: u16 = 0x15;
 #[cfg(target_arch = "x86_64")]
 const JUMP_AT_LEAST: u16 = 0x35;
@@ -138,9 +139,7 @@ impl Filter {
     /// What holds for the launcher, its keepers and every command.
     pub(super) fn shared(self) -> Vec<sock_filter> {
         let mut program = Program::new();
-        for number in REFUSED {
-            program.always(*number, EPERM);
-        }
+        program.refuse(REFUSED);
         // Its flags lie in memory; callers fall back to clone.
         program.always(libc::SYS_clone3, ENOSYS);
         program.limits_of_others();
@@ -198,6 +197,19 @@ impl Program {
         };
         self.instructions.push(jump(JUMP_EQUAL, number, 0, length));
         self.instructions.extend_from_slice(body);
+    }
+
+    /// One instruction for each, since the kernel's work grows with their number.
+    fn refuse(&mut self, numbers: &[c_long]) {
+        let numbers: Vec<u32> = numbers.iter().filter_map(|it| u32::try_from(*it).ok()).collect();
+        for some in numbers.chunks(100) {
+            // Each jumps past those after it and past the jump over the verdict.
+            let distances: Vec<u8> = (1..=u8::MAX).take(some.len()).collect();
+            for (number, distance) in some.iter().zip(distances.into_iter().rev()) {
+                self.instructions.push(jump(JUMP_EQUAL, *number, distance, 0));
+            }
+            self.instructions.extend([statement(JUMP, 1), statement(RETURN, EPERM)]);
+        }
     }
 
     fn always(&mut self, number: c_long, verdict: u32) {
@@ -315,4 +327,102 @@ fn statement(code: u16, k: u32) -> sock_filter {
 
 fn jump(code: u16, k: u32, jt: u8, jf: u8) -> sock_filter {
     sock_filter { code, jt, jf, k }
+}
+
+#[cfg(test)]
+mod tests {
+    use libc::c_long;
+    use libc::sock_filter;
+
+    use super::AUDIT_ARCH;
+    use super::ENOSYS;
+    use super::EPERM;
+    use super::Filter;
+    use super::RET_ALLOW;
+
+    /// What the kernel would say: the few instructions that are used here.
+    fn verdict(filter: &[sock_filter], arch: u32, number: u32, arguments: [u32; 3]) -> u32 {
+        let (mut at, mut value) = (0, 0);
+        loop {
+            let sock_filter { code, jt, jf, k } = filter[at];
+            let branch = |holds: bool| usize::from(if holds { jt } else { jf });
+            at += 1 + match code {
+                super::LOAD => {
+                    value = match k {
+                        0 => number,
+                        4 => arch,
+                        offset => arguments[usize::try_from((offset - 16) / 8).unwrap()],
+                    };
+                    0
+                }
+                super::AND => {
+                    value &= k;
+                    0
+                }
+                super::JUMP => usize::try_from(k).unwrap(),
+                super::JUMP_EQUAL => branch(value == k),
+                super::JUMP_ANY_BIT => branch(value & k != 0),
+                super::RETURN => return k,
+                // `JUMP_AT_LEAST`, which not every architecture has.
+                0x35 => branch(value >= k),
+                code => panic!("{code:#x}"),
+            };
+        }
+    }
+
+    fn of_number(filter: &[sock_filter], number: c_long) -> u32 {
+        verdict(filter, AUDIT_ARCH, u32::try_from(number).unwrap(), [0; 3])
+    }
+
+    #[test]
+    fn exactly_what_is_listed_is_refused() {
+        for (network, root, landlock_abi) in [(false, true, 7), (true, false, 7), (false, true, 1)]
+        {
+            let filter = Filter { network, root, landlock_abi }.shared();
+            for number in 0..500 {
+                let expected = match number {
+                    _ if super::REFUSED.contains(&number) => EPERM,
+                    libc::SYS_clone3 => ENOSYS,
+                    libc::SYS_openat2 if landlock_abi < 3 => ENOSYS,
+                    libc::SYS_truncate if landlock_abi < 3 => EPERM,
+                    // No Unix stream.
+                    libc::SYS_socket | libc::SYS_connect if !network => EPERM,
+                    libc::SYS_setgroups if root => EPERM,
+                    _ => RET_ALLOW,
+                };
+                assert_eq!(of_number(&filter, number), expected, "{number}");
+            }
+            assert_eq!(verdict(&filter, AUDIT_ARCH ^ 1, 0, [0; 3]), ENOSYS, "another architecture");
+        }
+        assert_eq!(of_number(&super::of_commands(), libc::SYS_mount), EPERM);
+        assert_eq!(of_number(&super::of_commands(), libc::SYS_umount2), RET_ALLOW);
+    }
+
+    #[test]
+    fn arguments_decide_where_they_must() {
+        let shared = Filter { network: false, root: true, landlock_abi: 7 }.shared();
+        let own = super::of_commands();
+        let unix = libc::AF_UNIX.cast_unsigned();
+        let (stream, datagram) =
+            (libc::SOCK_STREAM.cast_unsigned(), libc::SOCK_DGRAM.cast_unsigned());
+        for (filter, number, arguments, expected) in [
+            (&own, libc::SYS_clone, [libc::CLONE_NEWUSER.cast_unsigned(), 0, 0], EPERM),
+            (&own, libc::SYS_clone, [libc::SIGCHLD.cast_unsigned(), 0, 0], RET_ALLOW),
+            (&shared, libc::SYS_socket, [unix, stream | 0x80000, 0], RET_ALLOW),
+            (&shared, libc::SYS_socket, [unix, datagram, 0], EPERM),
+            (&shared, libc::SYS_socket, [libc::AF_INET.cast_unsigned(), stream, 0], EPERM),
+            (&shared, libc::SYS_socketpair, [unix, datagram, 0], EPERM),
+            (&shared, libc::SYS_socketpair, [unix, stream, 0], RET_ALLOW),
+            (&shared, libc::SYS_prlimit64, [1, 0, 0], EPERM),
+            (&shared, libc::SYS_ioctl, [0, 0x5412, 0], EPERM),
+            (&shared, libc::SYS_ioctl, [0, 0x5413, 0], RET_ALLOW),
+            (&shared, libc::SYS_ioctl, [0, 0x5000_940e, 0], EPERM),
+            (&shared, libc::SYS_ioctl, [0, 0x4004_9409, 0], RET_ALLOW),
+            (&shared, libc::SYS_setresuid, [0, u32::MAX, 0], RET_ALLOW),
+            (&shared, libc::SYS_setresuid, [0, 0, 1], EPERM),
+        ] {
+            let number = u32::try_from(number).unwrap();
+            assert_eq!(verdict(filter, AUDIT_ARCH, number, arguments), expected, "{number}");
+        }
+    }
 }
