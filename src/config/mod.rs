@@ -30,6 +30,8 @@ pub mod places;
 
 pub mod project;
 
+pub mod report;
+
 pub mod resolve;
 
 pub mod schema;

@@ -8,6 +8,8 @@
     reason = "a test may fail"
 )]
 
+mod config;
+
 mod contracts;
 
 mod docs;

@@ -124,22 +124,41 @@ impl Source {
     /// The tree of the text; an empty file is an empty object.
     pub fn parse(&self) -> Result<Node, Diagnostic> {
         let parsed = parse_to_ast(&self.text, &CollectOptions::default(), &SYNTAX);
-        match parsed {
-            Ok(result) => Ok(result.value.map_or_else(Node::empty, |tree| Node::of_ast(&tree))),
-            Err(error) => {
-                let range = error.range();
-                let (message, remedy) = syntax_words(error.kind());
-                // What is missing is missing before the end, not behind it.
-                let span = if range.start >= self.text.len() {
-                    self.end()
-                } else {
-                    range.start..range.end
-                };
-                let mut found = self.diagnostic(Rule::Syntax, span, message);
-                found.remedy = remedy.map(str::to_owned);
-                Err(found)
+        let broken = broken_text(&self.text);
+        let (kind, range) = match (&parsed, broken) {
+            // A quote that is missing is missed in its own line, not where the next one stands.
+            (Ok(_), Some(text)) => return Err(self.control_character(text)),
+            (Err(error), Some(text)) if text.start <= error.range().start => {
+                return Err(self.control_character(text));
             }
-        }
+            (Ok(result), None) => {
+                return Ok(result.value.as_ref().map_or_else(Node::empty, Node::of_ast));
+            }
+            (Err(error), _) => (error.kind(), error.range()),
+        };
+        let rest = self.text.get(range.start..).unwrap_or_default();
+        let word = rest.starts_with(|letter: char| letter.is_alphabetic());
+        let (message, remedy) = match kind {
+            ParseErrorKind::UnexpectedToken if word => {
+                ("unexpected word".to_owned(), Some("write text in double quotes"))
+            }
+            kind => syntax_words(kind),
+        };
+        // What is missing is missing before the end, not behind it.
+        let span = if range.start >= self.text.len() { self.end() } else { range.start..range.end };
+        let mut found = self.diagnostic(Rule::Syntax, span, message);
+        found.remedy = remedy.map(str::to_owned);
+        Err(found)
+    }
+
+    fn control_character(&self, text: Range<usize>) -> Diagnostic {
+        let line_ends = self.text[text.end..].starts_with(['\n', '\r']);
+        let (message, remedy) = if line_ends {
+            ("text does not end in its line", "close it with `\"`; a line break is written `\\n`")
+        } else {
+            ("text holds a control character", "write it as `\\t` or `\\u0001`")
+        };
+        self.diagnostic(Rule::Syntax, text, message).with_remedy(remedy)
     }
 
     /// Behind the last character that says something.
@@ -147,6 +166,32 @@ impl Source {
         let end = self.text.trim_end().len();
         end..end
     }
+}
+
+/// The first text in which a control character stands, from its quote to that character; the parser
+/// takes these, JSON does not.
+fn broken_text(text: &str) -> Option<Range<usize>> {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() {
+        match (bytes[at], bytes.get(at + 1)) {
+            (b'/', Some(b'/')) => at += memchr::memchr(b'\n', &bytes[at..])?,
+            (b'/', Some(b'*')) => at += text.get(at + 2..)?.find("*/")? + 4,
+            (b'"', _) => {
+                let start = at;
+                at += 1;
+                while bytes.get(at).is_some_and(|byte| *byte != b'"') {
+                    if bytes[at] < b' ' {
+                        return Some(start..at);
+                    }
+                    at += if bytes[at] == b'\\' { 2 } else { 1 };
+                }
+                at += 1;
+            }
+            _ => at += 1,
+        }
+    }
+    None
 }
 
 fn syntax_words(kind: &ParseErrorKind) -> (String, Option<&'static str>) {
@@ -199,6 +244,20 @@ mod tests {
         assert!(Source::new(Path::new("c"), b"\xff\xfe{\0".to_vec()).is_err());
         let marked = Source::new(Path::new("c"), b"\xef\xbb\xbf{}".to_vec()).unwrap();
         assert_eq!(marked.text, "{}");
+    }
+
+    #[test]
+    fn a_missing_quote_is_missed_in_its_own_line() {
+        let broken = |text: &str| {
+            let error = Source::of_text(Path::new("c"), text.to_owned()).parse().unwrap_err();
+            format!("{}: {}", error.place, error.message)
+        };
+        assert_eq!(broken("{\n\"a\": \"x,\n\"b\": 1}"), "c:2:6: text does not end in its line");
+        assert_eq!(broken("{\"a\": \"x\ty\"}"), "c:1:7: text holds a control character");
+        // What is wrong before it comes first.
+        assert_eq!(broken("{\"a\" 1, \"b\": \"x\n\"}").split(':').nth(2), Some("6"));
+        let fine = "{// \"\n\"a\": /* \" \n */ \"\\\"\"}";
+        assert!(Source::of_text(Path::new("c"), fine.to_owned()).parse().is_ok());
     }
 
     #[test]
