@@ -63,9 +63,11 @@ class Cpu(TypedDict):
     """Of llama.cpp."""
 
 class Sampling(TypedDict, total=False):
-    """How a token is chosen; what is absent is off. Without `temperature`, or with 0, the
-    likeliest token is taken. Order: bias, penalties, grammar, top_k, typical, top_p,
-    min_p, temperature, draw.
+    """How a token is chosen; what is absent is off.
+
+    Without `temperature`, or with 0, the likeliest token is taken. Order: bias,
+    penalties, top_k, typical, top_p, min_p, temperature, draw; a grammar refuses what
+    was drawn, and then the draw is repeated among what it allows.
     """
 
     temperature: float
@@ -124,7 +126,10 @@ class Job:
     def progress(self) -> float:
         """From 0 to 1; of a generation: of its prompt."""
     def wait(self, timeout: float) -> bool:
-        """Wait (detached) for the end or, with a generation, for text. False: time is up."""
+        """Wait (detached) for the end or, with a generation, for text.
+
+        Gives false when the time is up.
+        """
     def cancel(self) -> None:
         """Stop within 100 ms; returns at once. A result asked for then raises."""
 
@@ -175,7 +180,7 @@ class Generation(Job):
 
 @final
 class Model:
-    """Weights and vocabulary. One per file and process: loading again gives the same."""
+    """Weights and vocabulary; loading a file again gives the same ones."""
 
     @property
     def source(self) -> str: ...
@@ -279,11 +284,11 @@ class Context:
             prompt: The whole conversation, at least one token.
             max_tokens: 0: as many as there is room for.
             sampling: How tokens are chosen.
-            grammar: GBNF; only what it allows can be written, and its end ends the text.
+            grammar: GBNF; only what it allows can be written; its end ends the text.
             grammar_root: Its first rule.
-            grammar_triggers: Regular expressions on the text written so far; the grammar
-                applies from the place where the first one matches (its first group, or
-                the whole match). Empty: from the start.
+            grammar_triggers: Regular expressions on the text written so far; the
+                grammar applies from the place where the first one matches (its first
+                group, or the whole match). Empty: from the start.
             stop: Texts that end it; they are not part of the result.
             markup: Control tokens appear as text in the result.
             keep: Tokens at the front that a shift never drops.
@@ -344,4 +349,4 @@ def load(source: str, *, mmap: bool = True, check_memory: bool = True) -> Load:
     """
 
 def limit_cpu(name: Literal["sse42", "haswell", "icelake"]) -> None:
-    """Take no faster kernel than this one, for tests; before the first model is loaded."""
+    """Take no faster kernel than this one, for tests; before the first load."""

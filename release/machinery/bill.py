@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
+from . import sentence
 from .console import ReleaseError, capture
 from .cpython import CPython
 from .patches import PatchSet
@@ -55,7 +56,7 @@ def crates() -> list[dict[str, Any]]:
     metadata = json.loads(
         capture(
             ["cargo", "metadata", "--format-version=1", "--locked", "--no-default-features",
-             "--features", "embedded", "--filter-platform", TARGET],
+             "--features", "embedded,local", "--filter-platform", TARGET],
             cwd=CHECKOUT,
         )
     )  # fmt: skip
@@ -129,6 +130,7 @@ def cyclonedx(inputs: Inputs) -> dict[str, Any]:
     for name, version in sorted(python_packages().items()):
         purl = f"pkg:pypi/{name}@{version}"
         components.append({"type": "library", "name": name, "version": version, "purl": purl})
+    components.append(sentence_model())
     for crate in crates():
         component = {
             "type": "library",
@@ -151,6 +153,23 @@ def cyclonedx(inputs: Inputs) -> dict[str, Any]:
             }
         },
         "components": components,
+    }
+
+
+def sentence_model() -> dict[str, Any]:
+    """The one set of weights that we pass on."""
+    pinned = sentence.REQUIREMENTS.read_text()
+    found = re.search(r"^([\w.-]+)==([\w.]+).*?sha256:([0-9a-f]{64})", pinned, re.M | re.S)
+    if found is None:
+        raise ReleaseError(f"`{sentence.REQUIREMENTS.name}` pins no package")
+    package, version, digest = found.groups()
+    return {
+        "type": "machine-learning-model",
+        "name": sentence.NAME,
+        "version": version,
+        "purl": f"pkg:pypi/{package}@{version}",
+        "hashes": [{"alg": "SHA-256", "content": digest}],
+        "licenses": [{"expression": "Apache-2.0 AND MIT"}],
     }
 
 

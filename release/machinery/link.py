@@ -15,10 +15,11 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import cache
+from . import cache, sentence
 from .console import ReleaseError, capture, run, stage
 from .cpython import CPython
 from .distribution import OWN_ARCHIVES, SYSTEM_LIBRARIES
+from .kernel import Kernel
 from .pins import CHECKOUT, RELEASE
 from .prerequisites import LIBRARIES
 from .resources import Resources
@@ -130,8 +131,20 @@ def _cargo_home() -> str:
     return os.environ.get("CARGO_HOME") or os.path.expanduser("~/.cargo")
 
 
-def build(flavour: Flavour, python: CPython, resources: Resources, info: Path, log: Path) -> Path:
+@dataclass(frozen=True)
+class Parts:
+    """What is compiled and linked together."""
+
+    python: CPython
+    resources: Resources
+    kernel: Kernel
+    #: The short bill of materials that the binary carries.
+    info: Path
+
+
+def build(flavour: Flavour, parts: Parts, log: Path) -> Path:
     """Compile what changed and link one flavour; returns its file in the target folder."""
+    python, resources = parts.python, parts.resources
     place = target_directory() / f"link-{flavour.name}"
     place.mkdir(parents=True, exist_ok=True)
     if flavour is STATIC:
@@ -145,7 +158,8 @@ def build(flavour: Flavour, python: CPython, resources: Resources, info: Path, l
     response.write_text("".join(f'"{argument}"\n' for argument in arguments))
     environment = {
         "AGI_EMBED_DIR": os.fspath(resources.place),
-        "AGI_EMBED_BUILD_INFO": os.fspath(info),
+        "AGI_EMBED_BUILD_INFO": os.fspath(parts.info),
+        **parts.kernel.environment(target_directory()),
         "PYO3_CONFIG_FILE": os.fspath(_pyo3_config(python)),
         "CARGO_TARGET_DIR": os.fspath(target_directory()),
         # Panic messages would name folders of this machine.
@@ -153,7 +167,7 @@ def build(flavour: Flavour, python: CPython, resources: Resources, info: Path, l
     }
     command = [
         "cargo", "rustc", "--release", "--locked", "--no-default-features",
-        "--features", "embedded", "--bin", BINARY, "--",
+        "--features", "embedded,local", "--bin", BINARY, "--",
         *flavour.rustc, "-C", f"link-arg=@{response}",
     ]  # fmt: skip
     with stage(f"Rust: compiling and linking the {flavour.name} flavour"):
@@ -161,12 +175,16 @@ def build(flavour: Flavour, python: CPython, resources: Resources, info: Path, l
     return target_directory() / "release" / BINARY
 
 
-def publish(built: Path, flavour: Flavour, dist: Path) -> Path:
-    """Put a product and its checksum into `dist`, each by an atomic rename."""
+def publish(built: Path, flavour: Flavour, model: Path, dist: Path) -> Path:
+    """Put a product and its checksum into `dist`, each by an atomic rename.
+
+    The sentence model goes behind the end of the executable.
+    """
     dist.mkdir(exist_ok=True)
     target = dist / flavour.product
     partial = dist / f".{flavour.product}.partial"
     shutil.copy2(built, partial)
+    sentence.append(partial, model)
     partial.chmod(0o755)
     partial.rename(target)
     checksum = dist / f".{flavour.product}.sha256.partial"

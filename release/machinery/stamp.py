@@ -21,7 +21,8 @@ from .prerequisites import LIBRARIES, archive_path
 INPUTS = (
     "Cargo.toml", "Cargo.lock", "build.rs", "pyoxidizer.bzl", "rust-toolchain.toml",
     "src", "python/agi_agent", "contracts", "release/build", "release/machinery", "release/static",
-    "release/pins.json", "release/requirements.txt", "release/requirements-build.txt",
+    "release/kernel", "release/pins.json", "release/requirements-model.txt",
+    "release/requirements.txt", "release/requirements-build.txt",
 )  # fmt: skip
 STAMP = ".stamp.json"
 
