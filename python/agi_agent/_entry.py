@@ -30,8 +30,17 @@ MODULES: dict[str, tuple[str, str]] = {
     "local.open": ("agi_agent.local", "open_stream"),
     "local.feed": ("agi_agent.local", "feed"),
     "local.close": ("agi_agent.local", "close"),
+    "embed.open": ("agi_agent.local.embedding", "open_stream"),
+    "embed.close": ("agi_agent.local.embedding", "close"),
+    "embed.request": ("agi_agent.providers.embeddings", "request"),
 }
 """Operation to module and function; the function takes the payload."""
+
+BUFFER_MODULES: dict[str, tuple[str, str]] = {
+    "embed.feed": ("agi_agent.local.embedding", "feed"),
+    "embed.response": ("agi_agent.providers.embeddings", "response"),
+}
+"""The same for functions that take and give byte buffers as well."""
 
 
 def _health(payload: Any) -> Any:
@@ -55,18 +64,20 @@ BUFFER_OPERATIONS: dict[str, BufferOperation] = {"echo": _echo}
 """Operations that take and give byte buffers as well."""
 
 
-def _load(op: str) -> Operation:
+def _load(op: str) -> None:
     """Import the operation's module at its first use."""
-    place = MODULES.get(op)
+    place = MODULES.get(op) or BUFFER_MODULES.get(op)
     if place is None:
         message = f"there is no operation `{op}`"
         raise _errors.PayloadError(message)
-    module, function = place
+    module, name = place
     with _trace.span(f"import {module}"):
         __import__(module)
-    operation: Operation = getattr(sys.modules[module], function)
-    OPERATIONS[op] = operation
-    return operation
+    function = getattr(sys.modules[module], name)
+    if op in BUFFER_MODULES:
+        BUFFER_OPERATIONS[op] = function
+    else:
+        OPERATIONS[op] = function
 
 
 def handle(
@@ -89,10 +100,11 @@ def handle(
         except ValueError as error:
             message = f"payload of `{op}`: {error}"
             raise _errors.PayloadError(message) from None
-        with_buffers = BUFFER_OPERATIONS.get(op)
-        if with_buffers is not None:
-            answer, results = with_buffers(value, buffers)
-        else:
-            operation = OPERATIONS.get(op) or _load(op)
+        if op not in OPERATIONS and op not in BUFFER_OPERATIONS:
+            _load(op)
+        operation = OPERATIONS.get(op)
+        if operation is not None:
             answer, results = operation(value), []
+        else:
+            answer, results = BUFFER_OPERATIONS[op](value, buffers)
         return _json_text.dumps(answer), results

@@ -12,6 +12,7 @@ mod buffer;
 mod console;
 mod console_line;
 pub mod convert;
+pub mod embedding;
 mod error;
 #[cfg(feature = "embedded")]
 mod frozen;

@@ -23,5 +23,15 @@ pub const ADAPTER_OPEN: &str = "adapter.open";
 pub const ADAPTER_FEED: &str = "adapter.feed";
 /// The whole reply, after the last event.
 pub const ADAPTER_CLOSE: &str = "adapter.close";
+/// Starts to load a model and to compute vectors with it.
+pub const EMBED_OPEN: &str = "embed.open";
+/// Goes on after news of the job; the vectors come as a buffer.
+pub const EMBED_FEED: &str = "embed.feed";
+/// Forgets vectors on their way.
+pub const EMBED_CLOSE: &str = "embed.close";
+/// Texts to the body of a request to `/v1/embeddings`.
+pub const EMBED_REQUEST: &str = "embed.request";
+/// The body of its answer to a buffer of vectors.
+pub const EMBED_RESPONSE: &str = "embed.response";
 /// The body of an HTTP error to a kind and one line.
 pub const ADAPTER_ERROR: &str = "adapter.error";

@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use attempt::Failed;
 pub use endpoint::Endpoint;
+pub(super) use wire::AuthStyle;
 
 use super::worker::Python;
 use crate::config::settings::ModelSettings;

@@ -6,6 +6,7 @@
 
 pub mod check;
 
+pub mod embedding;
 pub mod env;
 
 pub mod error;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
+use super::embedding::EmbeddingSettings;
 use super::env::Environment;
 use super::error::ConfigError;
 use super::error::Diagnostic;
@@ -62,6 +63,7 @@ pub fn resolve(
     let mut resolver =
         Resolver { config: &config, merged, environment, directory, errors: Vec::new() };
     let mut model = resolver.model();
+    let embedding = resolver.embedding();
     let errors = resolver.errors;
     if !errors.is_empty() {
         return Err(ConfigError { errors });
@@ -70,8 +72,10 @@ pub fn resolve(
     let data_dir = data_dir.or_else(|| places.data_dir.clone());
     let wheels = config.python.wheels.as_ref().map(|path| directory.join(path));
     model.local.complete(data_dir.as_deref(), wheels.as_deref());
+    let models = model.local.directory.clone();
     Ok(Settings {
         model,
+        embedding: embedding.complete(&config.embedding, directory, models.as_deref()),
         network: network(&config, environment, directory),
         sandbox: SandboxSettings {
             level: config.sandbox.level,
@@ -210,6 +214,24 @@ impl Resolver<'_> {
             headers,
             price: self.price(),
             provider,
+        }
+    }
+
+    /// Key and server of remote embeddings: their own, else those of the OpenAI API.
+    fn embedding(&self) -> EmbeddingSettings {
+        let embedding = &self.config.embedding;
+        let mut pending = Vec::new();
+        let api_key = match &embedding.api_key {
+            Some(source) => self.secret(source, "embedding.api_key", None, &mut pending),
+            None => self.environment.text("OPENAI_API_KEY").map(Secret::new),
+        };
+        let url =
+            embedding.base_url.as_deref().or_else(|| self.environment.text("OPENAI_BASE_URL"));
+        EmbeddingSettings {
+            base_url: url.map(|url| url.trim_end_matches('/').to_owned()),
+            api_key,
+            pending,
+            ..EmbeddingSettings::default()
         }
     }
 

@@ -12,6 +12,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::Serialize;
 
+use super::embedding::EmbeddingConfig;
+use super::embedding::EmbeddingProvider;
+use super::embedding::Pooling;
 use super::fields::Cover;
 use super::fields::Field;
 use super::fields::Kind;
@@ -42,6 +45,8 @@ settings! {
         config_version: u32 = VERSION => PLAIN.at_least(1.0);
         /// Which model answers, and how it is reached.
         model: ModelConfig = ModelConfig::default() => PLAIN;
+        /// How texts become vectors.
+        embedding: EmbeddingConfig = EmbeddingConfig::default() => PLAIN;
         /// Connections.
         network: NetworkConfig = NetworkConfig::default() => POWER;
         /// How far tools and commands may reach.
@@ -227,6 +232,14 @@ impl Shape for ModelApi {
 
 impl Shape for ToolChoice {
     const KIND: Kind = Kind::Choice(&["auto", "required"]);
+}
+
+impl Shape for EmbeddingProvider {
+    const KIND: Kind = Kind::Choice(&["local", "openai"]);
+}
+
+impl Shape for Pooling {
+    const KIND: Kind = Kind::Choice(&["model", "mean", "cls", "last"]);
 }
 
 impl Shape for StdinMode {

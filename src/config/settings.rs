@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::Serialize;
 
+use super::embedding::EmbeddingSettings;
 use super::error::ConfigError;
 use super::error::Diagnostic;
 use super::error::Place;
@@ -73,15 +74,21 @@ pub struct PendingSecret {
     pub place: Place,
 }
 
+impl PendingSecret {
+    /// The secret; an error names the setting and its place.
+    pub(super) fn read(&self) -> Result<Secret, ConfigError> {
+        Ok(self.source.read().map_err(|reason| {
+            let message = format!("`{}`: {reason}", self.key);
+            Diagnostic::error(Rule::Unreadable, self.place.clone(), message).about(&self.key)
+        })?)
+    }
+}
+
 impl ModelSettings {
     /// Reads what lies in files and behind commands.
     pub fn read_secrets(&mut self) -> Result<(), ConfigError> {
         for pending in std::mem::take(&mut self.pending) {
-            let secret = pending.source.read().map_err(|reason| {
-                let message = format!("`{}`: {reason}", pending.key);
-                Diagnostic::error(Rule::Unreadable, pending.place.clone(), message)
-                    .about(&pending.key)
-            })?;
+            let secret = pending.read()?;
             match pending.header {
                 Some(name) => self.headers.push((name, secret.expose().to_owned())),
                 None => self.api_key = Some(secret),
@@ -264,6 +271,7 @@ pub enum StdinMode {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Settings {
     pub model: ModelSettings,
+    pub embedding: EmbeddingSettings,
     pub network: NetworkSettings,
     pub sandbox: SandboxSettings,
     pub approval: ApprovalSettings,

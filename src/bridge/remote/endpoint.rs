@@ -4,6 +4,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::wire::AuthStyle;
+use crate::config::embedding::EmbeddingSettings;
 use crate::config::settings::ModelSettings;
 use crate::config::settings::Secret;
 use crate::network::Client;
@@ -15,6 +16,9 @@ use crate::protocol::ModelErrorKind;
 
 /// Bytes of a list of models; the longest known (OpenRouter's) has half a megabyte.
 const MAX_LIST: usize = 16 << 20;
+
+/// Where the OpenAI API is.
+const OPENAI: &str = "https://api.openai.com/v1";
 
 /// A provider's address and key.
 #[derive(Debug, Clone)]
@@ -34,7 +38,7 @@ impl Endpoint {
     /// Reads the settings; a base URL that cannot be one is an error of the configuration.
     pub fn new(settings: &ModelSettings) -> Result<Self, ModelError> {
         let (own, anthropic) = match settings.provider.as_str() {
-            "openai" => ("https://api.openai.com/v1", false),
+            "openai" => (OPENAI, false),
             "anthropic" => ("https://api.anthropic.com", true),
             other => {
                 let message = format!("there is no model provider `{other}` on the network");
@@ -47,8 +51,21 @@ impl Endpoint {
             // Both spellings are in use; the adapter's path begins with it.
             base = base.strip_suffix("/v1").unwrap_or(base);
         }
+        let key = settings.api_key.as_ref();
+        let headers = settings.headers.clone();
+        Ok(Self { anthropic, headers, ..Self::at(base, own, key, "model")? })
+    }
+
+    /// The server for vectors of texts: the OpenAI API and what is compatible with it.
+    pub fn for_embeddings(settings: &EmbeddingSettings) -> Result<Self, ModelError> {
+        let base = settings.base_url.as_deref().unwrap_or(OPENAI).trim_end_matches('/');
+        Self::at(base, OPENAI, settings.api_key.as_ref(), "embedding")
+    }
+
+    /// `group`: of the settings, for messages.
+    fn at(base: &str, own: &str, key: Option<&Secret>, group: &str) -> Result<Self, ModelError> {
         let wrong = |why: &str| {
-            ModelError::new(ModelErrorKind::Configuration, format!("model.base_url {why}"))
+            ModelError::new(ModelErrorKind::Configuration, format!("{group}.base_url {why}"))
                 .with_hint("write it as http://host:port/v1 or https://host/v1")
         };
         let url = Url::parse(base).map_err(|error| wrong(&format!("is not a URL: {error}")))?;
@@ -63,9 +80,9 @@ impl Endpoint {
             base: base.to_owned(),
             target: url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")),
             custom: base != own,
-            key: settings.api_key.clone().filter(|key| !key.expose().trim().is_empty()),
-            headers: settings.headers.clone(),
-            anthropic,
+            key: key.cloned().filter(|key| !key.expose().trim().is_empty()),
+            headers: Vec::new(),
+            anthropic: false,
         })
     }
 
@@ -97,12 +114,16 @@ impl Endpoint {
         self.custom
     }
 
-    pub(super) fn url(&self, path: &str) -> String {
+    pub(in crate::bridge) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.base)
     }
 
     /// The person's own headers, then the key unless one of those is it.
-    pub(super) fn add_headers(&self, headers: &mut Vec<(String, String)>, style: AuthStyle) {
+    pub(in crate::bridge) fn add_headers(
+        &self,
+        headers: &mut Vec<(String, String)>,
+        style: AuthStyle,
+    ) {
         headers.extend(self.headers.iter().cloned());
         let name = match style {
             AuthStyle::Bearer => "authorization",
@@ -120,7 +141,7 @@ impl Endpoint {
     }
 
     /// A text of the server without the key, should it have repeated it.
-    pub(super) fn without_key(&self, text: &str) -> String {
+    pub(in crate::bridge) fn without_key(&self, text: &str) -> String {
         match self.key.as_ref().map(|key| key.expose().trim()) {
             Some(key) if key.len() >= 4 => text.replace(key, "***"),
             _ => text.to_owned(),

@@ -47,7 +47,7 @@ pub(super) struct AdapterRequest {
 /// How the key is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum AuthStyle {
+pub(in crate::bridge) enum AuthStyle {
     Bearer,
     XApiKey,
 }

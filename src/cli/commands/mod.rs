@@ -9,6 +9,8 @@ pub mod config;
 
 pub mod doctor;
 
+pub mod embed;
+
 pub mod exit_codes;
 
 pub mod file;

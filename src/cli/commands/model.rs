@@ -8,6 +8,8 @@ use serde_json::json;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::embed;
+use super::embed::EmbedArgs;
 use super::run::ModelArgs;
 use crate::bridge::remote::Endpoint;
 use crate::cli::context::CommandContext;
@@ -34,6 +36,8 @@ enum Action {
     List(ModelArgs),
     /// Make one real round trip of each kind and say what works
     Test(ModelArgs),
+    /// Turn each line of standard input into a vector
+    Embed(EmbedArgs),
 }
 
 pub async fn run(
@@ -43,6 +47,7 @@ pub async fn run(
     match args.action {
         Action::List(model) => list(&model, context).await,
         Action::Test(model) => test(&model, context).await,
+        Action::Embed(args) => embed::run(args, context).await,
     }
 }
 
