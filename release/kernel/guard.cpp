@@ -31,6 +31,18 @@ Result guarded(char * error, size_t size, Result failed, Call call) {
 
 extern "C" {
 
+// Where the release puts the constructors of llama.cpp's tables (lazy.ld); otherwise they have run
+// before main, and these are null.
+extern void (*const agi_llama_init_start[])() __attribute__((weak));
+extern void (*const agi_llama_init_end[])() __attribute__((weak));
+
+// Before the first call of llama.cpp, once.
+void agi_llama_begin() {
+    for (auto * one = agi_llama_init_start; one < agi_llama_init_end; ++one) {
+        (*one)();
+    }
+}
+
 int32_t agi_llama_decode(llama_context * ctx, llama_batch batch, char * error, size_t size) {
     return guarded(error, size, THREW, [&] { return llama_decode(ctx, batch); });
 }

@@ -91,7 +91,8 @@ def _mapped() -> str:
 def build(log: Path) -> Kernel:
     """Return the kernel for this crate and compiler, building it when absent."""
     crate = crate_folder()
-    own = sorted(path for path in OWN.iterdir() if path.suffix != ".txt")
+    own = sorted(path for path in OWN.iterdir() if path.suffix in (".c", ".cpp"))
+    own.append(OWN / "CMakeLists.txt")
     recipe = "".join(inspect.getsource(part) for part in (_variant, _assemble))
     key = cache.digest_of(
         {

@@ -19,7 +19,7 @@ from . import cache, sentence
 from .console import ReleaseError, capture, run, stage
 from .cpython import CPython
 from .distribution import OWN_ARCHIVES, SYSTEM_LIBRARIES
-from .kernel import Kernel
+from .kernel import OWN, Kernel
 from .pins import CHECKOUT, RELEASE
 from .prerequisites import LIBRARIES
 from .resources import Resources
@@ -153,6 +153,7 @@ def build(flavour: Flavour, parts: Parts, log: Path) -> Path:
         arguments = _gnu_arguments(python, resources, place)
     # Equal functions of Rust are kept once; the map answers where the bytes are.  Both are
     # told to lld, which rustc links with on this platform.
+    arguments.append(f"-Wl,-T,{OWN / 'lazy.ld'}")
     arguments += ["-Wl,--icf=safe", f"-Wl,-Map={place}/link.map"]
     response = place / "arguments.txt"
     response.write_text("".join(f'"{argument}"\n' for argument in arguments))

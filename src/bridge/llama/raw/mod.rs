@@ -46,6 +46,7 @@ mod guard {
     use llama_cpp_sys_2 as sys;
 
     unsafe extern "C" {
+        pub(super) fn agi_llama_begin();
         pub(super) fn agi_kernel_name() -> *const c_char;
         pub(super) fn agi_kernel_limit(name: *const c_char) -> i32;
         pub(super) fn agi_llama_decode(
@@ -114,8 +115,10 @@ fn guarded<T>(
 fn start() {
     static STARTED: Once = Once::new();
     STARTED.call_once(|| {
+        // SAFETY: both have no conditions, and run once, before everything else of llama.cpp.
+        unsafe { guard::agi_llama_begin() };
         log::install();
-        // SAFETY: has no conditions; runs once, before everything else of llama.cpp.
+        // SAFETY: as above.
         unsafe { sys::llama_backend_init() };
     });
 }
