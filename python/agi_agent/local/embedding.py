@@ -61,7 +61,7 @@ class _Stream:
                 return {"dimension": self._encoder.dimension}, [vectors]
             if self._load is None or not self._load.done:
                 return {"wait": self.wait}, []
-            source, threads, pooling, max_tokens = self._key
+            _, threads, pooling, max_tokens = self._key
             encoder: _agi_llama.Encoder = _kernel.module().Encoder(
                 self._load.result(),
                 pooling=pooling,

@@ -1,7 +1,7 @@
 """Vectors from servers with the API `/v1/embeddings`: bodies written and read.
 
-Opens no connection (Rust does) and knows no key. What comes back is brought to length 1,
-because not every server does, and given as one buffer.
+Opens no connection (Rust does) and knows no key. What comes back is brought to length
+1, because not every server does, and given as one buffer.
 """
 
 from __future__ import annotations
