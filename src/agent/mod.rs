@@ -73,6 +73,7 @@ use crate::protocol::Message;
 use crate::protocol::Outcome;
 use crate::protocol::Part;
 use crate::protocol::Role;
+use crate::protocol::secrets::Vault;
 use crate::system::clock;
 use crate::tools::Registry;
 use crate::tools::ToolContext;
@@ -86,6 +87,8 @@ pub struct AgentParts {
     /// are kept and what is recalled from; `None` means neither.
     pub tools: ToolContext,
     pub approval: ApprovalSettings,
+    /// Secret values, with the names they go by.
+    pub secrets: Vec<(String, String)>,
     pub sandbox: SandboxSettings,
     pub limits: LimitSettings,
     /// Upper bound of output tokens for each reply.
@@ -121,14 +124,14 @@ impl Task {
 /// An agent, ready for any number of runs, side by side if need be.
 pub struct Agent {
     parts: AgentParts,
-    /// What a person allowed for a whole session, by session id: runs of a conversation share it.
+    /// By session id: runs of a conversation share it.
     /// Locked for single statements; a run takes its copy and gives it back at its end.
-    allowed: Mutex<HashMap<String, Grants>>,
+    kept: Mutex<HashMap<String, Kept>>,
 }
 
 impl Agent {
     pub fn new(parts: AgentParts) -> Self {
-        Self { parts, allowed: Mutex::default() }
+        Self { parts, kept: Mutex::default() }
     }
 
     /// `provider/name` of the model.
@@ -188,7 +191,7 @@ impl Agent {
         let cwd = self.parts.tools.cwd.display().to_string();
         // Texts of files follow the task itself; neither titles nor recall are about them.
         let title = task.input.iter().find_map(words).unwrap_or_default();
-        let request = Message { role: Role::User, parts: task.input };
+        let title = self.vault().conceal(&title, None).into_owned();
         let heading = Heading { title: &title, model: &model, cwd: &cwd };
         let opened =
             SessionLog::open(self.parts.tools.memory.clone(), &task.session, &heading).await;
@@ -198,8 +201,10 @@ impl Agent {
         };
         let session_id = session.id().to_owned();
         emitter.event(Event::ThreadStarted { thread_id: session_id.clone(), model });
+        let Kept { allowed, vault } = self.kept_of(&session_id, &history);
+        let request = Message { role: Role::User, parts: concealed(task.input, &vault) };
         let mut state = RunState::new(history);
-        state.allowed = self.allowed().get(&session_id).cloned().unwrap_or_default();
+        state.allowed = allowed;
         if let Some(error) = refused {
             let hint = "`agi-agent session list` shows the stored sessions".to_owned();
             state.fail(ExitCode::Input, error, Some(hint));
@@ -212,7 +217,7 @@ impl Agent {
                 return Ended { state, session_id, conditions: Conditions::NotChecked };
             }
         };
-        let (system, from) = self.system_prompt(&title, emitter).await;
+        let (system, from) = self.system_prompt(&title, emitter, &vault).await;
         state.origin = state.origin.or(from);
         let mut turns = Turns {
             parts: &self.parts,
@@ -220,7 +225,7 @@ impl Agent {
             cancel,
             approver,
             situation: self.situation(rules, approver.is_some()),
-            context: self.context(cancel, started, &session_id),
+            context: self.context(cancel, started, &session_id, &vault),
             system,
             specs: self.parts.registry.specs(),
             schema,
@@ -231,14 +236,13 @@ impl Agent {
         turns.converse().await;
         let conditions = turns.check_conditions(&task.expect, &task.forbid).await;
         turns.session.settle(emitter).await;
-        if turns.state.allowed != Grants::default() {
-            self.allowed().insert(session_id.clone(), turns.state.allowed.clone());
-        }
+        let kept = Kept { allowed: turns.state.allowed.clone(), vault };
+        self.kept().insert(session_id.clone(), kept);
         Ended { state: turns.state, session_id, conditions }
     }
 
-    fn allowed(&self) -> MutexGuard<'_, HashMap<String, Grants>> {
-        self.allowed.lock().unwrap_or_else(PoisonError::into_inner)
+    fn kept(&self) -> MutexGuard<'_, HashMap<String, Kept>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Settings and options that cannot work are refused before the model is asked.
@@ -294,12 +298,36 @@ impl Agent {
         }
     }
 
-    fn context(&self, cancel: &Cancellation, started: Instant, session_id: &str) -> ToolContext {
+    /// A vault that knows the configured secrets and nothing else yet.
+    fn vault(&self) -> Vault {
+        Vault::new(self.parts.secrets.iter().cloned())
+    }
+
+    /// What earlier runs of a session left here; of a stored session, its placeholders are not given
+    /// again.
+    fn kept_of(&self, session_id: &str, history: &[Message]) -> Kept {
+        let kept = self.kept().get(session_id).cloned();
+        let kept = kept
+            .unwrap_or_else(|| Kept { allowed: Grants::default(), vault: Arc::new(self.vault()) });
+        for text in history.iter().flat_map(|message| &message.parts).filter_map(text_of) {
+            kept.vault.keep_clear_of(text);
+        }
+        kept
+    }
+
+    fn context(
+        &self,
+        cancel: &Cancellation,
+        started: Instant,
+        session_id: &str,
+        vault: &Arc<Vault>,
+    ) -> ToolContext {
         ToolContext {
             cancel: cancel.token().clone(),
             deadline: turn::deadline(started, self.parts.limits.timeout),
             call_timeout: self.parts.limits.tool_timeout,
             session_id: session_id.to_owned(),
+            vault: Some(Arc::clone(vault)),
             progress: None,
             ..self.parts.tools.clone()
         }
@@ -307,7 +335,12 @@ impl Agent {
 
     /// Reads AGENTS.md, recalls, and words the prompt. What had to be skipped is told as items.
     /// Also says where recalled text that nobody vouches for comes from.
-    async fn system_prompt(&self, task: &str, emitter: &Emitter) -> (String, Option<String>) {
+    async fn system_prompt(
+        &self,
+        task: &str,
+        emitter: &Emitter,
+        vault: &Vault,
+    ) -> (String, Option<String>) {
         let memory = self.parts.tools.memory.as_ref();
         let cwd = &self.parts.tools.cwd;
         let protected = memory.map(MemoryHandle::protected_files).unwrap_or_default();
@@ -315,7 +348,7 @@ impl Agent {
         for message in found.warnings {
             emitter.instant(ItemStatus::Completed, ItemBody::Error { message });
         }
-        let (notes, origin) = recall::recall(memory, task, emitter).await;
+        let (notes, origin) = recall::recall(memory, task, emitter, vault).await;
         let timestamp = clock::timestamp(clock::now());
         let date = timestamp.split('T').next().unwrap_or_default();
         let prompt = prompt::system_prompt(&Surroundings {
@@ -324,7 +357,7 @@ impl Agent {
             date,
             level: self.parts.sandbox.level,
             net: &self.parts.sandbox.net,
-            instructions: &found.text,
+            instructions: &vault.conceal(&found.text, None),
             notes: &notes,
         });
         (prompt, origin)
@@ -336,6 +369,33 @@ fn words(part: &Part) -> Option<String> {
         Part::Text { text } => Some(text.clone()),
         _ => None,
     }
+}
+
+/// The text of a part that came from the world.
+fn text_of(part: &Part) -> Option<&str> {
+    match part {
+        Part::Text { text } => Some(text),
+        Part::ToolResult(result) => Some(&result.text),
+        Part::Image { .. } | Part::Reasoning { .. } | Part::ToolCall(_) => None,
+    }
+}
+
+/// The input without its secrets: it goes to the model, the session and the events.
+fn concealed(mut input: Vec<Part>, vault: &Vault) -> Vec<Part> {
+    for part in &mut input {
+        if let Part::Text { text } = part {
+            *text = vault.conceal(text, None).into_owned();
+        }
+    }
+    input
+}
+
+/// What runs of one session share.
+#[derive(Clone)]
+struct Kept {
+    /// What a person allowed for the whole session.
+    allowed: Grants,
+    vault: Arc<Vault>,
 }
 
 /// A run that is over, but for its outcome.

@@ -8,6 +8,7 @@ use crate::memory::Query;
 use crate::memory::Trust;
 use crate::protocol::ItemBody;
 use crate::protocol::ItemStatus;
+use crate::protocol::secrets::Vault;
 
 use super::events::Emitter;
 
@@ -19,10 +20,11 @@ pub(super) async fn recall(
     memory: Option<&MemoryHandle>,
     task: &str,
     emitter: &Emitter,
+    vault: &Vault,
 ) -> (Vec<String>, Option<String>) {
     let Some(memory) = memory else { return (Vec::new(), None) };
     let query = Query { text: task.to_owned(), limit: ITEMS, category: None, tags: Vec::new() };
-    let hits = match memory.search(query).await {
+    let mut hits = match memory.search(query).await {
         Ok(hits) => hits,
         Err(error) => {
             let message = format!("nothing could be recalled: {error}");
@@ -30,7 +32,8 @@ pub(super) async fn recall(
             return (Vec::new(), None);
         }
     };
-    for hit in &hits {
+    for hit in &mut hits {
+        hit.item.content = vault.conceal(&hit.item.content, None).into_owned();
         let body = ItemBody::Memory {
             action: "recall".to_owned(),
             id: hit.item.id.clone(),

@@ -208,7 +208,10 @@ impl Rule {
     fn surely_covers(&self, name: &str, target: &Target<'_>) -> bool {
         let Some(pattern) = &self.pattern else { return true };
         if COMMAND_TOOLS.contains(&target.tool) {
-            return pattern == name && covering::programs_are_outside(name, target.places);
+            // With a wildcard in it a pattern spells no command: `sort *` may be `sort -o x`.
+            return pattern == name
+                && !pattern.contains(['*', '?', '['])
+                && covering::programs_are_outside(name, target.places);
         }
         if pattern == name {
             return true;

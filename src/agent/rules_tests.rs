@@ -56,6 +56,7 @@ fn a_rule_without_a_pattern_covers_all_and_a_spelled_one_itself() {
     assert!(allowed("shell", "shell", "anything; at all $(x"));
     assert!(allowed("shell(git log && git status)", "shell", "git log && git status"));
     assert!(!allowed("shell(git log && git status)", "shell", "git log && git status;"));
+    assert!(!allowed("shell(sort *)", "shell", "sort *"), "the shell would fill in names");
 }
 
 #[test]

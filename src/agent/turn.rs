@@ -93,7 +93,8 @@ impl Turns<'_> {
             let reply = match self.ask_with_room().await {
                 Ok(reply) => reply,
                 Err(error) => {
-                    self.emitter.event(Event::TurnFailed { error: error.message.clone() });
+                    let message = self.without_secrets(error.message.clone());
+                    self.emitter.event(Event::TurnFailed { error: message });
                     self.note_model_error(error);
                     return;
                 }
@@ -358,10 +359,18 @@ impl Turns<'_> {
         true
     }
 
+    /// Providers quote keys that they do not know.
+    fn without_secrets(&self, text: String) -> String {
+        match &self.context.vault {
+            Some(vault) => vault.conceal(&text, None).into_owned(),
+            None => text,
+        }
+    }
+
     fn note_model_error(&mut self, error: ModelError) {
         if !self.note_cancellation() {
             let code = ExitCode::from_model_error(error.kind);
-            self.state.fail(code, error.message, error.hint);
+            self.state.fail(code, self.without_secrets(error.message), error.hint);
         }
     }
 }

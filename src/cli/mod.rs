@@ -30,6 +30,8 @@ use std::ffi::OsString;
 use clap::CommandFactory;
 use clap::FromArgMatches;
 
+use tracing::level_filters::LevelFilter;
+
 use crate::config::env::Environment;
 use crate::metrics::trace;
 use crate::metrics::trace::TraceOptions;
@@ -79,10 +81,13 @@ fn start(cli: Cli, environment: Environment) -> u8 {
     let Cli { global, command } = cli;
     let quiet = global.quiet;
     let mut output = Output::new(&environment, global.color, global.verbose, quiet);
+    let is_traced = output.trace_level() != LevelFilter::OFF || global.trace.is_some();
+    let secrets = if is_traced { environment.secrets() } else { Vec::new() };
     let options = TraceOptions {
         stderr: output.trace_level(),
         color: output.colors_stderr(),
         file: global.trace.as_deref(),
+        secrets: &secrets,
     };
     // Held to the end: dropping it completes the file.
     let _trace = match trace::start(options) {

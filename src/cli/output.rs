@@ -12,6 +12,7 @@ use tracing::level_filters::LevelFilter;
 
 use crate::config::env::Environment;
 use crate::protocol::ExitCode;
+use crate::protocol::secrets::Vault;
 use crate::system::terminal;
 use crate::system::terminal::Stream;
 use crate::system::visible::visible;
@@ -135,7 +136,7 @@ impl Output {
     pub fn warning(&mut self, text: &str) {
         if !self.quiet {
             let label = self.paint("warning:", "\u{1b}[1;33m");
-            to_stderr(&format!("{label} {}", printable(text)));
+            to_stderr(&format!("{label} {}", safe(text)));
         }
     }
 
@@ -148,12 +149,12 @@ impl Output {
 
     pub fn hint(&mut self, text: &str) {
         let label = self.paint("hint:", "\u{1b}[1;36m");
-        to_stderr(&format!("{label} {}", printable(text)));
+        to_stderr(&format!("{label} {}", safe(text)));
     }
 
     pub fn error(&mut self, text: &str) {
         let label = self.paint("error:", "\u{1b}[1;31m");
-        to_stderr(&format!("{label} {}", printable(text)));
+        to_stderr(&format!("{label} {}", safe(text)));
     }
 
     /// Shows a failure and returns its code.
@@ -190,6 +191,11 @@ impl Output {
 /// One line in one write, so that lines of several processes do not mix.
 fn to_stderr(text: &str) {
     drop(std::io::stderr().write_all(format!("{text}\n").as_bytes()));
+}
+
+/// What may stand in a log: nothing that hides, and nothing that looks like a secret.
+fn safe(text: &str) -> String {
+    printable(&Vault::default().conceal(text, None))
 }
 
 /// Escapes control and invisible characters: a file name or a server's words must not drive the terminal.

@@ -17,6 +17,7 @@ use crate::bridge::Python;
 use crate::bridge::PythonModel;
 use crate::bridge::remote::RemoteModel;
 use crate::bridge::scripted::ScriptedModel;
+use crate::config::env::Environment;
 use crate::config::places::Places;
 use crate::config::settings::ModelSettings;
 use crate::config::settings::Settings;
@@ -26,6 +27,7 @@ use crate::protocol::ChatModel;
 use crate::protocol::ExitCode;
 use crate::protocol::ModelError;
 use crate::protocol::ModelErrorKind;
+use crate::protocol::secrets::is_secret_name;
 use crate::sandbox::Policy;
 use crate::sandbox::Sandbox;
 use crate::system::opener::Opener;
@@ -146,6 +148,7 @@ pub fn tool_context_in(
         deadline: Instant::now() + NEVER,
         call_timeout: settings.limits.tool_timeout,
         session_id: String::new(),
+        vault: None,
         origin: None,
         progress: None,
     }
@@ -165,6 +168,21 @@ pub fn person_opener(context: &mut CommandContext) -> Result<Opener, CommandErro
         opener.protect(&file);
     }
     Ok(opener)
+}
+
+/// What must not reach a model, a file or a stream: the values of the environment and the
+/// configuration that are secret, with their names.
+fn secrets(settings: &Settings) -> Vec<(String, String)> {
+    let mut secrets = Environment::of_process().secrets();
+    let key = settings.model.api_key.as_ref().map(|key| key.expose().to_owned());
+    secrets.extend(key.map(|key| ("MODEL_API_KEY".to_owned(), key)));
+    let headers = settings.model.headers.iter().filter(|(name, _)| is_secret_name(name));
+    secrets.extend(headers.map(|(name, value)| {
+        // `Bearer abc` is the word `abc`.
+        let word = value.rsplit(' ').next().unwrap_or(value);
+        (name.to_ascii_uppercase().replace('-', "_"), word.to_owned())
+    }));
+    secrets
 }
 
 /// Every tool, as configured.
@@ -199,6 +217,7 @@ pub fn agent_in(
         registry: registry(settings),
         tools: tool_context_in(directory, places, settings, memory, client),
         approval: settings.approval.clone(),
+        secrets: secrets(settings),
         sandbox: settings.sandbox.clone(),
         limits: settings.limits.clone(),
         max_output_tokens: settings.model.max_output_tokens,

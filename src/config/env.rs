@@ -10,6 +10,8 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
+use crate::protocol::secrets::is_secret_name;
+
 use super::check;
 use super::check::Checked;
 use super::error::Diagnostic;
@@ -114,6 +116,14 @@ impl Environment {
     /// True where the variable is there at all, even empty (`NO_COLOR`).
     pub fn is_set(&self, name: &str) -> bool {
         self.variables.contains_key(std::ffi::OsStr::new(name))
+    }
+
+    /// Variables whose names say that their values are secret.
+    pub fn secrets(&self) -> Vec<(String, String)> {
+        let texts = self.variables.iter().filter_map(|(name, value)| {
+            Some((name.to_str()?.to_owned(), value.to_str()?.to_owned()))
+        });
+        texts.filter(|(name, _)| is_secret_name(name)).collect()
     }
 
     /// All of it, for children (`sandbox` filters).

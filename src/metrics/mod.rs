@@ -2,4 +2,6 @@
 //!
 //! Takes part in no decision: a run with metrics switched off behaves the same.
 
+mod concealing;
+
 pub mod trace;

@@ -3,11 +3,15 @@
 //! Installed once per process, before anything else runs.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use tracing::level_filters::LevelFilter;
 use tracing_chrome::FlushGuard;
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::SubscriberExt;
+
+use super::concealing::Concealing;
+use crate::protocol::secrets::Vault;
 
 /// Keeps the trace file open; dropping it completes the JSON.
 #[must_use = "dropping it at once leaves an incomplete file"]
@@ -21,6 +25,8 @@ pub struct TraceOptions<'a> {
     pub color: bool,
     /// Chrome trace JSON.
     pub file: Option<&'a Path>,
+    /// Values (with their names) that must not appear.
+    pub secrets: &'a [(String, String)],
 }
 
 /// Installs the subscriber; without anything to show it installs none, and spans cost nothing.
@@ -28,11 +34,13 @@ pub fn start(options: TraceOptions<'_>) -> std::io::Result<TraceGuard> {
     if options.stderr == LevelFilter::OFF && options.file.is_none() {
         return Ok(TraceGuard(None));
     }
+    let vault = Arc::new(Vault::new(options.secrets.iter().cloned()));
     let mut guard = None;
     let mut layers = Vec::new();
     if options.stderr != LevelFilter::OFF {
+        let vault = Arc::clone(&vault);
         let layer = tracing_subscriber::fmt::layer()
-            .with_writer(std::io::stderr)
+            .with_writer(move || Concealing::new(std::io::stderr(), Arc::clone(&vault)))
             .with_ansi(options.color)
             .with_target(false)
             .with_filter(options.stderr);
@@ -41,7 +49,7 @@ pub fn start(options: TraceOptions<'_>) -> std::io::Result<TraceGuard> {
     if let Some(path) = options.file {
         let file = std::fs::File::create(path)?;
         let (layer, flush) = tracing_chrome::ChromeLayerBuilder::new()
-            .writer(file)
+            .writer(Concealing::new(file, vault))
             .include_args(true)
             .trace_style(tracing_chrome::TraceStyle::Async)
             .build();

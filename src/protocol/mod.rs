@@ -9,6 +9,7 @@ pub mod message;
 pub mod model;
 pub mod outcome;
 pub mod port;
+pub mod secrets;
 pub mod tool;
 pub mod usage;
 

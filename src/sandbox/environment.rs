@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 
 use crate::config::env::Environment;
+use crate::protocol::secrets::has_secret;
 
 /// Passed on as they are.
 const ALLOWED: [&str; 13] = [
@@ -21,7 +22,7 @@ const ALLOWED: [&str; 13] = [
     "SYSTEMROOT",
 ];
 
-/// Names that make a program load or run something, dropped even when asked for by pattern.
+/// Names that make a program load or run something.
 const LOADERS: [&str; 14] = [
     "LD_",
     "DYLD_",
@@ -48,9 +49,10 @@ const SECRET_WORDS: [&str; 9] =
 pub fn for_children(environment: &Environment, named: &[String]) -> Vec<(OsString, OsString)> {
     environment
         .all()
-        .filter(|(name, _)| {
+        .filter(|(name, value)| {
             let Some(name) = name.to_str() else { return false };
-            named.iter().any(|wanted| wanted == name) || is_allowed(name)
+            named.iter().any(|wanted| wanted == name)
+                || (is_allowed(name) && !value.to_str().is_some_and(has_secret))
         })
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect()
@@ -85,6 +87,7 @@ mod tests {
             ("PATH", "/bin"),
             ("LC_ALL", "C"),
             ("LC_API_TOKEN", "x"),
+            ("LC_URL", "https://ada:hunter2@example.org"),
             ("OPENAI_API_KEY", "x"),
             ("LD_PRELOAD", "x"),
             ("BASH_ENV", "x"),

@@ -90,6 +90,7 @@ impl Host for TestHost {
             registry,
             tools: context,
             approval: ApprovalSettings::default(),
+            secrets: Vec::new(),
             sandbox: SandboxSettings {
                 level: SandboxLevel::WorkspaceWrite,
                 add_dirs: Vec::new(),

@@ -24,6 +24,7 @@ use super::ToolError;
 use super::ToolOutput;
 use super::output;
 use super::schedule::Turn;
+use super::secrecy;
 use crate::protocol::Effect;
 use crate::protocol::ItemBody;
 use crate::protocol::ItemStatus;
@@ -240,7 +241,11 @@ async fn run_one(
             }
             on_event(CallEvent::Started { index, call: &call });
             let started = Instant::now();
-            let result = within_bounds(index, &*tool, arguments, context, on_event).await;
+            let result = match secrecy::admit(context, effect, &target, arguments) {
+                Ok(arguments) => within_bounds(index, &*tool, arguments, context, on_event).await,
+                Err(error) => Err(error),
+            };
+            let result = secrecy::conceal(context, &call.name, &target, result);
             drop(held);
             return CallOutcome::new(call, effect, target, result, started.elapsed());
         }
@@ -270,7 +275,10 @@ async fn within_bounds(
         tokio::select! {
             biased;
             result = &mut call => break Some(result),
-            Some(line) = lines.recv() => on_event(CallEvent::Progress { index, line }),
+            Some(line) = lines.recv() => {
+                let line = secrecy::conceal_line(context, line);
+                on_event(CallEvent::Progress { index, line });
+            }
             () = context.cancel.cancelled(), if stopped.is_none() => {
                 stopped = Some(ToolError::Cancelled);
                 until = Instant::now() + GRACE;
@@ -286,6 +294,7 @@ async fn within_bounds(
         }
     };
     while let Ok(line) = lines.try_recv() {
+        let line = secrecy::conceal_line(context, line);
         on_event(CallEvent::Progress { index, line });
     }
     settle(result, stopped)

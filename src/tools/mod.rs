@@ -46,6 +46,8 @@ pub mod registry;
 
 mod schedule;
 
+mod secrecy;
+
 pub mod shell;
 
 pub mod web_fetch;
@@ -76,6 +78,7 @@ use crate::memory::MemoryHandle;
 use crate::network::Client;
 use crate::protocol::Effect;
 use crate::protocol::ToolSpec;
+use crate::protocol::secrets::Vault;
 use crate::sandbox::Sandbox;
 use crate::system::opener::Opener;
 
@@ -147,6 +150,9 @@ pub struct ToolContext {
     /// Usual bound of one call.
     pub call_timeout: Duration,
     pub session_id: String,
+    /// Holds the run's secrets back from models, events and logs; `None` where a person runs a tool
+    /// by hand.
+    pub vault: Option<Arc<Vault>>,
     /// Where text that nobody vouches for came from, if the conversation has any: what is
     /// remembered now bears the mark.
     pub origin: Option<String>,
@@ -206,6 +212,7 @@ impl ToolContext {
             deadline: Instant::now() + Duration::from_secs(3600),
             call_timeout: Duration::from_secs(60),
             session_id: "test".to_owned(),
+            vault: None,
             origin: None,
             progress: None,
         }

@@ -17,6 +17,9 @@ mod agent_exit_codes;
 
 mod agent_signals;
 
+#[cfg(target_os = "linux")]
+mod approval;
+
 mod basics;
 
 mod builtin;

@@ -21,6 +21,9 @@ mod network;
 #[cfg(target_os = "linux")]
 mod sandbox;
 
+#[cfg(unix)]
+mod shell_fuzz;
+
 mod tidy;
 
 mod tree;

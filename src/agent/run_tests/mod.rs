@@ -118,6 +118,7 @@ impl Bench {
             registry: Registry::new(tools),
             tools: ToolContext::for_tests(directory.path()),
             approval: ApprovalSettings::default(),
+            secrets: Vec::new(),
             sandbox: SandboxSettings {
                 level: SandboxLevel::WorkspaceWrite,
                 add_dirs: Vec::new(),

@@ -1,0 +1,183 @@
+//! Keeps secrets in the vault while calls run: placeholders become values only in what is written to
+//! files, and whatever comes back has placeholders again.
+//!
+//! Without a vault (a tool that a person runs by hand) everything passes as it is.
+
+use std::convert::Infallible;
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::ToolContext;
+use super::ToolError;
+use super::ToolOutput;
+use crate::protocol::Effect;
+use crate::protocol::ItemBody;
+use crate::protocol::secrets::Vault;
+use crate::protocol::secrets::each_text;
+
+/// The arguments as the tool gets them. What is written gets its values back; what runs, connects or
+/// remembers must have no placeholder, since it would keep or send the placeholder.
+pub(super) fn admit(
+    context: &ToolContext,
+    effect: Effect,
+    target: &str,
+    mut arguments: Value,
+) -> Result<Value, ToolError> {
+    let Some(vault) = &context.vault else { return Ok(arguments) };
+    match effect {
+        Effect::Pure | Effect::Read => {}
+        Effect::Write => {
+            let file = source(context, target);
+            let only = context.origin.as_ref().map(|_| file.as_str());
+            each_text(&mut arguments, &mut |text| {
+                *text = vault.restore(text, only)?;
+                Ok(())
+            })
+            .map_err(|misplaced: crate::protocol::secrets::Misplaced| {
+                ToolError::ForModel(format!("{misplaced}; nothing was written"))
+            })?;
+        }
+        Effect::Remember | Effect::Process | Effect::Network => {
+            each_text(&mut arguments, &mut |text| match Vault::placeholder_in(text) {
+                None => Ok(()),
+                Some(placeholder) => Err(ToolError::ForModel(format!(
+                    "`{placeholder}` stands for a secret, and only the tools that write files put \
+                     it back; commands get variables by `--env NAME`"
+                ))),
+            })?;
+        }
+    }
+    Ok(arguments)
+}
+
+/// What a call gave back, without secrets.
+pub(super) fn conceal(
+    context: &ToolContext,
+    tool: &str,
+    target: &str,
+    result: Result<ToolOutput, ToolError>,
+) -> Result<ToolOutput, ToolError> {
+    let Some(vault) = &context.vault else { return result };
+    let file = tool.starts_with("file_").then(|| source(context, target));
+    let change = |text: &mut String| {
+        if let std::borrow::Cow::Owned(concealed) = vault.conceal(text, file.as_deref()) {
+            *text = concealed;
+        }
+    };
+    match result {
+        Ok(mut output) => {
+            change(&mut output.text);
+            if let Some(data) = &mut output.data {
+                let done: Result<(), Infallible> = each_text(data, &mut |text| {
+                    change(text);
+                    Ok(())
+                });
+                // It cannot fail.
+                done.ok();
+            }
+            if let Some(item) = &mut output.item {
+                texts_of(item).into_iter().for_each(change);
+            }
+            Ok(output)
+        }
+        Err(mut error) => {
+            match &mut error {
+                ToolError::ForModel(text)
+                | ToolError::SandboxUnavailable(text)
+                | ToolError::Network(text)
+                | ToolError::Fatal(text)
+                | ToolError::Denied { reason: text, .. } => change(text),
+                ToolError::Timeout | ToolError::Cancelled => {}
+            }
+            Err(error)
+        }
+    }
+}
+
+/// A line of progress without secrets.
+pub(super) fn conceal_line(context: &ToolContext, line: String) -> String {
+    match &context.vault {
+        Some(vault) => vault.conceal(&line, None).into_owned(),
+        None => line,
+    }
+}
+
+/// One name for one file, however it is spelled.
+fn source(context: &ToolContext, target: &str) -> String {
+    let path: std::path::PathBuf = context.cwd.join(target).components().collect();
+    let real = path.canonicalize();
+    real.as_deref().unwrap_or(Path::new(&path)).to_string_lossy().into_owned()
+}
+
+/// The texts of an item that come from the world.
+fn texts_of(item: &mut ItemBody) -> Vec<&mut String> {
+    match item {
+        ItemBody::CommandExecution { output, .. } | ItemBody::ToolCall { output, .. } => {
+            vec![output]
+        }
+        ItemBody::FileChange { diff, .. } => vec![diff],
+        ItemBody::AgentMessage { text }
+        | ItemBody::Reasoning { text }
+        | ItemBody::Plan { text }
+        | ItemBody::Memory { text, .. }
+        | ItemBody::Error { message: text } => vec![text],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::json;
+
+    use super::*;
+
+    fn context(directory: &Path) -> ToolContext {
+        let known = [("DEPLOY_TOKEN".to_owned(), "canary-1234".to_owned())];
+        ToolContext {
+            vault: Some(Arc::new(Vault::new(known))),
+            ..ToolContext::for_tests(directory)
+        }
+    }
+
+    #[test]
+    fn case_31_only_what_is_written_gets_its_values_back() {
+        let directory = tempfile::tempdir().unwrap();
+        let context = context(directory.path());
+        let read = ToolOutput::text("T=canary-1234").with_data(json!({"lines": ["canary-1234"]}));
+        let read = conceal(&context, "file_read", ".env", Ok(read)).unwrap();
+        assert_eq!(read.text, "T=[secret:DEPLOY_TOKEN]");
+        assert_eq!(read.data, Some(json!({"lines": ["[secret:DEPLOY_TOKEN]"]})));
+        let arguments = || json!({"path": "x", "content": "U=[secret:DEPLOY_TOKEN]"});
+        let written = admit(&context, Effect::Write, "x", arguments()).unwrap();
+        assert_eq!(written["content"], "U=canary-1234");
+        for effect in [Effect::Remember, Effect::Process, Effect::Network] {
+            let error = admit(&context, effect, "x", arguments()).unwrap_err();
+            assert!(error.to_string().contains("stands for a secret"), "{error}");
+        }
+        let unknown = json!({"path": "x", "content": "U=[secret:jwt-5]"});
+        let error = admit(&context, Effect::Write, "x", unknown).unwrap_err();
+        assert!(error.to_string().contains("nothing was written"), "{error}");
+    }
+
+    #[test]
+    fn with_strangers_text_about_a_secret_stays_in_its_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut context = context(directory.path());
+        let read = ToolOutput::text("T=canary-1234");
+        conceal(&context, "file_read", ".env", Ok(read)).unwrap();
+        context.origin = Some("https://a.example/".to_owned());
+        let arguments = || json!({"content": "[secret:DEPLOY_TOKEN]"});
+        assert!(admit(&context, Effect::Write, "./.env", arguments()).is_ok());
+        assert!(admit(&context, Effect::Write, "public.js", arguments()).is_err());
+    }
+
+    #[test]
+    fn errors_are_concealed_too() {
+        let directory = tempfile::tempdir().unwrap();
+        let error = ToolError::Network("https://u:hunter22@h/ failed".to_owned());
+        let error = conceal(&context(directory.path()), "web_fetch", "x", Err(error)).unwrap_err();
+        assert_eq!(error.to_string(), "https://u:[secret:password-1]@h/ failed");
+    }
+}

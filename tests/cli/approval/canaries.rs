@@ -1,0 +1,223 @@
+//! Cases 30 and 31: secrets everywhere a run can meet them, and afterwards not one of them in any
+//! stream or file that the run produced, and no file of the person's damaged.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::path::PathBuf;
+
+use serde_json::Value;
+use serde_json::json;
+
+use super::call;
+use super::calls;
+use super::run;
+use crate::support::Finished;
+use crate::support::TestContext;
+
+/// Secrets by where they are seeded. Put together here, so that no scanner of this repository takes
+/// them for real ones.
+fn canaries() -> BTreeMap<&'static str, String> {
+    let letters = "C4n4ryA1B2c3D4e5F6g7H8i9J0k1L2m3N4o5";
+    let pem = |body: &str| {
+        format!("-----BEGIN PRIVATE {0}-----\n{body}\n-----END PRIVATE {0}-----", "KEY")
+    };
+    BTreeMap::from([
+        ("env name", "canary-environment-0815".to_owned()),
+        ("env key", format!("sk-{letters}")),
+        ("env file", "canary-dotenv-4711".to_owned()),
+        ("github", format!("ghp_{letters}")),
+        ("aws", format!("AKIA{}", "C4N4RYC4N4RYC4N4")),
+        ("google", format!("AIza{letters}")),
+        ("jwt", format!("eyJ{letters}.{letters}.sig-canary")),
+        ("slack", "xoxb-1234567890-canary".to_owned()),
+        ("url", "canary-url-password".to_owned()),
+        ("pem", pem("MIICcanaryCANARYcanary0123456789")),
+        ("json", "canary-json-value-1".to_owned()),
+    ])
+}
+
+fn dotenv(canaries: &BTreeMap<&str, String>) -> String {
+    format!(
+        "# keep me\nDB_PASSWORD={}\nGITHUB={}\nAWS={}\nGOOGLE={}\nURL=https://ada:{}@example.org/\n",
+        canaries["env file"],
+        canaries["github"],
+        canaries["aws"],
+        canaries["google"],
+        canaries["url"],
+    )
+}
+
+/// Every file below a directory.
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(directory).unwrap().flatten() {
+        let path = entry.path();
+        if entry.file_type().unwrap().is_dir() {
+            found.extend(files(&path));
+        } else {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// How often canaries stand in what the run produced; where, for the message.
+fn hits(context: &TestContext, seeded: &[PathBuf], finished: &Finished) -> Vec<String> {
+    let mut texts: Vec<(String, Vec<u8>)> = vec![
+        ("stdout".to_owned(), finished.stdout.clone().into_bytes()),
+        ("stderr".to_owned(), finished.stderr.clone().into_bytes()),
+    ];
+    let produced = files(context.work().parent().unwrap());
+    for path in produced.into_iter().filter(|path| !seeded.contains(path)) {
+        texts.push((path.display().to_string(), std::fs::read(&path).unwrap()));
+    }
+    let mut hits = Vec::new();
+    for (place, bytes) in texts {
+        for (kind, canary) in canaries() {
+            // Of a private key the inner line is the secret.
+            let needle = canary.lines().nth(1).unwrap_or(&canary);
+            if memchr::memmem::find(&bytes, needle.as_bytes()).is_some() {
+                hits.push(format!("{kind} in {place}"));
+            }
+        }
+    }
+    hits
+}
+
+#[test]
+fn case_31_no_canary_is_found_and_no_file_is_damaged() {
+    let mut context = TestContext::new();
+    let seeds = canaries();
+    context.env("DEPLOY_TOKEN", &seeds["env name"]).env("OPENAI_API_KEY", &seeds["env key"]);
+    let env_text = dotenv(&seeds);
+    let env = context.write(".env", &env_text);
+    let keys_text = format!(
+        "{{\"password\": \"{}\", \"jwt\": \"{}\", \"slack\": \"{}\"}}\n{}\n{} {}\n",
+        seeds["json"],
+        seeds["jwt"],
+        seeds["slack"],
+        seeds["pem"],
+        seeds["env name"],
+        seeds["env key"]
+    );
+    let keys = context.write("keys.txt", &keys_text);
+    let read = |path: &str| call("file_read", json!({"path": path}));
+    let write = |path: &str, content: &str| {
+        calls(vec![call("file_write", json!({"path": path, "content": content}))])
+    };
+    let script = json!([
+        calls(vec![read(".env"), read("keys.txt"), call("file_search", json!({"pattern": "="}))]),
+        calls(vec![
+            call("shell", json!({"command": "cat .env keys.txt; cat keys.txt >&2; env"})),
+            call("python_exec", json!({"code": "print(open('.env').read())"})),
+        ]),
+        // One line is changed by its neighbours' placeholders, as an editing model would.
+        calls(vec![call("file_edit", json!({
+            "path": ".env",
+            "old": "# keep me\nDB_PASSWORD=[secret:value-2]\n",
+            "new": "# kept\nDB_PASSWORD=[secret:value-2]\n",
+        }))]),
+        write("lost.txt", "x [secret:jwt-99] y"),
+        calls(vec![call("memory_add", json!({"content": "it is [secret:value-2]"}))]),
+        calls(vec![call("shell", json!({"command": "echo '[secret:value-2]' > f"}))]),
+        {"text": "the password is [secret:value-2]"},
+    ]);
+    let script = context.write("../script.json", script.to_string());
+    let model = format!("scripted/{}", script.display());
+    let task = format!("use {} and {}", seeds["github"], seeds["env name"]);
+    let trace = context.work().join("trace.json");
+    let finished = context.run([
+        "-vv",
+        "--trace",
+        &trace.to_string_lossy(),
+        "run",
+        &task,
+        "--model",
+        &model,
+        "--sandbox",
+        "workspace-write",
+        "--output-format",
+        "jsonl",
+        "-f",
+        ".env",
+    ]);
+    let seeded = [env.clone(), keys.clone()];
+    assert_eq!(hits(&context, &seeded, &finished), Vec::<String>::new());
+    assert!(finished.stdout.contains("[secret:DEPLOY_TOKEN]"), "{}", finished.stdout);
+    assert_eq!(std::fs::read_to_string(&keys).unwrap(), keys_text);
+    let changed = std::fs::read_to_string(&env).unwrap();
+    assert_eq!(changed, env_text.replace("# keep me", "# kept"), "{}", finished.stdout);
+    assert!(!context.work().join("lost.txt").exists(), "a placeholder would have been stored");
+    assert!(!context.work().join("f").exists());
+    assert!(!files(&context.data()).is_empty(), "the session was stored");
+    let finished = context.run(["memory", "list", "--json"]);
+    assert!(!finished.stdout.contains("[secret:"), "{}", finished.stdout);
+}
+
+#[test]
+fn case_31_a_copy_of_a_secret_file_is_whole() {
+    let context = TestContext::new();
+    let text = dotenv(&canaries());
+    context.write(".env", &text);
+    // The placeholders are numbered in the order in which they are met.
+    let copy = "# keep me\nDB_PASSWORD=[secret:value-1]\nGITHUB=[secret:github-token-2]\n\
+        AWS=[secret:aws-key-3]\nGOOGLE=[secret:google-key-4]\n\
+        URL=https://ada:[secret:password-5]@example.org/\n";
+    let script = json!([
+        calls(vec![call("file_read", json!({"path": ".env"}))]),
+        calls(vec![call("file_write", json!({"path": "copy", "content": copy}))]),
+        {"text": "done"},
+    ]);
+    let ran = run(&context, &script, &["--sandbox", "workspace-write"]);
+    assert_eq!(ran.code, 0, "{}", ran.result);
+    assert_eq!(std::fs::read_to_string(context.work().join("copy")).unwrap(), text);
+}
+
+/// Each command tells what it found; the agent itself has the canary in its environment.
+#[test]
+fn case_30_children_find_no_secret_of_the_agent() {
+    let commands = [
+        "printenv",
+        "env",
+        "cat /proc/self/environ",
+        "cat /proc/$PPID/environ",
+        "cat /proc/*/environ",
+        "cat /proc/$PPID/mem",
+        "ls -l /proc/$PPID/fd /proc/$PPID/fd/0",
+        "cat /proc/$PPID/fd/*",
+        "tr '\\0' '\\n' < /proc/1/environ",
+    ];
+    for level in ["read-only", "workspace-write"] {
+        let mut context = TestContext::new();
+        context.env("DEPLOY_TOKEN", "canary-environment-0815").env("PLAIN", "plainly-0815");
+        for command in commands {
+            // Reversed, so that nothing but the sandbox keeps it from us.
+            let command = format!("{{ {command}; }} 2>/dev/null | tr -d '\\0' | rev; true");
+            let script = json!([
+                calls(vec![call("shell", json!({"command": command}))]),
+                {"text": "done"},
+            ]);
+            let path = context.write("../script.json", script.to_string());
+            let model = format!("scripted/{}", path.display());
+            let arguments =
+                ["run", "x", "--model", &model, "--sandbox", level, "--output-format", "jsonl"];
+            let finished = context.run(arguments);
+            for secret in ["canary-environment-0815", "plainly-0815"] {
+                let reversed: String = secret.chars().rev().collect();
+                assert!(!finished.stdout.contains(&reversed), "{level} {command}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_variable_that_the_person_names_reaches_children() {
+    let mut context = TestContext::new();
+    context.env("DEPLOY_TOKEN", "canary-environment-0815");
+    let length: Value =
+        json!({"command": "printf %s \"$DEPLOY_TOKEN\" | wc -c; echo $DEPLOY_TOKEN"});
+    let expect = ["23", "[secret:DEPLOY_TOKEN]"];
+    let script = json!([calls(vec![call("shell", length)]), {"text": "done", "expect": expect}]);
+    assert_eq!(run(&context, &script, &["--env", "DEPLOY_TOKEN"]).code, 0);
+    assert_ne!(run(&context, &script, &[]).code, 0);
+}

@@ -1,0 +1,211 @@
+//! Cases 21 to 29 through the real binary: at `danger-full-access`, where only rules stand between a
+//! command and the machine, with nobody to ask. Each row would leave a file `pwned` if it ran.
+//!
+//! `agent::covering` has the same cases in more spellings; here it is shown that they hold end to end.
+
+use serde_json::json;
+
+use super::Ran;
+use super::call;
+use super::calls;
+use super::run;
+use crate::support::TestContext;
+
+const DANGER: [&str; 2] = ["--sandbox", "danger-full-access"];
+
+fn attempt(context: &TestContext, rules: &[&str], commands: &[String]) -> Ran {
+    let shells = commands.iter().map(|command| call("shell", json!({"command": command})));
+    let script = json!([calls(shells.collect()), {"text": "done"}]);
+    let mut arguments = DANGER.to_vec();
+    for rule in rules {
+        arguments.extend(["--allow", rule]);
+    }
+    run(context, &script, &arguments)
+}
+
+/// All rows are declined, none ran, and the run says so.
+#[track_caller]
+fn none_runs(rules: &[&str], commands: &[&str]) {
+    let context = TestContext::new();
+    context.write("f", "a\nb\n");
+    let commands: Vec<String> = commands.iter().map(ToString::to_string).collect();
+    let ran = attempt(&context, rules, &commands);
+    assert_eq!(ran.code, 43, "{}\n{}", ran.result, ran.stderr);
+    assert_eq!(ran.denied(), commands);
+    let left: Vec<_> = std::fs::read_dir(context.work()).unwrap().flatten().collect();
+    assert_eq!(left.len(), 1, "{left:?}");
+}
+
+#[track_caller]
+fn all_run(rules: &[&str], commands: &[&str]) {
+    let context = TestContext::new();
+    context.write("f", "a\nb\n");
+    let commands: Vec<String> = commands.iter().map(ToString::to_string).collect();
+    let ran = attempt(&context, rules, &commands);
+    assert_eq!(ran.denied(), Vec::<String>::new(), "{}", ran.result);
+}
+
+#[test]
+fn case_21_a_rule_for_one_program_runs_no_other() {
+    none_runs(
+        &["shell(head*)"],
+        &[
+            "head f && touch pwned",
+            "head f; touch pwned",
+            "head nosuch || touch pwned",
+            "head f & touch pwned",
+            "head f | touch pwned",
+            "head f\ntouch pwned",
+            "head f\r\ntouch pwned",
+            "head $(touch pwned)",
+            "head \"$(touch pwned)\" f",
+            "head `touch pwned`",
+            "head <(touch pwned)",
+            "head f > >(touch pwned)",
+            "head <<E\n$(touch pwned)\nE",
+            "{ head f; touch pwned; }",
+            "(head f; touch pwned)",
+            "! touch pwned",
+            "coproc touch pwned",
+            "head() { touch pwned; }; head f",
+        ],
+    );
+    all_run(&["shell(head*)", "shell(wc *)"], &["head f | wc -l", "wc -l f && head -1 f"]);
+}
+
+#[test]
+fn case_22_a_prefix_ends_at_a_word() {
+    none_runs(&["shell(git log*)"], &["git logout", "git", "git-log", "git status"]);
+}
+
+#[test]
+fn case_23_programs_that_run_or_write_by_their_options() {
+    let rules = [
+        "rg", "find", "sed", "awk", "tar", "xargs", "env", "git", "sort", "less", "man", "ssh",
+        "python3", "make",
+    ]
+    .map(|program| format!("shell({program} *)"));
+    let rules: Vec<&str> = rules.iter().map(String::as_str).collect();
+    none_runs(
+        &rules,
+        &[
+            "rg --pre=touch x",
+            "find . -exec touch pwned ;",
+            "find . -name f -exec touch pwned \\;",
+            "find . -delete",
+            "find . -fprintf pwned x",
+            "sed -n '1e touch pwned' f",
+            "sed 'w pwned' f",
+            "awk 'BEGIN{system(\"touch pwned\")}'",
+            "tar --to-command='touch pwned' -xf f",
+            "xargs touch pwned",
+            "env -S 'touch pwned'",
+            "git -c alias.x='!touch pwned' x",
+            "git diff --output=pwned --no-index f /dev/null",
+            "sort -o pwned f",
+            "less f",
+            "man -P 'touch pwned' ls",
+            "ssh -o ProxyCommand='touch pwned' h",
+            "python3 -c 'open(\"pwned\", \"w\")'",
+            "make -f f",
+        ],
+    );
+    all_run(&rules, &["sort f", "sed -n 1p f", "find . -name f"]);
+}
+
+#[test]
+fn case_24_the_environment_is_not_poisoned() {
+    none_runs(
+        &["shell(export *)", "shell(head *)", "shell(declare *)", "shell(typeset *)"],
+        &[
+            "export PAGER='sh -c \"touch pwned\"'; head f",
+            "declare -x PAGER=sh; head f",
+            "typeset -x LD_PRELOAD=./f; head f",
+            "LD_PRELOAD=./f head f",
+            "PATH=.:$PATH head f",
+        ],
+    );
+}
+
+#[test]
+fn case_25_wrappers_are_taken_off() {
+    let rules =
+        ["shell(timeout *)", "shell(nice *)", "shell(env *)", "shell(nohup *)", "shell(head *)"];
+    none_runs(
+        &rules,
+        &["timeout 5 nice env sh -c 'touch pwned'", "nohup touch pwned", "env touch pwned"],
+    );
+    all_run(&rules, &["timeout 5 nice -n 1 env head f"]);
+}
+
+#[test]
+fn case_26_what_cannot_be_judged_is_declined() {
+    let many = vec!["head f"; 60].join("; ");
+    let long = format!("head f # {}", "x".repeat(11_000));
+    none_runs(
+        &["shell(head*)"],
+        &[
+            &many,
+            &long,
+            "head f '",
+            "head f; }",
+            "${ touch pwned; }",
+            "head ${|touch pwned;}",
+            "head f \u{202e}",
+            "if head f; then touch pwned",
+        ],
+    );
+}
+
+#[test]
+fn case_27_redirections_need_their_own_rule() {
+    none_runs(
+        &["shell(echo*)", "shell(head *)"],
+        &[
+            "echo x > pwned",
+            "echo x >> pwned",
+            "echo x &> pwned",
+            "echo x >| pwned",
+            "echo x <> pwned",
+            "echo x 3> pwned >&3",
+            "exec 3<> pwned",
+            "echo x > ~/.bashrc",
+            "head f > $(echo pwned)",
+        ],
+    );
+    all_run(&["shell(echo*)", "file_write(out*)"], &["echo x > out", "echo y 2>&1 >/dev/null"]);
+}
+
+#[test]
+fn case_28_a_fake_program_in_the_workspace_is_not_run() {
+    use std::os::unix::fs::PermissionsExt;
+    let mut context = TestContext::new();
+    let fake = context.write("bin/head", "#!/bin/sh\ntouch pwned\n");
+    std::fs::set_permissions(&fake, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:/usr/bin:/bin", fake.parent().unwrap().display());
+    context.env("PATH", path);
+    for rule in ["shell(head *)", "shell(head f)"] {
+        let ran = attempt(&context, &[rule], &["head f".to_owned()]);
+        assert_eq!(ran.code, 43, "{}", ran.result);
+        assert!(!context.work().join("pwned").exists());
+    }
+    let spelled = format!("shell({} f)", fake.display());
+    let ran = attempt(&context, &[&spelled], &[format!("{} f", fake.display())]);
+    assert_eq!(ran.denied(), Vec::<String>::new(), "what is spelled is meant");
+}
+
+#[test]
+fn case_29_odd_names_are_data() {
+    let context = TestContext::new();
+    context.write("-rf", "dash\n");
+    context.write("a\nb", "line\n");
+    context.write("$(touch pwned)", "dollar\n");
+    let read = |path: &str| call("file_read", json!({"path": path}));
+    let reads = calls(vec![read("-rf"), read("a\nb"), read("$(touch pwned)")]);
+    let script = json!([reads, {"text": "done", "expect": ["dash", "line", "dollar"]}]);
+    let ran = run(&context, &script, &[]);
+    assert_eq!(ran.code, 0, "{}", ran.result);
+    assert!(!context.work().join("pwned").exists());
+    none_runs(&["shell(head *)", "shell(sort *)"], &["sort *", "sort $x", "sort \"$(head f)\""]);
+    all_run(&["shell(head *)", "shell(sort *)"], &["sort ./*", "head -- f"]);
+}
