@@ -6,7 +6,7 @@ use super::*;
 use crate::agent::covering::tests::places;
 use crate::config::settings::ApprovalSettings;
 
-const KNOWN: [&str; 8] = [
+const KNOWN: [&str; 10] = [
     "calculator",
     "file_read",
     "memory_add",
@@ -15,6 +15,8 @@ const KNOWN: [&str; 8] = [
     "python_exec",
     "kill_program",
     "web_fetch",
+    "memory_search",
+    "web_search",
 ];
 
 fn situation(level: SandboxLevel, mode: ApproveMode, can_ask: bool) -> Situation {
@@ -97,6 +99,102 @@ fn every_cell_of_the_documented_table_holds() {
         }
     }
     assert_eq!(cells, 126);
+}
+
+/// Old risk categories: the tool that stands for one, and what it does.
+const CATEGORIES: [(&str, &str, Effect, &str); 6] = [
+    ("data_access", "memory_search", Effect::Read, "a"),
+    ("file_operations", "file_write", Effect::Write, "a"),
+    ("code_execution", "python_exec", Effect::Process, "1"),
+    ("system_modification", "kill_program", Effect::Process, "x"),
+    ("network_access", "web_fetch", Effect::Network, "https://a.example/"),
+    ("external_communication", "web_search", Effect::Network, "https://a.example/"),
+];
+
+#[test]
+fn the_old_safety_levels_mean_what_their_table_says() {
+    let document = include_str!("../../docs/approvals.md");
+    let mut cells = 0;
+    for (category, tool, effect, name) in CATEGORIES {
+        for level in [SandboxLevel::WorkspaceWrite, SandboxLevel::DangerFullAccess] {
+            let start = format!("| `{category}` | `{tool}` | `{}` |", level.as_str());
+            let line = document.lines().find(|line| line.starts_with(&start)).unwrap();
+            let documented = line[start.len()..].split('|').map(str::trim);
+            for (word_of_old, expected) in
+                ["low", "medium", "high", "critical"].iter().zip(documented)
+            {
+                let mode = crate::config::legacy::safety_level(word_of_old).unwrap();
+                let mode = serde_json::from_value(mode).unwrap();
+                let decided = word(&situation(level, mode, true), effect, tool, name);
+                assert_eq!(decided, expected, "{category} {level:?} {word_of_old}");
+                cells += 1;
+            }
+        }
+    }
+    assert_eq!(cells, 48);
+}
+
+#[test]
+fn with_strangers_text_nothing_above_reading_runs_by_itself() {
+    let rows = [
+        (Effect::Pure, "calculator", "1", "allow"),
+        (Effect::Read, "file_read", "a", "allow"),
+        (Effect::Remember, "memory_add", "a", "deny"),
+        (Effect::Write, "file_write", "a", "deny"),
+        (Effect::Process, "shell", "ls", "deny"),
+        (Effect::Process, "kill_program", "x", "deny"),
+        (Effect::Network, "web_fetch", "https://other.example/", "deny"),
+        (Effect::Network, "web_fetch", "https://docs.example/", "allow"),
+    ];
+    for level in [SandboxLevel::WorkspaceWrite, SandboxLevel::DangerFullAccess] {
+        for (effect, tool, name, expected) in rows {
+            let mut place = situation(level, ApproveMode::Auto, false);
+            place.net = vec!["docs.example".to_owned(), "all".to_owned()];
+            let names = [name.to_owned()];
+            let (cwd, places) = (Path::new("/ws"), places());
+            let target = Target { tool, names: &names, is_path: false, cwd, places };
+            let action = Action { effect, target, origin: Some("https://a.example/") };
+            let decided = |place: &Situation| match decide(place, &action) {
+                Decision::Allow { .. } => "allow",
+                Decision::Ask { .. } => "ask",
+                Decision::Deny { .. } => "deny",
+            };
+            assert_eq!(decided(&place), expected, "{tool} {name} {level:?}");
+            place.rules = rules(&[tool], &[]);
+            assert_eq!(decided(&place), "allow", "an explicit rule holds: {tool} {level:?}");
+        }
+    }
+    // A command that can only read is reading, unless it could send what it reads.
+    let names = ["ls".to_owned()];
+    let target = Target {
+        tool: "shell",
+        names: &names,
+        is_path: false,
+        cwd: Path::new("/ws"),
+        places: places(),
+    };
+    let action = Action { effect: Effect::Process, target, origin: Some("a page") };
+    let mut place = situation(SandboxLevel::ReadOnly, ApproveMode::Ask, false);
+    assert!(matches!(decide(&place, &action), Decision::Allow { .. }));
+    place.net = vec!["all".to_owned()];
+    assert!(matches!(decide(&place, &action), Decision::Deny { .. }));
+}
+
+#[test]
+fn an_ask_rule_wins_over_allow_rules_bounds_and_auto() {
+    for (can_ask, expected) in [(true, "ask"), (false, "deny")] {
+        for level in LEVELS {
+            let mut place = situation(level, ApproveMode::Auto, can_ask);
+            let settings = ApprovalSettings {
+                allow: vec!["shell".to_owned()],
+                ask: vec!["shell(rm *)".to_owned()],
+                ..ApprovalSettings::default()
+            };
+            place.rules = Rules::new(&settings, &KNOWN).unwrap();
+            assert_eq!(word(&place, Effect::Process, "shell", "ls; rm x"), expected);
+            assert_eq!(word(&place, Effect::Process, "shell", "ls"), "allow");
+        }
+    }
 }
 
 #[test]

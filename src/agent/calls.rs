@@ -6,7 +6,9 @@ use std::fmt::Write;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
+use crate::config::settings::SandboxLevel;
 use crate::protocol::Approver;
+use crate::protocol::Effect;
 use crate::protocol::ExitCode;
 use crate::protocol::ItemBody;
 use crate::protocol::ItemStatus;
@@ -28,6 +30,7 @@ use super::events::Emitter;
 use super::guard::Advice;
 use super::model_call::Pacing;
 use super::origin;
+use super::repositories;
 use super::state::RunState;
 
 /// What calls are run with.
@@ -89,10 +92,18 @@ pub(super) async fn carry_out(
             },
         }
     }
+    let may_write = room.situation.level != SandboxLevel::ReadOnly
+        && approved.iter().any(|call| matches!(call.effect(), Effect::Write | Effect::Process));
+    if may_write && state.repositories.is_none() {
+        state.repositories = Some(repositories::find(&room.context.cwd));
+    }
     let running = run(room, approved);
     let ended = room.emitter.with_heartbeat(room.pacing.heartbeat, "tools", running).await;
     for (place, outcome) in places.into_iter().zip(ended) {
         outcomes[place] = Some(outcome);
+    }
+    if may_write {
+        tell_repositories(room, state);
     }
     note(room, outcomes.into_iter().flatten().collect(), state)
 }
@@ -125,6 +136,17 @@ pub(super) async fn run(
         }
     };
     dispatch::run_all(approved, room.registry, room.context, &on_event).await
+}
+
+/// Tells of git repositories that were not there before.
+fn tell_repositories(room: &CallRoom<'_>, state: &mut RunState) {
+    let known = state.repositories.take().unwrap_or_default();
+    let now = repositories::find(&room.context.cwd);
+    for appeared in now.difference(&known) {
+        let message = repositories::report(appeared);
+        room.emitter.instant(ItemStatus::Completed, ItemBody::Error { message });
+    }
+    state.repositories = Some(now);
 }
 
 /// Enters what came of the calls into the state.

@@ -24,6 +24,7 @@ pub mod outcome;
 pub mod prompt;
 mod proposal;
 mod recall;
+mod repositories;
 pub mod rules;
 pub mod schema_repair;
 mod session;

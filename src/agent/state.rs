@@ -1,6 +1,8 @@
 //! The state of a run: what was said, used and refused. Pure values.
 
+use std::collections::BTreeSet;
 use std::collections::HashSet;
+use std::path::PathBuf;
 
 use crate::protocol::Denial;
 use crate::protocol::ExitCode;
@@ -60,6 +62,8 @@ pub struct RunState {
     pub allowed: Grants,
     /// Where text that nobody here vouches for came from, once any is part of the conversation.
     pub origin: Option<String>,
+    /// Repositories of the workspace, once something may have been written.
+    pub repositories: Option<BTreeSet<PathBuf>>,
     /// Tokens the provider counted for the first so many messages.
     counted: Option<(u64, usize)>,
 }

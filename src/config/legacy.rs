@@ -58,7 +58,7 @@ fn whole_number(raw: &str) -> Option<Value> {
 }
 
 /// How careful the old program was: its two middle levels asked, as `ask` does.
-fn safety_level(raw: &str) -> Option<Value> {
+pub(crate) fn safety_level(raw: &str) -> Option<Value> {
     match raw.trim().to_ascii_lowercase().as_str() {
         "low" => Some("auto".into()),
         "medium" | "high" => Some("ask".into()),

@@ -58,6 +58,13 @@ pub struct ApprovedCall {
 /// reason where it is not.
 pub type Condition = Box<dyn FnOnce() -> Result<(), String> + Send>;
 
+impl ApprovedCall {
+    /// What the call would do to the world.
+    pub fn effect(&self) -> Effect {
+        self.prepared.effect
+    }
+}
+
 impl PreparedCall {
     /// Exactly what would happen, for a person who is asked.
     pub fn summary(&self) -> String {

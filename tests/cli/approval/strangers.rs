@@ -118,6 +118,25 @@ fn case_40_a_continued_conversation_stays_marked() {
 }
 
 #[test]
+fn case_12_a_repository_that_appears_is_told() {
+    let context = TestContext::new();
+    context.write("old/.git/HEAD", "ref: refs/heads/main\n");
+    let make = "mkdir -p n/.git b/objects b/refs && touch b/HEAD";
+    let script = json!([calls(vec![call("shell", json!({"command": make}))]), {"text": "done"}]);
+    let path = context.write("../script.json", script.to_string());
+    let model = format!("scripted/{}", path.display());
+    let arguments = ["run", "x", "--model", &model, "--output-format", "jsonl"];
+    let finished = context.run(arguments.iter().chain(&WRITE));
+    let told: Vec<&str> = finished
+        .stdout
+        .lines()
+        .filter(|line| line.contains("item.completed") && line.contains("repository appeared"))
+        .collect();
+    assert_eq!(told.len(), 2, "{}", finished.stdout);
+    assert!(told[0].contains("/b`") && told[1].contains("/n`"), "{told:?}");
+}
+
+#[test]
 fn case_41_a_strangers_text_is_escaped() {
     let context = TestContext::new();
     let outside = context.home().join("page.txt");
