@@ -30,6 +30,16 @@ pub struct Place {
 
 impl Place {
     pub fn new(level: SandboxLevel, rung: Rung) -> Self {
+        Self::with(level, rung, |_, _| Vec::new())
+    }
+
+    /// `change` adapts the settings, given the directory that everything lies in, and names what is
+    /// protected besides.
+    pub fn with(
+        level: SandboxLevel,
+        rung: Rung,
+        change: impl FnOnce(&mut SandboxSettings, &Path) -> Vec<PathBuf>,
+    ) -> Self {
         let root = tempfile::tempdir().unwrap();
         let base = root.path().canonicalize().unwrap();
         for name in ["work", "outside", "state"] {
@@ -37,14 +47,16 @@ impl Place {
         }
         std::fs::write(base.join("outside/secret"), "outside secret").unwrap();
         std::fs::write(base.join("state/agent.db"), "state secret").unwrap();
-        let settings = SandboxSettings {
+        let mut settings = SandboxSettings {
             level,
             add_dirs: Vec::new(),
             read: Vec::new(),
             net: Vec::new(),
             env: Vec::new(),
         };
-        let policy = Policy::new(&settings, &base.join("work"), vec![base.join("state")]);
+        let mut protected = change(&mut settings, &base);
+        protected.push(base.join("state"));
+        let policy = Policy::new(&settings, &base.join("work"), protected);
         let sandbox = Sandbox::new(policy).with_helper(Path::new(env!("CARGO_BIN_EXE_agi-agent")));
         let sandbox = if rung == Rung::Landlock { sandbox.without_namespaces() } else { sandbox };
         Self { root, sandbox }

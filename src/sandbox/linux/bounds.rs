@@ -79,6 +79,7 @@ impl Ready {
         let namespaces = bounds.has(NAMESPACES);
         if namespaces {
             namespaces::enter(network)?;
+            namespaces::hide(&bounds.hidden)?;
         }
         let memory_bytes = bounds.memory_bytes;
         let enforced = bounds.has(ENFORCE).then(|| Enforced::new(bounds, network)).transpose()?;

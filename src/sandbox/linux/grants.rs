@@ -28,6 +28,9 @@ const FACTS: [&str; 3] = ["/proc", "/sys/devices/system/cpu", "/sys/fs/cgroup"];
 #[derive(Debug)]
 pub(super) struct Granted {
     grants: Vec<Grant>,
+    /// Directories whose files are out of reach, and whose entries the right to list a directory above
+    /// would show: Landlock has no right for one directory alone.
+    hidden: Vec<PathBuf>,
     seen: Vec<(PathBuf, Option<Seen>)>,
 }
 
@@ -57,7 +60,7 @@ impl Granted {
     /// this executable, which `python_exec` starts.
     pub(super) fn new(policy: &Policy, scratch: Option<&Path>, program: &Path) -> Self {
         let mut list = List {
-            granted: Self { grants: Vec::new(), seen: Vec::new() },
+            granted: Self { grants: Vec::new(), hidden: Vec::new(), seen: Vec::new() },
             protected: &policy.protected,
         };
         // These stay what they are while a system runs.
@@ -94,6 +97,10 @@ impl Granted {
         &self.grants
     }
 
+    pub(super) fn hidden(&self) -> &[PathBuf] {
+        &self.hidden
+    }
+
     /// Whether all names lead to what they led to then.
     pub(super) fn is_current(&self) -> bool {
         self.seen.iter().all(|(path, seen)| {
@@ -113,6 +120,12 @@ impl List<'_> {
         self.granted.grants.push(Grant { rights, path: path.as_os_str().as_bytes().to_vec() });
     }
 
+    fn hide(&mut self, path: &Path) {
+        if path.is_dir() {
+            self.granted.hidden.push(path.to_path_buf());
+        }
+    }
+
     /// Looked at before it is read, so that a change meanwhile shows.
     fn see(&mut self, path: &Path, listed: bool) {
         self.granted.seen.push((path.to_path_buf(), Seen::at(path, listed)));
@@ -122,7 +135,7 @@ impl List<'_> {
     /// lies below, its siblings are granted one by one, and nothing new can be made beside it.
     fn below(&mut self, rights: Rights, root: &Path) {
         if self.protected.iter().any(|protected| root.starts_with(protected)) {
-            return;
+            return self.hide(root);
         }
         if !self.protected.iter().any(|protected| protected.starts_with(root)) {
             self.see(root, false);
@@ -152,7 +165,9 @@ impl List<'_> {
             let Ok(entries) = std::fs::read_dir(directory) else { continue };
             for entry in entries.flatten() {
                 let path = entry.path();
-                if !is_secret_of_etc(&path) && path != Path::new("/etc/ssl") {
+                if is_secret_of_etc(&path) {
+                    self.hide(&path);
+                } else if path != Path::new("/etc/ssl") {
                     self.grant(Rights::Read, &path);
                 }
             }
@@ -196,6 +211,7 @@ mod tests {
                 .iter()
                 .any(|path| path.is_empty() || path == "/data" || path.contains("agi-agent"))
         );
+        assert!(all.hidden().contains(&cwd.join("data/agi-agent")));
     }
 
     #[test]

@@ -170,6 +170,11 @@ fn bounds(
         parent: u64::from(std::process::id()),
         flags,
         grants: granted.map_or_else(Vec::new, |granted| granted.grants().to_vec()),
+        hidden: granted
+            .into_iter()
+            .flat_map(Granted::hidden)
+            .map(|path| path.as_os_str().as_bytes().to_vec())
+            .collect(),
         forbidden: scratch
             .and_then(Path::parent)
             .map(|beside| beside.join("forbidden").as_os_str().as_bytes().to_vec())

@@ -11,6 +11,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use rustix::fs::StatVfsMountFlags;
+use rustix::io::Errno;
 use rustix::mount::MountFlags;
 use rustix::mount::MountPropagationFlags;
 use rustix::process::Pid;
@@ -44,6 +45,20 @@ pub(super) fn enter(network: bool) -> Result<(), Failure> {
     // What the person mounts later is seen inside; nothing that is mounted inside is seen outside.
     let inward = MountPropagationFlags::REC | MountPropagationFlags::DOWNSTREAM;
     rustix::mount::mount_change("/", inward).map_err(|error| Failure::new(Step::Mounts, error))
+}
+
+/// Mounts something empty over directories whose entries nobody is to see.
+pub(super) fn hide(directories: &[Vec<u8>]) -> Result<(), Failure> {
+    let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC | MountFlags::RDONLY;
+    for directory in directories {
+        let path = Path::new(OsStr::from_bytes(directory));
+        match rustix::mount::mount("tmpfs", path, "tmpfs", flags, c"size=4k,mode=0555") {
+            // Gone meanwhile.
+            Ok(()) | Err(Errno::NOENT | Errno::NOTDIR) => {}
+            Err(error) => return Err(Failure::new(Step::Mounts, error)),
+        }
+    }
+    Ok(())
 }
 
 /// Forks; the child is in namespaces of its own (`own`), the first process there. `None`: in the child.

@@ -14,6 +14,8 @@ pub(super) struct Bounds {
     /// Of [`ENFORCE`], [`NAMESPACES`] and [`NETWORK`].
     pub(super) flags: u64,
     pub(super) grants: Vec<Grant>,
+    /// Directories that are empty inside (namespaces).
+    pub(super) hidden: Vec<Vec<u8>>,
     /// Self-test: a file that must not be creatable. Empty: none known.
     pub(super) forbidden: Vec<u8>,
     /// Bytes of private memory per process.
@@ -58,6 +60,7 @@ impl Bounds {
             put_number(&mut out, grant.rights as u64);
             put_bytes(&mut out, &grant.path);
         }
+        put_list(&mut out, &self.hidden);
         put_bytes(&mut out, &self.forbidden);
         put_number(&mut out, self.memory_bytes);
         with_length(out)
@@ -75,6 +78,7 @@ impl Bounds {
                     Some(Grant { rights, path: reader.bytes()? })
                 })
                 .collect::<Option<_>>()?,
+            hidden: reader.list()?,
             forbidden: reader.bytes()?,
             memory_bytes: reader.number()?,
         })
@@ -310,6 +314,7 @@ mod tests {
             parent: 7,
             flags: super::ENFORCE | super::NETWORK,
             grants: vec![Grant { rights: Rights::Write, path: b"/w".to_vec() }],
+            hidden: vec![b"/y".to_vec()],
             forbidden: b"/x".to_vec(),
             memory_bytes: 2,
         };

@@ -73,12 +73,23 @@ pub(super) fn spec(sandbox: &Sandbox, command: &CommandSpec, cwd: &Path) -> Spec
 /// The allow-list, then the private temporary directory, then what the caller adds.
 fn environment(sandbox: &Sandbox, command: &CommandSpec, scratch: Option<&Path>) -> Vec<Vec<u8>> {
     let entry = |name: &OsStr, value: &OsStr| [name.as_bytes(), b"=", value.as_bytes()].concat();
-    let own: Vec<(OsString, OsString)> =
+    let mut own: Vec<(OsString, OsString)> =
         scratch.map(|path| ("TMPDIR".into(), path.as_os_str().to_owned())).into_iter().collect();
+    own.extend(without_own_git_configuration(sandbox));
     let later: Vec<&(OsString, OsString)> = own.iter().chain(&command.env).collect();
     let is_replaced = |name: &OsStr| name == "PWD" || later.iter().any(|(later, _)| later == name);
     let allowed = sandbox.child_environment().iter().filter(|(name, _)| !is_replaced(name));
     allowed.chain(later.iter().copied()).map(|(name, value)| entry(name, value)).collect()
+}
+
+/// Git ends with an error where the person's own configuration is there and cannot be read.
+fn without_own_git_configuration(sandbox: &Sandbox) -> Option<(OsString, OsString)> {
+    let policy = &sandbox.policy;
+    let home = sandbox.child_environment().iter().find(|(name, _)| name == "HOME");
+    let file = home.map(|(_, home)| Path::new(home).join(".gitconfig"));
+    let mut roots = std::iter::once(&policy.cwd).chain(&policy.read).chain(&policy.write);
+    let is_readable = roots.any(|root| file.as_ref().is_some_and(|file| file.starts_with(root)));
+    (policy.is_enforced() && !is_readable).then(|| ("GIT_CONFIG_GLOBAL".into(), "/dev/null".into()))
 }
 
 /// Git metadata and configuration that exist as real directories or files.
