@@ -52,6 +52,28 @@ impl std::fmt::Display for LimitReached {
     }
 }
 
+/// What the models of a run cost: one, or each of a route's.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Prices(Vec<Option<ModelPrice>>);
+
+impl Prices {
+    /// In the order of the route; of a model that is no route's the only one.
+    pub fn new(prices: Vec<Option<ModelPrice>>) -> Self {
+        Self(prices)
+    }
+
+    /// Whether every model has a price, so that a limit of cost can be kept.
+    pub fn are_known(&self) -> bool {
+        !self.0.is_empty() && self.0.iter().all(Option::is_some)
+    }
+
+    /// US dollars for a reply; `None` where its model has no price.
+    pub fn of(&self, rung: Option<u32>, usage: &Usage) -> Option<f64> {
+        let place = rung.map_or(0, |rung| usize::try_from(rung).unwrap_or(1).saturating_sub(1));
+        self.0.get(place).copied().flatten().map(|price| cost(usage, &price))
+    }
+}
+
 /// US dollars for a usage. Cached input without a price of its own costs what input costs.
 pub fn cost(usage: &Usage, price: &ModelPrice) -> f64 {
     let cached = usage.cached_input_tokens.min(usage.input_tokens);
@@ -67,13 +89,13 @@ fn tokens(count: u64) -> f64 {
     count as f64
 }
 
-/// Whether another model call is still within the limits. `price` is needed for a cost limit;
-/// without one a cost limit cannot be kept and the caller has refused it before.
+/// Whether another model call is still within the limits. `spent` is in US dollars; a limit of cost
+/// without known prices cannot be kept, and the caller has refused it before.
 pub fn before_turn(
     limits: &LimitSettings,
     turns: u32,
     usage: &Usage,
-    price: Option<&ModelPrice>,
+    spent: f64,
 ) -> Option<LimitReached> {
     if turns >= limits.max_turns {
         return Some(LimitReached::Turns { limit: limits.max_turns });
@@ -83,13 +105,10 @@ pub fn before_turn(
     {
         return Some(LimitReached::Tokens { limit, used: usage.total() });
     }
-    if let (Some(limit), Some(price)) = (limits.max_cost, price) {
-        let used = cost(usage, price);
-        if used >= limit {
-            return Some(LimitReached::Cost { limit, used });
-        }
+    match limits.max_cost {
+        Some(limit) if spent >= limit => Some(LimitReached::Cost { limit, used: spent }),
+        _ => None,
     }
-    None
 }
 
 #[cfg(test)]
@@ -128,18 +147,29 @@ mod tests {
     }
 
     #[test]
+    fn each_model_of_a_route_has_its_own_price() {
+        let prices = Prices::new(vec![Some(PRICE), None]);
+        let used = usage(1_000_000, 0, 0);
+        assert_eq!(prices.of(None, &used), prices.of(Some(1), &used));
+        assert!((prices.of(Some(1), &used).unwrap() - 2.0).abs() < 1e-9);
+        assert_eq!(prices.of(Some(2), &used), None);
+        assert!(!prices.are_known() && !Prices::default().are_known());
+        assert!(Prices::new(vec![Some(PRICE)]).are_known());
+    }
+
+    #[test]
     fn each_limit_is_named_with_its_code() {
-        let none = before_turn(&limits(), 2, &usage(500, 0, 100), Some(&PRICE));
+        let none = before_turn(&limits(), 2, &usage(500, 0, 100), 0.002);
         assert_eq!(none, None);
-        let turns = before_turn(&limits(), 3, &Usage::default(), None).unwrap();
+        let turns = before_turn(&limits(), 3, &Usage::default(), 0.0).unwrap();
         assert_eq!(turns.exit_code(), ExitCode::TurnLimit);
-        let tokens = before_turn(&limits(), 1, &usage(900, 0, 100), None).unwrap();
+        let tokens = before_turn(&limits(), 1, &usage(900, 0, 100), 0.0).unwrap();
         assert_eq!(tokens, LimitReached::Tokens { limit: 1000, used: 1000 });
         assert_eq!(tokens.exit_code(), ExitCode::Budget);
-        let cost = before_turn(&limits(), 1, &usage(0, 0, 999), Some(&PRICE));
+        let cost = before_turn(&limits(), 1, &usage(0, 0, 999), 0.00999);
         assert_eq!(cost, None, "0.00999 USD are within 0.01");
         let unlimited = LimitSettings { max_tokens: None, ..limits() };
-        let cost = before_turn(&unlimited, 1, &usage(0, 0, 1000), Some(&PRICE)).unwrap();
+        let cost = before_turn(&unlimited, 1, &usage(0, 0, 1000), 0.01).unwrap();
         assert!(matches!(cost, LimitReached::Cost { .. }), "{cost}");
     }
 }

@@ -16,6 +16,7 @@ use crate::protocol::EventSink;
 use crate::protocol::Item;
 use crate::protocol::ItemBody;
 use crate::protocol::ItemStatus;
+use crate::protocol::RungTaken;
 use crate::protocol::event::EVENT_VERSION;
 use crate::protocol::event::Envelope;
 use crate::system::clock;
@@ -24,6 +25,8 @@ use crate::system::clock;
 #[derive(Debug, Default)]
 pub struct Enveloper {
     next: u64,
+    /// The model of a route that is in force, as the events told it.
+    rung: Option<u32>,
 }
 
 impl Enveloper {
@@ -31,7 +34,11 @@ impl Enveloper {
     pub fn wrap(&mut self, event: Event) -> Envelope {
         let seq = self.next;
         self.next += 1;
-        Envelope { v: EVENT_VERSION, seq, ts: clock::timestamp(clock::now()), event }
+        if let Event::ModelRung(taken) = &event {
+            self.rung = Some(taken.place);
+        }
+        let ts = clock::timestamp(clock::now());
+        Envelope { v: EVENT_VERSION, seq, ts, rung: self.rung, event }
     }
 }
 
@@ -46,6 +53,7 @@ struct Items {
     next: u64,
     open: Vec<OpenItem>,
     last_event: Instant,
+    rung: Option<RungTaken>,
 }
 
 struct OpenItem {
@@ -56,7 +64,7 @@ struct OpenItem {
 
 impl Emitter {
     pub(super) fn new(sink: Arc<dyn EventSink>) -> Self {
-        let items = Items { next: 0, open: Vec::new(), last_event: Instant::now() };
+        let items = Items { next: 0, open: Vec::new(), last_event: Instant::now(), rung: None };
         Self { sink, items: Mutex::new(items) }
     }
 
@@ -68,6 +76,20 @@ impl Emitter {
     pub(super) fn event(&self, event: Event) {
         self.items().last_event = Instant::now();
         self.sink.emit(event);
+    }
+
+    /// Tells which model of a route is asked, where that is news.
+    pub(super) fn rung(&self, taken: RungTaken) {
+        let news = self.items().rung.as_ref().is_none_or(|known| known.place != taken.place);
+        if news {
+            self.items().rung = Some(taken.clone());
+            self.event(Event::ModelRung(taken));
+        }
+    }
+
+    /// The model of a route that was asked last.
+    pub(super) fn rung_taken(&self) -> Option<RungTaken> {
+        self.items().rung.clone()
     }
 
     /// How long nothing has been said.

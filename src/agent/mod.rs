@@ -46,6 +46,7 @@ pub use self::model_call::Pacing;
 pub use self::session::SessionChoice;
 
 use self::approval::Situation;
+use self::budget::Prices;
 use self::covering::Places;
 use self::events::Emitter;
 use self::outcome::Conditions;
@@ -60,7 +61,6 @@ use self::state::RunState;
 use self::turn::Turns;
 use crate::config::settings::ApprovalSettings;
 use crate::config::settings::LimitSettings;
-use crate::config::settings::ModelPrice;
 use crate::config::settings::SandboxSettings;
 use crate::memory::MemoryHandle;
 use crate::protocol::Approver;
@@ -95,7 +95,7 @@ pub struct AgentParts {
     /// Upper bound of output tokens for each reply.
     pub max_output_tokens: Option<u32>,
     pub temperature: Option<f64>,
-    pub price: Option<ModelPrice>,
+    pub prices: Prices,
     /// For the prompt: `linux x86_64`.
     pub platform: String,
     pub pacing: Pacing,
@@ -171,7 +171,8 @@ impl Agent {
                 model: self.model_name(),
                 session_id: ended.session_id,
                 duration: started.elapsed(),
-                price: self.parts.price,
+                rung: emitter.rung_taken(),
+                priced: self.parts.prices.are_known(),
                 conditions: ended.conditions,
                 withheld: self.parts.approval.withheld.clone(),
             },
@@ -251,11 +252,11 @@ impl Agent {
         &self,
         schema: Option<serde_json::Value>,
     ) -> Result<(Rules, Option<OutputSchema>), Refusal> {
-        if self.parts.limits.max_cost.is_some() && self.parts.price.is_none() {
+        if self.parts.limits.max_cost.is_some() && !self.parts.prices.are_known() {
             return Err(Refusal {
                 code: ExitCode::Configuration,
                 error: "`--max-cost` needs the model's price, which is not known".to_owned(),
-                hint: Some("set `model.price` in the configuration".to_owned()),
+                hint: Some("set `model.price`, or `price` of each model of the route".to_owned()),
             });
         }
         let names = self.parts.registry.names();

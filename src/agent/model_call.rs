@@ -174,6 +174,11 @@ impl Streams {
                 self.message.end(emitter, ItemStatus::Failed, None);
                 emitter.event(Event::ModelRetry { attempt, wait_ms, reason });
             }
+            ModelDelta::Rung(taken) => {
+                self.reasoning.end(emitter, ItemStatus::Failed, None);
+                self.message.end(emitter, ItemStatus::Failed, None);
+                emitter.rung(taken);
+            }
         }
     }
 

@@ -42,6 +42,7 @@ impl ChatModel for Paced {
                 stop: StopReason::EndTurn,
                 usage: Usage::default(),
                 model: "p".to_owned(),
+                rung: None,
             }),
             None => std::future::pending().await,
         }

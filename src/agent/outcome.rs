@@ -4,14 +4,13 @@
 
 use std::time::Duration;
 
-use crate::config::settings::ModelPrice;
 use crate::config::settings::Withheld;
 use crate::protocol::Denial;
 use crate::protocol::ExitCode;
 use crate::protocol::Outcome;
 use crate::protocol::OutcomeKind;
+use crate::protocol::RungTaken;
 
-use super::budget;
 use super::events::milliseconds;
 use super::state::RunState;
 
@@ -33,7 +32,10 @@ pub struct Ending {
     pub model: String,
     pub session_id: String,
     pub duration: Duration,
-    pub price: Option<ModelPrice>,
+    /// With a route: the model that was asked last.
+    pub rung: Option<RungTaken>,
+    /// Whether every model has a price.
+    pub priced: bool,
     pub conditions: Conditions,
     pub withheld: Withheld,
 }
@@ -67,13 +69,15 @@ pub fn outcome(mut state: RunState, ending: Ending) -> Outcome {
     let exit_code = ExitCode::first_that_applies(&codes);
     // The failures that decided come first.
     state.failures.sort_by_key(|failure| failure.code != exit_code);
-    let cost = ending.price.map(|price| budget::cost(&state.usage, &price));
+    let nothing = ending.priced.then_some(0.0);
+    let cost = state.cost.or(nothing).filter(|_| !state.unpriced);
     Outcome {
         outcome: kind(exit_code),
         exit_code,
         text: state.text,
         structured: state.structured,
         model: ending.model,
+        rung_taken: ending.rung,
         session_id: ending.session_id,
         usage: state.usage,
         cost,
@@ -115,7 +119,8 @@ mod tests {
             model: "scripted/script".to_owned(),
             session_id: "s".to_owned(),
             duration: Duration::from_millis(12),
-            price: None,
+            rung: None,
+            priced: false,
             conditions,
             withheld: Withheld::default(),
         }

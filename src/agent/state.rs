@@ -45,6 +45,10 @@ pub struct RunState {
     /// The conversation as the model sees it (compacted where it had to be).
     pub messages: Vec<Message>,
     pub usage: Usage,
+    /// US dollars, of the replies whose model has a price.
+    pub cost: Option<f64>,
+    /// A reply came from a model without a price: what the run cost is not known.
+    pub unpriced: bool,
     /// Model calls that were begun.
     pub turns: u32,
     pub denials: Vec<Denial>,
@@ -80,6 +84,14 @@ impl RunState {
         let failure = Failure { code, error: error.into(), hint };
         if !self.failures.contains(&failure) {
             self.failures.push(failure);
+        }
+    }
+
+    /// Notes what a reply cost, in US dollars where that is known.
+    pub fn pay(&mut self, cost: Option<f64>) {
+        match cost {
+            Some(cost) => *self.cost.get_or_insert_default() += cost,
+            None => self.unpriced = true,
         }
     }
 

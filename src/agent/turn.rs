@@ -157,6 +157,7 @@ impl Turns<'_> {
     /// Enters a reply into the conversation; its calls are what is to be done next.
     async fn take(&mut self, reply: &ModelReply) -> Vec<ToolCall> {
         self.state.model = Some(reply.model.clone());
+        self.state.pay(self.parts.prices.of(reply.rung, &reply.usage));
         let text = reply.message.plain_text();
         if !text.trim().is_empty() {
             self.state.text = text;
@@ -328,6 +329,7 @@ impl Turns<'_> {
         match self.emitter.with_heartbeat(beat, "summary", reply).await {
             Ok(reply) => {
                 self.state.usage.add(&reply.usage);
+                self.state.pay(self.parts.prices.of(reply.rung, &reply.usage));
                 let text = reply.message.plain_text();
                 if text.trim().is_empty() { compact::digest(removed) } else { text }
             }
@@ -339,9 +341,9 @@ impl Turns<'_> {
     }
 
     fn note_limit(&mut self) -> bool {
-        let (limits, price) = (&self.parts.limits, self.parts.price.as_ref());
-        let Some(limit) = budget::before_turn(limits, self.state.turns, &self.state.usage, price)
-        else {
+        let (limits, state) = (&self.parts.limits, &self.state);
+        let spent = state.cost.unwrap_or_default();
+        let Some(limit) = budget::before_turn(limits, state.turns, &state.usage, spent) else {
             return false;
         };
         let hint = limit.hint().to_owned();

@@ -24,6 +24,7 @@ mod llama;
 pub mod names;
 mod python_model;
 pub mod remote;
+pub mod route;
 pub mod scripted;
 mod worker;
 

@@ -253,6 +253,7 @@ fn reply(index: usize, turn: Turn, model: &str) -> ModelReply {
         stop: turn.stop.unwrap_or(natural),
         usage: turn.usage,
         model: model.to_owned(),
+        rung: None,
     }
 }
 

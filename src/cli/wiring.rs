@@ -13,12 +13,16 @@ use tokio_util::sync::CancellationToken;
 use crate::agent::Agent;
 use crate::agent::AgentParts;
 use crate::agent::Pacing;
+use crate::agent::budget::Prices;
 use crate::bridge::Python;
 use crate::bridge::PythonModel;
 use crate::bridge::remote::RemoteModel;
+use crate::bridge::route::RoutedModel;
+use crate::bridge::route::Rung;
 use crate::bridge::scripted::ScriptedModel;
 use crate::config::env::Environment;
 use crate::config::places::Places;
+use crate::config::settings::ModelPrice;
 use crate::config::settings::ModelSettings;
 use crate::config::settings::Settings;
 use crate::memory::MemoryHandle;
@@ -61,6 +65,7 @@ pub fn model(
             })?;
             Arc::new(ScriptedModel::from_file(path)?)
         }
+        "route" => Arc::new(route(settings, client)?),
         _ => {
             let mut settings = settings.clone();
             settings.read_secrets()?;
@@ -68,6 +73,36 @@ pub fn model(
         }
     };
     Ok(model)
+}
+
+/// The models of a route, in its order. `--require-model` leaves the builtin one out.
+fn route(settings: &ModelSettings, client: &Client) -> Result<RoutedModel, CommandError> {
+    let Some(route) = &settings.route else {
+        return Err(CommandError::new(ExitCode::Configuration, "the route has no models"));
+    };
+    let mut rungs = Vec::new();
+    for (place, rung) in (1..).zip(&route.rungs) {
+        if rung.model.provider == "builtin" && settings.require_model {
+            continue;
+        }
+        let model = model(&rung.model, client)?;
+        rungs.push(Rung { place, model, fall_over_on: rung.fall_over_on.clone() });
+    }
+    RoutedModel::new(&route.name, rungs, route.rest).ok_or_else(|| no_model().into())
+}
+
+/// What the configured models cost.
+fn prices(settings: &ModelSettings) -> Prices {
+    match &settings.route {
+        Some(route) => Prices::new(route.rungs.iter().map(|rung| price(&rung.model)).collect()),
+        None => Prices::new(vec![price(settings)]),
+    }
+}
+
+/// The builtin model runs here and costs nothing.
+fn price(settings: &ModelSettings) -> Option<ModelPrice> {
+    let free = ModelPrice { input: 0.0, cached_input: None, output: 0.0 };
+    settings.price.or((settings.provider == "builtin").then_some(free))
 }
 
 fn no_model() -> ModelError {
@@ -222,7 +257,7 @@ pub fn agent_in(
         limits: settings.limits.clone(),
         max_output_tokens: settings.model.max_output_tokens,
         temperature: settings.model.temperature,
-        price: settings.model.price,
+        prices: prices(&settings.model),
         platform: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
         pacing: Pacing::default(),
     }))

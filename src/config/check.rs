@@ -3,6 +3,8 @@
 //!
 //! Knows kinds and ranges, not meaning; a value that fits here always fits the typed struct.
 
+mod objects;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -147,6 +149,9 @@ impl Walk<'_> {
                     self.value(&member.value, Field { kind: *inner, ..field }, key);
                     key.pop();
                 }
+            }
+            (Kind::List(Kind::Object(fields)), Data::List(list)) => {
+                self.objects(node, list, fields, field, key);
             }
             (kind, data) => self.leaf(node, field, kind, data, key),
         }

@@ -18,6 +18,7 @@ use super::error::Place;
 use super::error::Rule;
 use super::error::Severity;
 use super::fields::Field;
+use super::fields::Kind;
 use super::order;
 use super::project::ProjectState;
 use super::secret::MASK;
@@ -126,7 +127,30 @@ impl Setting {
 
 /// A value fit to be shown: text of secrets is masked, where a secret is read from is not.
 pub fn shown(field: &Field, value: &Value) -> Value {
-    if field.is_secret() && !value.is_object() { Value::from(MASK) } else { value.clone() }
+    masked(field.kind, value)
+}
+
+/// A value of a kind with the text of secrets masked, at any depth.
+pub(super) fn masked(kind: Kind, value: &Value) -> Value {
+    match (kind, value) {
+        (Kind::Secret { .. }, Value::Object(_)) => value.clone(),
+        (Kind::Secret { .. }, _) => Value::from(MASK),
+        (Kind::List(inner), Value::Array(list)) => {
+            list.iter().map(|entry| masked(*inner, entry)).collect()
+        }
+        (Kind::Map(inner), Value::Object(map)) => Value::Object(
+            map.iter().map(|(name, value)| (name.clone(), masked(*inner, value))).collect(),
+        ),
+        (Kind::Object(fields), Value::Object(map)) => {
+            let member = |(name, value): (&String, &Value)| {
+                let field = fields.iter().find(|field| field.name == *name);
+                let value = field.map_or_else(|| value.clone(), |field| masked(field.kind, value));
+                (name.clone(), value)
+            };
+            Value::Object(map.iter().map(member).collect())
+        }
+        _ => value.clone(),
+    }
 }
 
 /// Whether what a project says counts.

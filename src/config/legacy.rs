@@ -37,7 +37,7 @@ const fn note(name: &'static str, text: &'static str) -> Old {
 }
 
 /// Every variable of the old program that is not, by name and meaning, one of today's.
-const TABLE: [Old; 6] = [
+const TABLE: [Old; 8] = [
     setting("AGI_MAX_REASONING_DEPTH", "limits.max_turns", whole_number),
     setting("AGI_SAFETY_LEVEL", "approve", safety_level),
     note(
@@ -46,6 +46,8 @@ const TABLE: [Old; 6] = [
     ),
     note("AGI_KNOWLEDGE_BASE_PATH", "`agi-agent memory import DIR/knowledge.json` takes it over"),
     note("AGI_TOOLS_CONFIG_PATH", "a project's `tools.yaml` is found beside its `.agi-agent`"),
+    note("LOG_LEVEL", "`-v` and `-vv` say more on standard error, `-q` says less"),
+    note("LOG_FILE", "redirect standard error, or `--trace FILE`"),
     note(
         "DATABASE_URL",
         "an old database is never changed; `agi-agent memory import FILE` takes its knowledge over",
@@ -81,7 +83,7 @@ pub fn table() -> impl Iterator<Item = (&'static str, Option<&'static str>, &'st
 }
 
 /// The settings that old variables set.
-pub(super) fn configuration(environment: &Environment) -> Checked {
+pub fn configuration(environment: &Environment) -> Checked {
     let mut checked = Checked::default();
     for old in &TABLE {
         let Some(raw) = environment.text(old.name) else { continue };

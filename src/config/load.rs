@@ -24,6 +24,7 @@ use super::layer::Layer;
 use super::layer::Merged;
 use super::layer::Standing;
 use super::legacy;
+use super::migrate;
 use super::places;
 use super::places::Places;
 use super::project;
@@ -220,18 +221,32 @@ pub fn read(
 /// Checks bytes as the content of `path`.
 pub fn parse(path: &Path, bytes: Vec<u8>, strictness: Strictness) -> Result<Checked, Diagnostic> {
     let source = Source::new(path, bytes)?;
-    let tree = source.parse()?;
-    Ok(check::check(&tree, Whence::File(&source), strictness))
+    let mut tree = source.parse()?;
+    let old_names = migrate::tree(&mut tree, &source);
+    let mut checked = check::check(&tree, Whence::File(&source), strictness);
+    checked.diagnostics.extend(old_names);
+    Ok(checked)
 }
 
 /// The file of a profile, which has to exist.
 pub fn profile_file(places: &Places, name: &str) -> Result<PathBuf, Diagnostic> {
+    let path = profile_path(places, name)?;
+    if path.exists() {
+        return Ok(path);
+    }
+    Err(no_profile(name, format!("no file `{}`", path.display())))
+}
+
+fn no_profile(name: &str, message: String) -> Diagnostic {
+    Diagnostic::error(Rule::Place, Place::Flag(format!("--profile {name}")), message)
+        .with_remedy("profiles are files `NAME.profile.json` beside the user's `config.json`")
+}
+
+/// Where the file of a profile is, or would be.
+pub fn profile_path(places: &Places, name: &str) -> Result<PathBuf, Diagnostic> {
     let plain = !name.is_empty()
         && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
-    let wrong = |message: String| {
-        Diagnostic::error(Rule::Place, Place::Flag(format!("--profile {name}")), message)
-            .with_remedy("profiles are files `NAME.profile.json` beside the user's `config.json`")
-    };
+    let wrong = |message: String| no_profile(name, message);
     if !plain {
         return Err(wrong("a profile's name has letters, digits, `-` and `_` only".into()));
     }
@@ -239,8 +254,7 @@ pub fn profile_file(places: &Places, name: &str) -> Result<PathBuf, Diagnostic> 
         .user_config
         .as_ref()
         .ok_or_else(|| wrong("there is no home directory to look into".into()))?;
-    let path = user.with_file_name(format!("{name}.profile.json"));
-    if path.exists() { Ok(path) } else { Err(wrong(format!("no file `{}`", path.display()))) }
+    Ok(user.with_file_name(format!("{name}.profile.json")))
 }
 
 /// `key=value` of `-c`: text, or JSON where the setting is not text.

@@ -6,6 +6,8 @@
 
 pub mod check;
 
+pub mod edit;
+
 pub mod embedding;
 pub mod env;
 
@@ -23,6 +25,8 @@ pub mod load;
 
 pub mod local;
 
+pub mod migrate;
+
 pub mod near;
 
 pub mod order;
@@ -35,6 +39,8 @@ pub mod report;
 
 pub mod resolve;
 
+pub mod route;
+
 pub mod schema;
 
 pub mod secret;
@@ -42,3 +48,5 @@ pub mod secret;
 pub mod settings;
 
 pub mod source;
+
+pub mod write;

@@ -16,10 +16,14 @@ use super::layer::Merged;
 use super::local;
 use super::near;
 use super::places::Places;
+use super::route;
+use super::route::RungConfig;
 use super::schema::Config;
+use super::schema::ModelConfig;
 use super::secret::SecretSource;
 use super::secret::SecretText;
 use super::settings::ApprovalSettings;
+use super::settings::FallOver;
 use super::settings::LimitSettings;
 use super::settings::MemorySettings;
 use super::settings::ModelPrice;
@@ -27,6 +31,8 @@ use super::settings::ModelSettings;
 use super::settings::NetworkSettings;
 use super::settings::PendingSecret;
 use super::settings::PythonSettings;
+use super::settings::RouteSettings;
+use super::settings::RungSettings;
 use super::settings::SandboxSettings;
 use super::settings::Secret;
 use super::settings::Settings;
@@ -121,11 +127,14 @@ fn absolute(directory: &Path, paths: &[PathBuf]) -> Vec<PathBuf> {
 /// Where a key, or a group that holds it, was set.
 fn place(merged: &Merged, key: &str) -> Place {
     let inside = format!("{key}.");
-    merged
-        .settings
-        .iter()
-        .find(|(name, _)| *name == key || name.starts_with(&inside))
-        .map_or(Place::BuiltIn, |(_, setting)| setting.origin.place.clone())
+    let mut settings = merged.settings.iter();
+    let found = settings.find(|(name, _)| *name == key || name.starts_with(&inside));
+    match (found, key.rsplit_once('.')) {
+        (Some((_, setting)), _) => setting.origin.place.clone(),
+        // A part of a value, such as a model of a route.
+        (None, Some((parent, _))) => place(merged, parent),
+        (None, None) => Place::BuiltIn,
+    }
 }
 
 fn trust(merged: &Merged, required: bool) -> TrustSettings {
@@ -169,20 +178,60 @@ impl Resolver<'_> {
 
     fn model(&mut self) -> ModelSettings {
         let model = &self.config.model;
-        let provider = self.provider();
+        let provider = self.provider(model, "model.provider");
+        if provider == route::ROUTE { self.routed() } else { self.one(model, "model", provider) }
+    }
+
+    /// The models of a route behind one provider.
+    fn routed(&mut self) -> ModelSettings {
+        let model = &self.config.model;
+        let (name, rungs) = route::choose(model).unwrap_or_else(|wrong| {
+            self.wrong(wrong.key, wrong.message, wrong.remedy);
+            ("", &[])
+        });
+        let key = format!("model.routes.{name}");
+        if rungs.is_empty() && self.errors.is_empty() {
+            let message = format!("the route `{name}` has no models");
+            self.wrong(&key, message, "list at least one, such as `{\"provider\": \"builtin\"}`");
+        }
+        let rungs = rungs.iter().map(|rung| self.rung(rung, &key)).collect();
+        let route = RouteSettings { name: name.to_owned(), rungs, rest: model.route_rest.0 };
+        let general = ModelConfig { name: Some(name.to_owned()), ..ModelConfig::default() };
+        let whole = self.one(&general, "model", route::ROUTE.to_owned());
+        ModelSettings { named: true, route: Some(route), ..whole }
+    }
+
+    fn rung(&mut self, rung: &RungConfig, key: &str) -> RungSettings {
+        if matches!(rung.provider.as_deref(), None | Some(route::ROUTE)) {
+            let message = format!("each model of `{key}` needs a provider of its own");
+            self.wrong(key, message, format!("providers are {}", PROVIDERS.join(", ")));
+        }
+        let model = route::as_model(rung, &self.config.model);
+        let provider = self.provider(&model, key);
+        let mut settings = self.one(&model, key, provider);
+        if rung.base_url.is_some() && rung.api_key.is_none() {
+            // The provider's key is for the provider's own server.
+            settings.api_key = None;
+        }
+        let usual = || FallOver::USUAL.to_vec();
+        let fall_over_on = rung.fall_over_on.clone().unwrap_or_else(usual);
+        RungSettings { model: settings, fall_over_on }
+    }
+
+    /// One model, configured at `at`.
+    fn one(&mut self, model: &ModelConfig, at: &str, provider: String) -> ModelSettings {
         let (key_names, base_name): (&[&str], &str) = match provider.as_str() {
             "anthropic" => (&["ANTHROPIC_API_KEY"], "ANTHROPIC_BASE_URL"),
             _ => (&["OPENAI_API_KEY"], "OPENAI_BASE_URL"),
         };
         let mut pending = Vec::new();
-        let api_key = match (&model.api_key, &model.api_key_env) {
-            (Some(source), _) => self.secret(source, "model.api_key", None, &mut pending),
-            (None, Some(name)) => self.environment.text(name).map(Secret::new),
-            (None, None) => self.environment.first(key_names).map(Secret::new),
+        let api_key = match &model.api_key {
+            Some(source) => self.secret(source, &format!("{at}.api_key"), None, &mut pending),
+            None => self.environment.first(key_names).map(Secret::new),
         };
         let mut headers = Vec::new();
         for (name, text) in &model.headers {
-            let key = format!("model.headers.{name}");
+            let key = format!("{at}.headers.{name}");
             let value = match text {
                 SecretText::Plain(text) => Some(Secret::new(text)),
                 SecretText::Source(source) => self.secret(source, &key, Some(name), &mut pending),
@@ -212,7 +261,8 @@ impl Resolver<'_> {
             script: model.script.as_ref().map(|path| self.directory.join(path)),
             require_model: false,
             headers,
-            price: self.price(),
+            price: self.price(model, at),
+            route: None,
             provider,
         }
     }
@@ -258,26 +308,24 @@ impl Resolver<'_> {
         None
     }
 
-    fn price(&mut self) -> Option<ModelPrice> {
-        let price = self.config.model.price.as_ref()?;
+    fn price(&mut self, model: &ModelConfig, at: &str) -> Option<ModelPrice> {
+        let price = model.price.as_ref()?;
         if let (Some(input), Some(output)) = (price.input, price.output) {
             return Some(ModelPrice { input, cached_input: price.cached_input, output });
         }
-        self.wrong(
-            "model.price",
-            "`model.price` needs both `input` and `output`",
-            "give both, in US dollars per million tokens",
-        );
+        let key = format!("{at}.price");
+        let message = format!("`{key}` needs both `input` and `output`");
+        self.wrong(&key, message, "give both, in US dollars per million tokens");
         None
     }
 
     /// The configured provider. One that nobody configured follows from the keys in the
     /// environment; without any, it is `builtin`.
-    fn provider(&mut self) -> String {
-        let Some(provider) = self.config.model.provider.clone() else {
+    fn provider(&mut self, model: &ModelConfig, key: &str) -> String {
+        let Some(provider) = model.provider.clone() else {
             return self.provider_by_environment().to_owned();
         };
-        if !PROVIDERS.contains(&provider.as_str()) {
+        if provider != route::ROUTE && !PROVIDERS.contains(&provider.as_str()) {
             let remedy = near::closest(&provider, &PROVIDERS).map_or_else(
                 || {
                     format!(
@@ -287,7 +335,7 @@ impl Resolver<'_> {
                 },
                 |near| format!("did you mean `{near}`?"),
             );
-            self.wrong("model.provider", format!("unknown provider `{provider}`"), remedy);
+            self.wrong(key, format!("unknown provider `{provider}`"), remedy);
         }
         provider
     }

@@ -25,6 +25,7 @@ use super::fields::settings;
 use super::local::LocalConfig;
 use super::local::ToolChoice;
 use super::local::TransformersConfig;
+use super::route::RungConfig;
 use super::secret::SecretSource;
 use super::secret::SecretText;
 use super::settings::ApproveMode;
@@ -33,7 +34,7 @@ use super::settings::SandboxLevel;
 use super::settings::StdinMode;
 
 /// The shape of configuration files that this program writes and understands.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 const PLAIN: Rules = Rules::PLAIN;
 const POWER: Rules = Rules::POWER;
@@ -92,8 +93,6 @@ settings! {
         api: ModelApi = ModelApi::Chat => PLAIN;
         /// Where the key is read from: `{"env": …}`, `{"file": …}` or `{"command": […]}`.
         api_key: Option<SecretSource> = None => POWER;
-        /// Name of the environment variable that holds the key.
-        api_key_env: Option<String> = None => POWER;
         /// Tokens of the context window.
         context_window: Option<u64> = None => PLAIN.at_least(1.0);
         /// Tokens of one answer at most.
@@ -108,6 +107,10 @@ settings! {
         headers: BTreeMap<String, SecretText> = BTreeMap::new() => POWER;
         /// US dollars per million tokens, for `limits.max_cost`.
         price: Option<PriceConfig> = None => PLAIN;
+        /// Routes by name: models in the order in which they are asked (`--model route/NAME`).
+        routes: BTreeMap<String, Vec<RungConfig>> = BTreeMap::new() => POWER;
+        /// So long a model of a route is left alone after it failed.
+        route_rest: Span = Span::seconds(60) => PLAIN;
         /// Models on this machine.
         local: LocalConfig = LocalConfig::default() => PLAIN;
         /// Models of the person's own torch and transformers.

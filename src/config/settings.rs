@@ -33,7 +33,7 @@ pub enum ModelApi {
 /// For `bridge` (adapters) and `agent` (window, output bound).
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ModelSettings {
-    /// `openai`, `anthropic`, `local`, `transformers`, `custom`, `scripted`, `builtin`.
+    /// `openai`, `anthropic`, `local`, `transformers`, `custom`, `scripted`, `builtin`, `route`.
     pub provider: String,
     pub name: String,
     /// Without the trailing slash; `None` means the provider's own.
@@ -61,6 +61,8 @@ pub struct ModelSettings {
     pub price: Option<ModelPrice>,
     /// Providers `local` and `transformers`.
     pub local: LocalSettings,
+    /// Provider `route`: the models behind it.
+    pub route: Option<RouteSettings>,
 }
 
 /// A secret that lies in a file or behind a command.
@@ -96,6 +98,47 @@ impl ModelSettings {
         }
         Ok(())
     }
+}
+
+/// What makes a route leave a model for the next one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FallOver {
+    /// No connection, or `--offline` forbids it.
+    Unreachable,
+    /// 5xx or overloaded, after all retries.
+    Server,
+    /// 429, after all retries.
+    RateLimited,
+    /// No byte within the idle deadline, or the total deadline passed.
+    Timeout,
+    /// HTML, broken JSON, an answer that broke off.
+    Malformed,
+    /// 401, 403, or there is no key. Never without being listed.
+    Authentication,
+}
+
+impl FallOver {
+    /// What holds where a model lists nothing.
+    pub const USUAL: [Self; 5] =
+        [Self::Unreachable, Self::Server, Self::RateLimited, Self::Timeout, Self::Malformed];
+}
+
+/// Several models in the order in which they are asked.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RouteSettings {
+    pub name: String,
+    /// At least one.
+    pub rungs: Vec<RungSettings>,
+    /// A model that failed is not asked again for so long.
+    pub rest: Duration,
+}
+
+/// One model of a route.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RungSettings {
+    pub model: ModelSettings,
+    pub fall_over_on: Vec<FallOver>,
 }
 
 /// US dollars per million tokens.

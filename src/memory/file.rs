@@ -127,7 +127,7 @@ fn create_empty(path: &Path) -> io::Result<()> {
 /// True on file systems where processes on several machines may meet: there, the shared memory that
 /// a write-ahead log needs cannot be relied on.
 #[cfg(target_os = "linux")]
-pub(super) fn is_on_network(path: &Path) -> bool {
+pub fn is_on_network(path: &Path) -> bool {
     // linux/magic.h and the file systems' own sources.
     const NETWORK: [rustix::fs::FsWord; 16] = [
         0x6969,      // NFS
@@ -151,7 +151,7 @@ pub(super) fn is_on_network(path: &Path) -> bool {
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(super) fn is_on_network(_path: &Path) -> bool {
+pub fn is_on_network(_path: &Path) -> bool {
     false
 }
 

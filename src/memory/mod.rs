@@ -35,6 +35,7 @@ use tokio::sync::mpsc;
 pub use self::backup::RestoreReport;
 pub use self::check::CheckReport;
 pub use self::error::MemoryError;
+pub use self::file::is_on_network;
 pub use self::import::ImportReport;
 pub use self::item::Item;
 pub use self::item::ItemChange;

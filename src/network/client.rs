@@ -20,6 +20,7 @@ use crate::config::settings::NetworkSettings;
 use super::error::NetworkError;
 use super::guard::Guard;
 use super::policy;
+use super::proxy;
 use super::record::Recorder;
 use super::replay::Replayer;
 use super::resolver::NoResolver;
@@ -97,7 +98,7 @@ impl Client {
         Ok(Self {
             shared: Arc::new(Shared {
                 settings: settings.clone(),
-                proxies: if settings.offline { Vec::new() } else { proxies(settings)? },
+                proxies: if settings.offline { Vec::new() } else { proxy::all(settings)? },
                 traffic,
                 plain: OnceLock::new(),
                 secure: OnceLock::new(),
@@ -237,52 +238,9 @@ fn built(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, NetworkErro
     builder.build().map_err(|error| NetworkError::Store { reason: error.to_string() })
 }
 
-/// The proxies of the settings, most specific first.
-fn proxies(settings: &NetworkSettings) -> Result<Vec<reqwest::Proxy>, NetworkError> {
-    type Make = fn(&str) -> reqwest::Result<reqwest::Proxy>;
-    let kinds: [(&Option<String>, Make); 3] = [
-        (&settings.http_proxy, |proxy| reqwest::Proxy::http(proxy)),
-        (&settings.https_proxy, |proxy| reqwest::Proxy::https(proxy)),
-        (&settings.all_proxy, |proxy| reqwest::Proxy::all(proxy)),
-    ];
-    let mut made = Vec::new();
-    for (text, make) in kinds {
-        let Some(text) = text.as_deref().map(str::trim).filter(|text| !text.is_empty()) else {
-            continue;
-        };
-        let wrong =
-            |reason: String| NetworkError::Proxy { proxy: without_credentials(text), reason };
-        let url = proxy_url(text).map_err(wrong)?;
-        let proxy = make(&url).map_err(|error| wrong(error.to_string()))?;
-        // This machine is never reached through a proxy, as every other client does it.
-        let direct = format!(
-            "localhost,127.0.0.0/8,::1,{}",
-            settings.no_proxy.as_deref().unwrap_or_default()
-        );
-        made.push(proxy.no_proxy(reqwest::NoProxy::from_string(&direct)));
-    }
-    Ok(made)
-}
-
-/// A proxy's URL; one without a scheme is meant as `http://`, as everywhere.
-fn proxy_url(text: &str) -> Result<String, String> {
-    let full = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
-    let url = Url::parse(&full).map_err(|error| error.to_string())?;
-    if !matches!(url.scheme(), "http" | "https" | "socks4" | "socks4a" | "socks5" | "socks5h") {
-        return Err(format!("`{}` is no way to a proxy", url.scheme()));
-    }
-    if url.host().is_none() {
-        return Err("it names no host".to_owned());
-    }
-    Ok(full)
-}
-
-fn without_credentials(text: &str) -> String {
-    text.rsplit_once('@').map_or_else(|| text.to_owned(), |(_, rest)| format!("***@{rest}"))
-}
-
 fn parse(text: &str) -> Result<Url, NetworkError> {
-    let wrong = |reason: String| NetworkError::Url { url: without_credentials(text), reason };
+    let wrong =
+        |reason: String| NetworkError::Url { url: proxy::without_credentials(text), reason };
     let url = Url::parse(text).map_err(|error| wrong(error.to_string()))?;
     match url.scheme() {
         "http" | "https" => Ok(url),

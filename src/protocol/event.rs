@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use super::model::ModelStage;
+use super::model::RungTaken;
 use super::outcome::Outcome;
 use super::usage::Usage;
 
@@ -17,11 +18,15 @@ pub const EVENT_VERSION: u32 = 1;
 /// One line of a jsonl stream.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Envelope {
+    /// Version of the envelope and of every event in it, 1.
     pub v: u32,
     /// Counts from 0 without gaps within a run.
     pub seq: u64,
     /// RFC 3339, UTC, milliseconds.
     pub ts: String,
+    /// With a route: which of its models is in force, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rung: Option<u32>,
     #[serde(flatten)]
     pub event: Event,
 }
@@ -30,37 +35,82 @@ pub struct Envelope {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type")]
 pub enum Event {
+    /// The first event of a run.
     #[serde(rename = "thread.started")]
-    ThreadStarted { thread_id: String, model: String },
+    ThreadStarted {
+        /// The session, as `--session` takes it.
+        thread_id: String,
+        /// `provider/name`; of a route its first model.
+        model: String,
+    },
+    /// The model is about to be asked.
     #[serde(rename = "turn.started")]
-    TurnStarted { turn: u32 },
+    TurnStarted {
+        /// Counts from 1.
+        turn: u32,
+    },
+    /// Something begins.
     #[serde(rename = "item.started")]
     ItemStarted { item: Item },
+    /// More of it.
     #[serde(rename = "item.updated")]
     ItemUpdated { item: Item },
+    /// It has ended; exactly once for each item.
     #[serde(rename = "item.completed")]
     ItemCompleted { item: Item },
+    /// The model's reply and the calls in it are done.
     #[serde(rename = "turn.completed")]
-    TurnCompleted { usage: Usage },
+    TurnCompleted {
+        /// Tokens of this turn.
+        usage: Usage,
+    },
+    /// The model call failed, or the run was cancelled.
     #[serde(rename = "turn.failed")]
-    TurnFailed { error: String },
+    TurnFailed {
+        /// One line.
+        error: String,
+    },
     /// The conversation outgrew the window; older turns were replaced by a summary.
     #[serde(rename = "context.compacted")]
     ContextCompacted {
+        /// Messages of the conversation.
         messages_before: u64,
+        /// Messages that are left, the summary among them.
         messages_after: u64,
+        /// An estimate where the provider has not counted.
         tokens_before: u64,
+        /// An estimate.
         tokens_after: u64,
     },
     /// Sent while a long step is under way, so that a reader knows that we live.
     #[serde(rename = "heartbeat")]
-    Heartbeat { waiting_for: String, elapsed_ms: u64 },
+    Heartbeat {
+        /// `model`, `tools`, `approval` or `summary`.
+        waiting_for: String,
+        /// Since that began.
+        elapsed_ms: u64,
+    },
     /// The model call is tried again.
     #[serde(rename = "model.retry")]
-    ModelRetry { attempt: u32, wait_ms: u64, reason: String },
-    /// A local model is loaded or reads its prompt; `done` goes from 0 to 1.
+    ModelRetry {
+        /// Tries after the first.
+        attempt: u32,
+        /// Milliseconds until then.
+        wait_ms: u64,
+        /// What went wrong, in one line.
+        reason: String,
+    },
+    /// A local model is loaded or reads its prompt.
     #[serde(rename = "model.progress")]
-    ModelProgress { stage: ModelStage, done: f32 },
+    ModelProgress {
+        /// What it does.
+        stage: ModelStage,
+        /// Goes from 0 to 1.
+        done: f32,
+    },
+    /// A route begins with this model or goes over to it. What was streamed in this turn is void.
+    #[serde(rename = "model.rung")]
+    ModelRung(RungTaken),
     /// Exactly one, and the last.
     #[serde(rename = "result")]
     Result(Box<Outcome>),
@@ -83,6 +133,7 @@ pub enum ItemStatus {
 pub struct Item {
     /// Unique within the run: `item_0`, `item_1`, …
     pub id: String,
+    /// How far it is.
     pub status: ItemStatus,
     /// Present once the item has ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -97,37 +148,60 @@ pub struct Item {
 pub enum ItemBody {
     /// In `item.updated` the text is what came since the last update.
     AgentMessage {
+        /// What the model said.
         text: String,
     },
+    /// What the model thought aloud.
     Reasoning {
+        /// Its words.
         text: String,
     },
+    /// Reserved.
     Plan {
+        /// The plan.
         text: String,
     },
+    /// A call of `shell` or `python_exec`.
     CommandExecution {
+        /// What was run.
         command: String,
         /// Head and tail of what it printed.
         output: String,
+        /// Absent where it did not end by itself.
         exit_code: Option<i32>,
+        /// The rung that held it.
         sandbox: String,
     },
+    /// What a successful call changed; follows its `tool_call`.
     FileChange {
+        /// The file.
         path: String,
+        /// `created`, `modified` or `deleted`.
         change: String,
+        /// A unified diff.
         diff: String,
     },
+    /// Any other call.
     ToolCall {
+        /// The tool's name.
         tool: String,
+        /// As the model wrote them.
         arguments: serde_json::Value,
+        /// What the model was told.
         output: String,
     },
+    /// Something was recalled or remembered.
     Memory {
+        /// `recall` or `add`.
         action: String,
+        /// The item's id.
         id: String,
+        /// Its text.
         text: String,
     },
+    /// Something that does not end the run.
     Error {
+        /// One line.
         message: String,
     },
 }

@@ -17,7 +17,8 @@ pub use event::{Event, Item, ItemBody, ItemStatus};
 pub use exit_code::ExitCode;
 pub use message::{Message, Part, Role};
 pub use model::{
-    ModelDelta, ModelError, ModelErrorKind, ModelReply, ModelRequest, ModelStage, StopReason,
+    ModelDelta, ModelError, ModelErrorKind, ModelReply, ModelRequest, ModelStage, RungTaken,
+    StopReason,
 };
 pub use outcome::{Denial, Outcome, OutcomeKind};
 pub use port::{Approver, ChatModel, Embedder, EventSink};

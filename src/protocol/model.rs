@@ -53,6 +53,23 @@ pub struct ModelReply {
     pub usage: Usage,
     /// The model's name as the provider reported it.
     pub model: String,
+    /// Which model of a route made it, from 1; a model that is no route's says nothing.
+    #[serde(skip)]
+    pub rung: Option<u32>,
+}
+
+/// The model of a route that is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RungTaken {
+    /// The route's name.
+    pub route: String,
+    /// Its place in the route, from 1.
+    pub place: u32,
+    /// `provider/name`.
+    pub model: String,
+    /// Why the one before it was left; absent where that one is only resting, or was never asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// What a local model does before it writes.
@@ -94,6 +111,9 @@ pub enum ModelDelta {
         wait_ms: u64,
         reason: String,
     },
+    /// A route asks this model now; what was said before is void. Never dropped where somebody
+    /// listens.
+    Rung(RungTaken),
 }
 
 /// What went wrong with a model; each kind has one exit code (`ExitCode::from_model_error`).

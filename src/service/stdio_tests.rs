@@ -13,6 +13,7 @@ use crate::agent::Agent;
 use crate::agent::AgentParts;
 use crate::agent::CancelReason;
 use crate::agent::Pacing;
+use crate::agent::budget::Prices;
 use crate::bridge::scripted::ScriptedModel;
 use crate::config::settings::ApprovalSettings;
 use crate::config::settings::LimitSettings;
@@ -107,7 +108,7 @@ impl Host for TestHost {
             },
             max_output_tokens: None,
             temperature: None,
-            price: None,
+            prices: Prices::default(),
             platform: "test".to_owned(),
             pacing: Pacing::default(),
         }))

@@ -24,9 +24,14 @@ mod basics;
 
 mod builtin;
 
+mod config_commands;
+
 mod config_errors;
 
 mod config_trust;
+
+mod doctor;
+
 #[cfg(target_os = "linux")]
 mod execution;
 
@@ -52,6 +57,8 @@ mod python_prompt;
 
 #[cfg(target_os = "linux")]
 mod sandbox_command;
+
+mod routes;
 
 mod serve;
 

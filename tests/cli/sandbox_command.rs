@@ -10,7 +10,7 @@ use crate::support::binary;
 use crate::support::finish;
 
 /// Refuses Landlock as a kernel without it does (x86-64 and aarch64 have the same number), then executes.
-const WITHOUT_LANDLOCK: &str = r"
+pub const WITHOUT_LANDLOCK: &str = r"
 import ctypes, os, struct, sys
 libc = ctypes.CDLL(None)
 code = struct.pack('HBBIHBBIHBBIHBBI', 0x20, 0, 0, 0, 0x15, 0, 1, 444, 0x06, 0, 0, 0x50026, 0x06, 0, 0, 0x7fff0000)

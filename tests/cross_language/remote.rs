@@ -68,6 +68,7 @@ fn settings((provider, api): (&str, ModelApi), base_url: String) -> ModelSetting
         headers: Vec::new(),
         price: None,
         local: LocalSettings::default(),
+        route: None,
     }
 }
 

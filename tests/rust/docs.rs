@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::tree::sources;
 
-fn hold(name: &str, generated: &str) {
+pub fn hold(name: &str, generated: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
     if std::env::var_os("AGI_UPDATE_CONTRACTS").is_some() {
         std::fs::write(&path, generated).unwrap();

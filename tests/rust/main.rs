@@ -18,6 +18,8 @@ mod layering;
 
 mod network;
 
+mod reference;
+
 #[cfg(target_os = "linux")]
 mod sandbox;
 

@@ -261,7 +261,7 @@ fn this_machine_and_exceptions_are_reached_directly() {
     assert!(matches!(error, NetworkError::Certificate { .. }), "{error}");
     let offline = NetworkSettings { offline: true, ..trusted };
     let error = get(&offline, "http://model.example/").unwrap_err();
-    assert!(matches!(error, NetworkError::Forbidden { .. }), "{error}");
+    assert!(matches!(error, NetworkError::Offline { .. }), "{error}");
     assert!(seen.lock().unwrap().is_empty());
 }
 

@@ -138,7 +138,12 @@ fn read_request(
 fn answer(reply: &mut Reply, seen: &Seen, scenario: &str, count: usize) -> std::io::Result<bool> {
     if seen.path.contains("/models") {
         let list = json!({"object": "list", "data": [{"id": "mock-model"}, {"id": "other"}]});
-        return reply.whole(200, "application/json", &[], list.to_string().as_bytes());
+        let date: &[_] = match scenario {
+            "date1999" => &[("date", "Fri, 01 Jan 1999 00:00:00 GMT")],
+            "list401" => return reply.status(401),
+            _ => &[],
+        };
+        return reply.whole(200, "application/json", date, list.to_string().as_bytes());
     }
     let once = scenario.strip_suffix("once");
     let scenario = match once {

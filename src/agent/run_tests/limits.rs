@@ -21,7 +21,8 @@ async fn each_limit_ends_the_run_with_its_code() {
     assert_eq!((code(&outcome), outcome.turns), (56, 3));
     let mut bench = Bench::new(endless()).with(|parts| {
         parts.limits.max_cost = Some(0.002);
-        parts.price = Some(ModelPrice { input: 10.0, cached_input: None, output: 0.0 });
+        let price = ModelPrice { input: 10.0, cached_input: None, output: 0.0 };
+        parts.prices = Prices::new(vec![Some(price)]);
     });
     let outcome = bench.run(Task::text("go")).await;
     assert_eq!((code(&outcome), outcome.turns), (56, 2));

@@ -135,7 +135,7 @@ impl Bench {
             },
             max_output_tokens: None,
             temperature: None,
-            price: None,
+            prices: Prices::default(),
             platform: "linux x86_64".to_owned(),
             pacing: Pacing::default(),
         };

@@ -1,5 +1,7 @@
 //! Where a provider is and how its key goes along.
 
+use std::time::SystemTime;
+
 use serde_json::Value;
 use url::Url;
 
@@ -9,6 +11,7 @@ use crate::config::settings::ModelSettings;
 use crate::config::settings::Secret;
 use crate::network::Client;
 use crate::network::HttpRequest;
+use crate::network::HttpResponse;
 use crate::network::Method;
 use crate::network::Purpose;
 use crate::protocol::ModelError;
@@ -32,6 +35,15 @@ pub struct Endpoint {
     key: Option<Secret>,
     headers: Vec<(String, String)>,
     anthropic: bool,
+}
+
+/// A server that answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reached {
+    /// Host and port.
+    pub target: String,
+    /// The server's clock, where it tells it.
+    pub date: Option<SystemTime>,
 }
 
 impl Endpoint {
@@ -148,8 +160,31 @@ impl Endpoint {
         }
     }
 
+    /// Asks the server for the list of its models, without reading it: whether it answers, takes
+    /// the key, and what time it has. Needs no interpreter and costs nothing.
+    pub async fn reach(&self, client: &Client) -> Result<Reached, ModelError> {
+        let response = self.ask_for_models(client).await?;
+        if matches!(response.status, 401 | 403 | 500..) {
+            return Err(self.refused(response.status));
+        }
+        let date = response.header("date").and_then(|text| httpdate::parse_http_date(text).ok());
+        Ok(Reached { target: self.target.clone(), date })
+    }
+
     /// The names of the server's models, in its order (`GET /models`). Needs no interpreter.
     pub async fn list_models(&self, client: &Client) -> Result<Vec<String>, ModelError> {
+        let response = self.ask_for_models(client).await?;
+        if response.status != 200 {
+            return Err(self.refused(response.status));
+        }
+        let text = response.body.text(MAX_LIST).await?;
+        names_of(&text).ok_or_else(|| {
+            let message = format!("`{}` did not answer with a list of models", self.target);
+            ModelError::new(ModelErrorKind::Malformed, message)
+        })
+    }
+
+    async fn ask_for_models(&self, client: &Client) -> Result<HttpResponse, ModelError> {
         if !client.replays() {
             self.check_key()?;
         }
@@ -168,16 +203,7 @@ impl Endpoint {
             body: bytes::Bytes::new(),
             purpose: Purpose::Model,
         };
-        let response = client.send(request).await?;
-        let status = response.status;
-        if status != 200 {
-            return Err(self.refused(status));
-        }
-        let text = response.body.text(MAX_LIST).await?;
-        names_of(&text).ok_or_else(|| {
-            let message = format!("`{}` did not answer with a list of models", self.target);
-            ModelError::new(ModelErrorKind::Malformed, message)
-        })
+        Ok(client.send(request).await?)
     }
 
     fn refused(&self, status: u16) -> ModelError {

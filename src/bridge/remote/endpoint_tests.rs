@@ -27,6 +27,7 @@ fn settings(provider: &str, base_url: Option<&str>, key: Option<&str>) -> ModelS
         headers: Vec::new(),
         price: None,
         local: LocalSettings::default(),
+        route: None,
     }
 }
 

@@ -2,10 +2,12 @@
 
 use clap::Args;
 use clap::CommandFactory;
+use clap::builder::PossibleValuesParser;
 
 use crate::cli::args::Cli;
 use crate::cli::context::CommandContext;
 use crate::cli::error::CommandError;
+use crate::config::schema;
 use crate::protocol::ExitCode;
 
 #[derive(Debug, Args)]
@@ -17,7 +19,22 @@ pub struct CompletionsArgs {
 
 pub fn run(args: CompletionsArgs, context: &mut CommandContext) -> Result<ExitCode, CommandError> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "agi-agent", &mut script);
+    let mut command = with_keys(Cli::command());
+    clap_complete::generate(args.shell, &mut command, "agi-agent", &mut script);
     context.output.raw(&script)?;
     Ok(ExitCode::Done)
+}
+
+/// The settings' names as words to complete. Only here: when a command line is parsed, an unknown
+/// name gets a better error than clap's.
+fn with_keys(command: clap::Command) -> clap::Command {
+    // clap wants names that live as long as the process, which ends with this script.
+    let names: Vec<&'static str> =
+        schema::keys().into_iter().map(|(key, _)| &*key.leak()).collect();
+    let keys = || PossibleValuesParser::new(&names);
+    command.mut_subcommand("config", |config| {
+        ["get", "explain", "set", "unset"].into_iter().fold(config, |config, name| {
+            config.mut_subcommand(name, |sub| sub.mut_arg("key", |arg| arg.value_parser(keys())))
+        })
+    })
 }

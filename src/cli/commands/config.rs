@@ -1,4 +1,13 @@
-//! `agi-agent config show|path`: what is in force, and where it comes from.
+//! `agi-agent config …`: what is in force and why, changes that keep a file as its owner wrote it,
+//! and checks for people and for CI.
+
+mod change;
+
+mod check;
+
+mod explain;
+
+mod migrate;
 
 use clap::Args;
 use clap::Subcommand;
@@ -7,6 +16,7 @@ use serde_json::json;
 
 use crate::cli::context::CommandContext;
 use crate::cli::error::CommandError;
+use crate::config::json_schema;
 use crate::config::layer::Assignments;
 use crate::protocol::ExitCode;
 
@@ -20,6 +30,43 @@ pub struct ConfigArgs {
 enum Action {
     /// Print every value in force and its origin
     Show,
+    /// Print the value in force of one setting; 1 where it has none
+    Get {
+        /// The setting, for example `limits.max_turns`; a group prints all of it
+        #[arg(value_name = "KEY")]
+        key: String,
+    },
+    /// Print what a setting means, its value, and what every layer says about it
+    Explain {
+        /// The setting, a group of settings, or a variable such as `AGI_TIMEOUT`
+        #[arg(value_name = "KEY")]
+        key: String,
+    },
+    /// Write a setting into a configuration file; comments and order stay
+    Set {
+        /// The setting, for example `limits.max_turns`
+        #[arg(value_name = "KEY")]
+        key: String,
+        /// Its value: text, or JSON where the setting is not text
+        #[arg(value_name = "VALUE", allow_hyphen_values = true)]
+        value: String,
+        #[command(flatten)]
+        file: change::FileArgs,
+    },
+    /// Take a setting out of a configuration file
+    Unset {
+        /// The setting
+        #[arg(value_name = "KEY")]
+        key: String,
+        #[command(flatten)]
+        file: change::FileArgs,
+    },
+    /// Find everything that is wrong with the configuration, or with one file; 52 on errors
+    Check(check::CheckArgs),
+    /// Print the JSON Schema of configuration files
+    Schema,
+    /// Bring configuration files into today's shape, and say what old names became
+    Migrate(migrate::MigrateArgs),
     /// Print the files that are read, in order, and the data directory
     Path,
 }
@@ -27,6 +74,16 @@ enum Action {
 pub fn run(args: ConfigArgs, context: &mut CommandContext) -> Result<ExitCode, CommandError> {
     match args.action {
         Action::Show => show(context),
+        Action::Get { key } => explain::get(&key, context),
+        Action::Explain { key } => explain::explain(&key, context),
+        Action::Set { key, value, file } => change::set(&key, &value, &file, context),
+        Action::Unset { key, file } => change::unset(&key, &file, context),
+        Action::Check(args) => check::run(args, context),
+        Action::Schema => {
+            context.output.json(&json_schema::json_schema())?;
+            Ok(ExitCode::Done)
+        }
+        Action::Migrate(args) => migrate::run(args, context),
         Action::Path => path(context),
     }
 }

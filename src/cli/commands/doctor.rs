@@ -1,177 +1,78 @@
 //! `agi-agent doctor`: checks what people ask support for, each finding with what mends it.
 //!
-//! Looks only; changes nothing and connects to nothing.
+//! Looks only and changes nothing. It connects to the proxies and the models that are configured,
+//! and to nothing with `--offline`.
 
-use serde::Serialize;
+mod files;
+
+mod finding;
+
+mod memory;
+
+mod model;
+
+mod surroundings;
+
+use finding::Finding;
+use finding::Grade;
 
 use crate::cli::context::CommandContext;
 use crate::cli::error::CommandError;
-use crate::cli::wiring;
-use crate::config::settings::Settings;
+use crate::config::error::Diagnostic;
+use crate::config::layer::Assignments;
+use crate::config::layer::Merged;
+use crate::config::resolve;
 use crate::protocol::ExitCode;
-use crate::sandbox::Sandbox;
-
-/// How bad a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-enum Grade {
-    Ok,
-    /// Works, but less than it could.
-    Note,
-    /// Something that people rely on will fail.
-    Problem,
-}
-
-/// One line of the report.
-#[derive(Debug, Serialize)]
-struct Finding {
-    check: &'static str,
-    grade: Grade,
-    detail: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    remedy: Option<String>,
-}
-
-impl Finding {
-    fn ok(check: &'static str, detail: impl Into<String>) -> Self {
-        Self { check, grade: Grade::Ok, detail: detail.into(), remedy: None }
-    }
-
-    fn note(check: &'static str, detail: impl Into<String>, remedy: &str) -> Self {
-        let remedy = Some(remedy.to_owned());
-        Self { check, grade: Grade::Note, detail: detail.into(), remedy }
-    }
-
-    fn problem(check: &'static str, detail: impl Into<String>, remedy: &str) -> Self {
-        Self { grade: Grade::Problem, ..Self::note(check, detail, remedy) }
-    }
-}
 
 /// Ends 1 when a problem was found.
 pub async fn run(context: &mut CommandContext) -> Result<ExitCode, CommandError> {
     // A configuration that cannot be read is itself the finding, with its own exit code.
-    let settings = context.settings()?;
-    let mut findings = vec![Finding::ok("configuration", "every layer is well-formed")];
-    findings.push(model(&settings));
-    findings.push(sandbox(context, &settings).await);
-    findings.push(memory(&settings).await);
-    findings.push(proc_mounted());
-    findings.push(certificates(&settings));
-    findings.push(python(&settings));
+    let merged = context.merged(Assignments::new())?;
+    let directory = context.directory()?.to_path_buf();
+    let settings = resolve::resolve(&merged, &context.environment, &context.places, &directory)?;
+    let mut findings = configuration(&merged);
+    let (models, date) = model::check(&settings).await;
+    findings.extend(models);
+    findings.push(surroundings::clock(crate::system::clock::now(), date));
+    findings.push(surroundings::sandbox(context, &settings).await);
+    findings.push(surroundings::system());
+    findings.extend(surroundings::proxies(&settings).await);
+    findings.push(surroundings::certificates(&settings));
+    findings.extend(memory::check(&settings).await);
+    findings.extend(files::permissions(&context.places, &settings));
+    findings.push(files::wheels(&settings));
+    print(&findings, context)?;
     let failed = findings.iter().any(|finding| finding.grade == Grade::Problem);
-    if context.global.json {
-        context.output.json(&findings)?;
-    } else {
-        for finding in &findings {
-            let mark = match finding.grade {
-                Grade::Ok => "ok",
-                Grade::Note => "note",
-                Grade::Problem => "PROBLEM",
-            };
-            context.output.line(&format!("{mark:8} {:14} {}", finding.check, finding.detail))?;
-            if let Some(remedy) = &finding.remedy {
-                context.output.line(&format!("{:8} {:14} -> {remedy}", "", ""))?;
-            }
-        }
-    }
     Ok(if failed { ExitCode::TaskFailed } else { ExitCode::Done })
 }
 
-fn model(settings: &Settings) -> Finding {
-    let model = &settings.model;
-    let name = format!("{}/{}", model.provider, model.name);
-    match model.provider.as_str() {
-        "builtin" => Finding::note(
-            "model",
-            "no model is configured; the builtin one answers",
-            "set OPENAI_API_KEY or ANTHROPIC_API_KEY, or `model.provider`",
-        ),
-        "openai" | "anthropic" if model.api_key.is_none() && model.base_url.is_none() => {
-            let remedy = format!("set {}_API_KEY", model.provider.to_uppercase());
-            Finding::problem("model", format!("{name} has no key"), &remedy)
-        }
-        _ => Finding { remedy: Some("agi-agent model test".into()), ..Finding::ok("model", name) },
-    }
-}
-
-async fn sandbox(context: &CommandContext, settings: &Settings) -> Finding {
-    let directory = match context.directory() {
-        Ok(directory) => directory,
-        Err(error) => {
-            return Finding::problem("directory", error.message, "go elsewhere, or -C DIR");
-        }
+/// Everything that loading found and that is no error: unknown, old and ignored names.
+fn configuration(merged: &Merged) -> Vec<Finding> {
+    let finding = |found: &Diagnostic| {
+        let remedy = found.remedy.clone().unwrap_or_else(|| "agi-agent config check".to_owned());
+        Finding::note("configuration", format!("{}: {}", found.place, found.message), remedy)
     };
-    let level = settings.sandbox.level.as_str();
-    let sandbox = Sandbox::new(wiring::policy(settings, &context.places, directory));
-    match sandbox.probe().await {
-        Ok(rung) => Finding::ok("sandbox", format!("{level}, held by {}", rung.as_str())),
-        Err(error) => Finding::problem(
-            "sandbox",
-            format!("{level} cannot be had here: {error}"),
-            "commands end 44; see docs/sandbox.md, or `--sandbox danger-full-access`",
-        ),
+    let findings: Vec<_> = merged.diagnostics.iter().map(finding).collect();
+    if findings.is_empty() {
+        return vec![Finding::ok("configuration", "every layer is well-formed")];
     }
+    findings
 }
 
-async fn memory(settings: &Settings) -> Finding {
-    if settings.memory.ephemeral {
-        return Finding::note(
-            "memory",
-            "there is no home directory, so nothing is kept",
-            "set HOME, XDG_DATA_HOME or AGI_DATA_DIR",
-        );
+fn print(findings: &[Finding], context: &mut CommandContext) -> Result<(), CommandError> {
+    if context.global.json {
+        return Ok(context.output.json(&findings)?);
     }
-    let path = settings.memory.path.display().to_string();
-    if !settings.memory.path.exists() {
-        return Finding::ok("memory", format!("{path} (not there yet)"));
-    }
-    let checked = match crate::memory::MemoryHandle::open(&settings.memory) {
-        Ok(handle) => handle.check().await,
-        Err(error) => Err(error),
-    };
-    match checked {
-        Ok(report) if report.ok => Finding::ok("memory", format!("{path} is whole")),
-        Ok(_) => {
-            Finding::problem("memory", format!("{path} is damaged"), "agi-agent memory repair")
+    for finding in findings {
+        let mark = match finding.grade {
+            Grade::Ok => "ok",
+            Grade::Note => "note",
+            Grade::Problem => "PROBLEM",
+        };
+        context.output.line(&format!("{mark:8} {:14} {}", finding.check, finding.detail))?;
+        if let Some(remedy) = &finding.remedy {
+            context.output.line(&format!("{:8} {:14} -> {remedy}", "", ""))?;
         }
-        Err(error) => Finding::problem("memory", error.to_string(), "agi-agent memory check"),
     }
-}
-
-/// What degrades without /proc: our own path is argv[0], descendants cannot be listed.
-fn proc_mounted() -> Finding {
-    if !cfg!(target_os = "linux") || std::path::Path::new("/proc/self/exe").exists() {
-        return Finding::ok(
-            "system",
-            format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
-        );
-    }
-    Finding::note(
-        "system",
-        "/proc is not mounted: the sandbox and python_exec need it",
-        "mount -t proc proc /proc",
-    )
-}
-
-fn certificates(settings: &Settings) -> Finding {
-    match crate::network::trusted_certificates(&settings.network) {
-        Ok(count) => Finding::ok("certificates", format!("{count} authorities")),
-        Err(error) => Finding::problem(
-            "certificates",
-            format!("https will fail: {error}"),
-            "install ca-certificates, or set SSL_CERT_FILE or --ca",
-        ),
-    }
-}
-
-fn python(settings: &Settings) -> Finding {
-    match &settings.python.wheels {
-        Some(path) if !path.is_dir() => Finding::problem(
-            "python",
-            format!("`python.wheels` names `{}`, which is no directory", path.display()),
-            "pip install --target DIR PACKAGE",
-        ),
-        Some(path) => Finding::ok("python", format!("packages of {}", path.display())),
-        None => Finding::ok("python", "bundled"),
-    }
+    Ok(())
 }

@@ -16,6 +16,7 @@ use crate::cli::context::CommandContext;
 use crate::cli::error::CommandError;
 use crate::cli::wiring;
 use crate::config::layer::Assignments;
+use crate::config::settings::ModelSettings;
 use crate::config::settings::Settings;
 use crate::protocol::ChatModel;
 use crate::protocol::ExitCode;
@@ -66,9 +67,14 @@ async fn list(args: &ModelArgs, context: &mut CommandContext) -> Result<ExitCode
     let names = match settings.model.provider.as_str() {
         "openai" | "anthropic" => {
             let client = wiring::client(&settings)?;
-            Endpoint::new(&settings.model)?.list_models(&client).await?
+            let mut model = settings.model.clone();
+            model.read_secrets()?;
+            Endpoint::new(&model)?.list_models(&client).await?
         }
-        _ => vec![settings.model.name],
+        _ => match &settings.model.route {
+            Some(route) => route.rungs.iter().map(|rung| rung_line(&rung.model)).collect(),
+            None => vec![settings.model.name],
+        },
     };
     if context.global.json {
         context.output.json(&names)?;
@@ -78,6 +84,12 @@ async fn list(args: &ModelArgs, context: &mut CommandContext) -> Result<ExitCode
         }
     }
     Ok(ExitCode::Done)
+}
+
+/// A model of a route, as `provider/name` and where it is.
+fn rung_line(model: &ModelSettings) -> String {
+    let name = format!("{}/{}", model.provider, model.name);
+    model.base_url.as_ref().map_or(name.clone(), |url| format!("{name}  {url}"))
 }
 
 /// What one round trip showed.

@@ -8,6 +8,7 @@ use std::sync::PoisonError;
 
 use tokio::sync::mpsc;
 
+use crate::agent::events::Enveloper;
 use crate::cli::commands::run::OutputFormat;
 use crate::cli::error::WriteError;
 use crate::cli::output::Output;
@@ -17,30 +18,27 @@ use crate::protocol::Item;
 use crate::protocol::ItemBody;
 use crate::protocol::ItemStatus;
 use crate::protocol::ModelStage;
-use crate::protocol::event::EVENT_VERSION;
+use crate::protocol::RungTaken;
 use crate::protocol::event::Envelope;
-use crate::system::clock;
 
 /// The agent's end of the queue.
 pub struct EventQueue {
     /// Numbering and sending are one step, so that lines never come out of order.
-    sender: Mutex<(u64, mpsc::UnboundedSender<Envelope>)>,
+    sender: Mutex<(Enveloper, mpsc::UnboundedSender<Envelope>)>,
 }
 
 impl EventQueue {
     /// Both ends. The queue is bounded by the run: text updates are coalesced by the agent.
     pub fn new() -> (Self, mpsc::UnboundedReceiver<Envelope>) {
         let (sender, receiver) = mpsc::unbounded_channel();
-        (Self { sender: Mutex::new((0, sender)) }, receiver)
+        (Self { sender: Mutex::new((Enveloper::default(), sender)) }, receiver)
     }
 }
 
 impl EventSink for EventQueue {
     fn emit(&self, event: Event) {
         let mut guard = self.sender.lock().unwrap_or_else(PoisonError::into_inner);
-        let envelope =
-            Envelope { v: EVENT_VERSION, seq: guard.0, ts: clock::timestamp(clock::now()), event };
-        guard.0 += 1;
+        let envelope = guard.0.wrap(event);
         // The receiver is gone only when the command has given up on its output.
         drop(guard.1.send(envelope));
     }
@@ -75,6 +73,12 @@ fn progress_line(event: &Event, output: &Output) -> Option<String> {
                 ModelStage::Read => "reading the prompt",
             };
             Some(format!("{what}: {:.0} %", f64::from(*done) * 100.0))
+        }
+        Event::ModelRung(RungTaken { place, model, reason: Some(reason), .. }) => {
+            Some(format!("note: rung {place}, `{model}`, answers now: {reason}"))
+        }
+        Event::ModelRung(RungTaken { route, place, model, .. }) if chatty || *place > 1 => {
+            Some(format!("model: {model} (rung {place} of route {route})"))
         }
         Event::ContextCompacted { tokens_before, tokens_after, .. } => Some(format!(
             "note: the conversation was shortened from about {tokens_before} to {tokens_after} tokens"

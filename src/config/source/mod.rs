@@ -25,7 +25,7 @@ pub use read::Owner;
 pub use read::read;
 
 /// JSON with comments and trailing commas, nothing looser.
-const SYNTAX: ParseOptions = ParseOptions {
+pub(super) const SYNTAX: ParseOptions = ParseOptions {
     allow_comments: true,
     allow_trailing_commas: true,
     allow_loose_object_property_names: false,

@@ -51,6 +51,9 @@ pub(super) fn two(key: &str, field: &Field) -> (Value, Value) {
         (_, Kind::List(Kind::Path)) => {
             (json!(["/nonexistent/a"]), json!(["/nonexistent/a", "/nonexistent/b"]))
         }
+        (_, Kind::List(Kind::Object(_))) => {
+            (json!([{"provider": "builtin"}]), json!([{"provider": "openai"}]))
+        }
         (_, Kind::List(_)) => (json!(["a"]), json!(["a", "b"])),
         (_, Kind::Path) => (json!("/a"), json!("/b")),
         _ if key == "model.provider" => (json!("builtin"), json!("openai")),

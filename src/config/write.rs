@@ -1,0 +1,107 @@
+//! Replaces a configuration file as a whole: a reader sees the old text or the new, and nobody
+//! else's change is lost.
+//!
+//! Decides nothing about the text. Only commands that the person gave write here.
+
+use std::fs::File;
+use std::io;
+use std::io::Write;
+use std::path::Path;
+use std::path::PathBuf;
+
+/// Puts `new` where `old` stood (`None`: where nothing stood). Fails with `WouldBlock` where the
+/// file holds something else by now. A link stays a link, the mode of an existing file is kept, a new
+/// file is the owner's alone.
+pub fn replace(path: &Path, old: Option<&str>, new: &str) -> io::Result<()> {
+    let path = behind_links(path)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder)?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let temporary = folder.join(format!(".{name}.{}", std::process::id()));
+    let written = write_new(&temporary, new).and_then(|()| {
+        if let Ok(metadata) = path.metadata() {
+            std::fs::set_permissions(&temporary, metadata.permissions())?;
+        }
+        if current(&path)?.as_deref() != old {
+            let message = "the file was changed meanwhile";
+            return Err(io::Error::new(io::ErrorKind::WouldBlock, message));
+        }
+        std::fs::rename(&temporary, &path)
+    });
+    if written.is_err() {
+        // The first error is the one to tell.
+        drop(std::fs::remove_file(&temporary));
+    }
+    written?;
+    sync_directory(folder)
+}
+
+/// The text of a file; `None` where there is none.
+pub fn current(path: &Path) -> io::Result<Option<String>> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Dotfiles are often links to where the person keeps them.
+fn behind_links(path: &Path) -> io::Result<PathBuf> {
+    match std::fs::canonicalize(path) {
+        Ok(real) => Ok(real),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => {
+            Ok(path.to_path_buf())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn write_new(path: &Path, text: &str) -> io::Result<()> {
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    let mut file = options.open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+/// The new name is durable once its directory is.
+#[cfg(unix)]
+fn sync_directory(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync_directory(_folder: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn links_and_modes_stay_and_foreign_changes_are_not_lost() {
+        let root = tempfile::tempdir().unwrap();
+        let (real, link) = (root.path().join("real.json"), root.path().join("link.json"));
+        replace(&real, None, "one").unwrap();
+        assert_eq!(real.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        std::fs::set_permissions(&real, std::fs::Permissions::from_mode(0o640)).unwrap();
+        std::os::unix::fs::symlink(&real, &link).unwrap();
+        replace(&link, Some("one"), "two").unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(std::fs::read_to_string(&real).unwrap(), "two");
+        assert_eq!(real.metadata().unwrap().permissions().mode() & 0o777, 0o640);
+        let error = replace(&real, Some("one"), "three").unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+        assert_eq!(std::fs::read_to_string(&real).unwrap(), "two");
+        assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 2, "nothing is left behind");
+    }
+}
