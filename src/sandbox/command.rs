@@ -9,6 +9,8 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use super::policy::Rung;
+use super::spill::Kept;
+use super::spill::Spill;
 
 /// A command for [`super::Sandbox::run`].
 #[derive(Debug, Clone)]
@@ -23,6 +25,11 @@ pub struct CommandSpec {
     pub timeout: Duration,
     /// Bytes kept of each of stdout and stderr, half at the head and half at the tail.
     pub output_limit: usize,
+    /// True: a stream that is longer than a few pages is kept in a private file as well.
+    pub keep_whole: bool,
+    /// True: the command has a terminal of 120 columns for all three streams; everything that it prints
+    /// is its stdout. Not everywhere: [`super::SandboxError::Start`] where it cannot be had.
+    pub terminal: bool,
     /// Gets the output while it comes, both streams as they are read; a slow reader loses pieces.
     pub on_output: Option<mpsc::Sender<Bytes>>,
 }
@@ -147,6 +154,8 @@ pub struct Captured {
     pub tail: Vec<u8>,
     /// All bytes of the stream, kept or not.
     pub total: u64,
+    /// Where all of it can be read, up to a bound, for as long as the sandbox lives.
+    pub file: Option<Kept>,
 }
 
 impl Captured {
@@ -176,14 +185,20 @@ pub(super) struct Recorder {
     head: Vec<u8>,
     tail: VecDeque<u8>,
     total: u64,
+    spill: Option<Spill>,
 }
 
 impl Recorder {
-    pub(super) fn new(limit: usize) -> Self {
-        Self { half: (limit / 2).max(1), head: Vec::new(), tail: VecDeque::new(), total: 0 }
+    pub(super) fn new(limit: usize, spill: Option<Spill>) -> Self {
+        let half = (limit / 2).max(1);
+        Self { half, head: Vec::new(), tail: VecDeque::new(), total: 0, spill }
     }
 
     pub(super) fn push(&mut self, bytes: &[u8]) {
+        if let Some(spill) = &mut self.spill {
+            let (first, second) = self.tail.as_slices();
+            spill.push([&self.head, first, second], bytes);
+        }
         self.total += bytes.len() as u64;
         let room = self.half - self.head.len();
         let (first, rest) = bytes.split_at(room.min(bytes.len()));
@@ -195,7 +210,8 @@ impl Recorder {
     }
 
     pub(super) fn finish(self) -> Captured {
-        Captured { head: self.head, tail: self.tail.into(), total: self.total }
+        let file = self.spill.and_then(Spill::finish);
+        Captured { head: self.head, tail: self.tail.into(), total: self.total, file }
     }
 }
 
@@ -207,7 +223,7 @@ mod tests {
     fn head_and_tail_are_exact_for_any_split() {
         let whole: Vec<u8> = (0..=255).cycle().take(1000).collect();
         for piece in [1, 3, 7, 64, 999, 1000] {
-            let mut recorder = Recorder::new(100);
+            let mut recorder = Recorder::new(100, None);
             whole.chunks(piece).for_each(|bytes| recorder.push(bytes));
             let captured = recorder.finish();
             assert_eq!(captured.head, &whole[..50]);
@@ -218,7 +234,7 @@ mod tests {
 
     #[test]
     fn what_fits_is_whole_even_where_a_character_lies_on_the_border() {
-        let mut recorder = Recorder::new(6);
+        let mut recorder = Recorder::new(6, None);
         recorder.push("aa".as_bytes());
         recorder.push("äöb".as_bytes().split_at(3).0);
         let captured = recorder.finish();
@@ -228,7 +244,7 @@ mod tests {
 
     #[test]
     fn a_cut_is_said_and_cuts_no_character() {
-        let mut recorder = Recorder::new(7);
+        let mut recorder = Recorder::new(7, None);
         recorder.push("ääääääää".as_bytes());
         assert_eq!(recorder.finish().text(), "ä\n… 10 bytes left out …\nä");
     }

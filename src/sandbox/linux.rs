@@ -17,6 +17,7 @@ mod seccomp;
 mod spec;
 mod start;
 mod supervise;
+mod terminal;
 
 use std::io;
 use std::path::Path;
@@ -62,6 +63,8 @@ pub(super) async fn probe(sandbox: &Sandbox) -> Result<Rung, SandboxError> {
         stdin: Vec::new(),
         timeout: std::time::Duration::from_secs(10),
         output_limit: 1024,
+        keep_whole: false,
+        terminal: false,
         on_output: None,
     };
     run_with(sandbox, command, CancellationToken::new(), true).await.map(|finished| finished.rung)
@@ -79,15 +82,18 @@ async fn run_with(
     if probe {
         spec.flags |= spec::PROBE;
     }
+    if command.terminal {
+        spec.flags |= spec::TERMINAL;
+    }
     let mut lost = 0;
     loop {
         let rung = best_rung(sandbox);
         let launcher = sandbox.launchers.get(sandbox, rung).await?;
         let snapshot =
             (!sandbox.policy.write.is_empty()).then(|| Snapshot::take(&sandbox.policy.write));
-        let started = start::start(&launcher, &spec, &command.stdin, snapshot).await?;
+        let started = start::start(&launcher, &spec, &command, snapshot).await?;
         let ended = match started {
-            Some(started) => watch(started, &command, &cancel, clock, rung).await?,
+            Some(started) => watch(started, sandbox, &command, &cancel, clock, rung).await?,
             None => Ended::NotStarted,
         };
         match ended {
@@ -174,12 +180,13 @@ enum Ended {
 /// Follows a started command to its end.
 async fn watch(
     mut started: Started,
+    sandbox: &Sandbox,
     command: &CommandSpec,
     cancel: &CancellationToken,
     clock: Instant,
     rung: Rung,
 ) -> Result<Ended, SandboxError> {
-    let mut output = Output::new(&mut started, command)?;
+    let mut output = Output::new(&mut started, sandbox, command)?;
     let deadline = tokio::time::Instant::from_std(clock + command.timeout);
     let mut ended_by_us = None;
     let report = {

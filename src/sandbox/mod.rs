@@ -27,11 +27,14 @@ mod scratch;
 
 mod snapshot;
 
+mod spill;
+
 #[cfg(windows)]
 mod windows;
 
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
 
@@ -48,6 +51,7 @@ pub use error::SandboxError;
 pub use policy::NetRule;
 pub use policy::Policy;
 pub use policy::Rung;
+pub use spill::Kept;
 
 use scratch::Scratch;
 
@@ -63,6 +67,8 @@ pub struct Sandbox {
     /// Before the temporary directory: dropped first, it ends what may still write there.
     launchers: platform::Launchers,
     scratch: OnceLock<Option<Scratch>>,
+    /// Where long output is kept.
+    room: OnceLock<Option<Arc<spill::Room>>>,
     /// What children see of the environment; read once.
     environment: OnceLock<Vec<(std::ffi::OsString, std::ffi::OsString)>>,
     /// Set once namespaces could not be had; the next command does not try again.
@@ -77,6 +83,7 @@ impl Sandbox {
             helper: None,
             launchers: platform::Launchers::default(),
             scratch: OnceLock::new(),
+            room: OnceLock::new(),
             environment: OnceLock::new(),
             without_namespaces: AtomicBool::new(false),
         }
@@ -115,6 +122,18 @@ impl Sandbox {
             .get_or_init(|| Scratch::create(&Environment::of_process()))
             .as_ref()
             .map(Scratch::path)
+    }
+
+    /// A file for a stream of this command, if it is to be kept whole and there is a place for it.
+    fn spill(&self, command: &CommandSpec) -> Option<spill::Spill> {
+        if !command.keep_whole {
+            return None;
+        }
+        let room = self.room.get_or_init(|| {
+            let directory = spill::directory(self.temporary_directory()?)?;
+            Some(Arc::new(spill::Room::new(directory)))
+        });
+        room.clone().map(spill::Spill::new)
     }
 
     /// The environment that children get, by the allow-list and the policy's own names.

@@ -65,6 +65,10 @@ pub(super) async fn run(
         (!sandbox.policy.write.is_empty()).then(|| Snapshot::take(&sandbox.policy.write));
     let program =
         command.argv.first().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    if command.terminal {
+        let source = io::Error::new(io::ErrorKind::Unsupported, "terminals are for Linux");
+        return Err(SandboxError::Start { program, source });
+    }
     let mut child =
         start(sandbox, &command, rung).map_err(|source| SandboxError::Start { program, source })?;
     #[cfg(windows)]
@@ -74,8 +78,8 @@ pub(super) async fn run(
     let work = async {
         let (ended, stdout, stderr, ()) = tokio::join!(
             child.wait(),
-            capture(stdout, command.output_limit),
-            capture(stderr, command.output_limit),
+            capture(stdout, Recorder::new(command.output_limit, sandbox.spill(&command))),
+            capture(stderr, Recorder::new(command.output_limit, sandbox.spill(&command))),
             feed(stdin, &command.stdin)
         );
         ended.map(|status| (status, stdout, stderr))
@@ -128,8 +132,10 @@ fn start(
     builder.spawn()
 }
 
-async fn capture(stream: Option<impl tokio::io::AsyncRead + Unpin>, limit: usize) -> Captured {
-    let mut recorder = Recorder::new(limit);
+async fn capture(
+    stream: Option<impl tokio::io::AsyncRead + Unpin>,
+    mut recorder: Recorder,
+) -> Captured {
     let mut piece = vec![0; 64 << 10];
     if let Some(mut stream) = stream {
         while let Ok(count @ 1..) = stream.read(&mut piece).await {

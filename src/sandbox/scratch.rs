@@ -51,8 +51,9 @@ impl Scratch {
     }
 }
 
+/// Makes a directory of mode 0700; fails if the name is there.
 #[cfg(unix)]
-fn create_private(path: &Path) -> std::io::Result<()> {
+pub(super) fn create_private(path: &Path) -> std::io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(path)
@@ -60,7 +61,7 @@ fn create_private(path: &Path) -> std::io::Result<()> {
 
 /// The temporary directory of a user is private already.
 #[cfg(not(unix))]
-fn create_private(path: &Path) -> std::io::Result<()> {
+pub(super) fn create_private(path: &Path) -> std::io::Result<()> {
     std::fs::create_dir(path)
 }
 

@@ -76,6 +76,8 @@ struct Inner {
     rules: Rules,
     /// (device, inode) of files that must never be opened here.
     inodes: Mutex<HashSet<(u64, u64)>>,
+    /// Single files outside of the rules that may be read all the same.
+    revealed: Mutex<HashSet<PathBuf>>,
     /// Directories in which left-over temporary files were looked for.
     swept: Mutex<HashSet<PathBuf>>,
 }
@@ -94,6 +96,7 @@ impl Opener {
         let inner = Inner {
             rules: Rules::new(rules),
             inodes: Mutex::new(HashSet::new()),
+            revealed: Mutex::new(HashSet::new()),
             swept: Mutex::new(HashSet::new()),
         };
         Self { inner: Arc::new(inner) }
@@ -105,6 +108,13 @@ impl Opener {
         if let Some(identity) = backend::identity(file) {
             self.inner.inodes.lock().unwrap_or_else(PoisonError::into_inner).insert(identity);
         }
+    }
+
+    /// Lets one file be read, by its real path, wherever it lies: what the agent itself wrote for the
+    /// model to read.
+    pub fn reveal(&self, real: &Path) {
+        let mut revealed = self.inner.revealed.lock().unwrap_or_else(PoisonError::into_inner);
+        revealed.insert(real.to_path_buf());
     }
 
     /// Absolute, against the working directory of the rules; `~` is not expanded and `..` is left to
@@ -251,6 +261,9 @@ impl Opener {
         {
             return Err(OpenError::Protected { path: path.to_path_buf() });
         }
+        if access == Access::Read && self.inner.is_revealed(&located.real) {
+            return Ok(());
+        }
         self.inner.rules.verdict(path, &located.real, access)
     }
 
@@ -279,6 +292,10 @@ impl Opener {
 }
 
 impl Inner {
+    fn is_revealed(&self, real: &Path) -> bool {
+        self.revealed.lock().unwrap_or_else(PoisonError::into_inner).contains(real)
+    }
+
     fn is_protected(&self, identity: (u64, u64)) -> bool {
         self.inodes.lock().unwrap_or_else(PoisonError::into_inner).contains(&identity)
     }

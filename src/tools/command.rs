@@ -61,6 +61,8 @@ pub(super) fn spec(
         stdin: Vec::new(),
         timeout: timeout.map_or(left, |seconds| left.min(Duration::from_secs(seconds))),
         output_limit: OUTPUT_LIMIT,
+        keep_whole: true,
+        terminal: false,
         on_output: None,
     }
 }
@@ -105,6 +107,12 @@ fn output(shown: &str, finished: &Finished, context: &ToolContext) -> ToolOutput
     }
     if let Some(limit) = finished.limit() {
         data["limit"] = limit.as_str().into();
+    }
+    for (name, stream) in [("stdout_file", &finished.stdout), ("stderr_file", &finished.stderr)] {
+        if let Some(kept) = &stream.file {
+            context.opener.reveal(&kept.path);
+            data[name] = json!(kept.path);
+        }
     }
     if !finished.restored.is_empty() {
         data["restored"] = json!(finished.restored);
@@ -153,6 +161,15 @@ fn text(stdout: &str, stderr: &str, finished: &Finished, context: &ToolContext) 
     if !finished.pipe_held_by.is_empty() {
         notes.push("background processes were ended with the command".to_owned());
     }
+    for (name, stream) in [("output", &finished.stdout), ("stderr", &finished.stderr)] {
+        if let Some(kept) = &stream.file {
+            let whole = match &kept.cut {
+                None => "all of its".to_owned(),
+                Some(reason) => format!("the first {} bytes ({reason}) of its", kept.bytes),
+            };
+            notes.push(format!("file_read `{}` gives {whole} {name}", kept.path.display()));
+        }
+    }
     for path in &finished.restored {
         notes.push(format!("`{}` is protected and was put back", path.display()));
     }
@@ -191,3 +208,7 @@ fn failure(shown: &str, error: SandboxError) -> ToolError {
         SandboxError::Restore { .. } => ToolError::Fatal(error.to_string()),
     }
 }
+
+#[cfg(test)]
+#[path = "command_tests.rs"]
+mod tests;

@@ -72,7 +72,7 @@ impl Tool for FileEdit {
         ToolSpec {
             name: "file_edit".to_owned(),
             description:
-                "Replace exact, unique text (old, new) in a file, or apply a unified diff (patch)"
+                "Replace unique text (old, new) in a file, or apply a unified diff (patch)"
                     .to_owned(),
             parameters: arguments::schema::<Args>(),
         }

@@ -45,8 +45,7 @@ impl Tool for FileRead {
     fn spec(&self) -> ToolSpec {
         ToolSpec {
             name: "file_read".to_owned(),
-            description: "Read a text file, or limit lines from line offset (1 is first)"
-                .to_owned(),
+            description: "Read a text file, or limit lines from line offset (from 1)".to_owned(),
             parameters: arguments::schema::<Args>(),
         }
     }

@@ -35,6 +35,8 @@ struct Args {
     cwd: Option<PathBuf>,
     /// seconds
     timeout: Option<u64>,
+    // A terminal; its name says enough to models.
+    pty: Option<bool>,
 }
 
 #[async_trait]
@@ -42,7 +44,7 @@ impl Tool for Shell {
     fn spec(&self) -> ToolSpec {
         ToolSpec {
             name: "shell".to_owned(),
-            description: "Run a shell command (sandboxed, stdin is empty)".to_owned(),
+            description: "Run a shell command (sandboxed, no stdin)".to_owned(),
             parameters: arguments::schema::<Args>(),
         }
     }
@@ -82,7 +84,8 @@ impl Tool for Shell {
     async fn run(&self, arguments: Value, context: &ToolContext) -> Result<ToolOutput, ToolError> {
         let args: Args = arguments::parse(&arguments)?;
         let cwd = args.cwd.map_or_else(|| context.cwd.clone(), |cwd| context.cwd.join(cwd));
-        let spec = command::spec(argv(&args.command), &cwd, args.timeout, context);
+        let mut spec = command::spec(argv(&args.command), &cwd, args.timeout, context);
+        spec.terminal = args.pty.unwrap_or(false);
         command::run(&args.command, spec, context).await
     }
 }

@@ -78,6 +78,8 @@ impl Place {
             stdin: Vec::new(),
             timeout: Duration::from_secs(30),
             output_limit: 64 << 10,
+            keep_whole: false,
+            terminal: false,
             on_output: None,
         }
     }

@@ -98,6 +98,8 @@ pub async fn run(
         stdin: Vec::new(),
         timeout: Duration::from_secs(args.timeout),
         output_limit: OUTPUT_LIMIT,
+        keep_whole: false,
+        terminal: false,
         on_output: None,
     };
     let cancel = Cancellation::new();

@@ -7,9 +7,12 @@ use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 use tokio::net::unix::pipe;
 use tokio::sync::mpsc;
 
+use crate::sandbox::Sandbox;
 use crate::sandbox::command::Captured;
 use crate::sandbox::command::CommandSpec;
 use crate::sandbox::command::Recorder;
@@ -17,6 +20,7 @@ use crate::sandbox::error::SandboxError;
 use crate::system::process;
 
 use super::start::Started;
+use super::terminal;
 
 /// How long output is waited for after the command itself has ended.
 const DRAIN: Duration = Duration::from_millis(250);
@@ -34,19 +38,78 @@ pub(super) struct Output {
 
 struct Stream {
     /// `None` once at its end.
-    pipe: Option<pipe::Receiver>,
+    source: Option<Source>,
     recorder: Recorder,
+}
+
+/// What output is read from.
+enum Source {
+    Pipe(pipe::Receiver),
+    /// Our end of the command's terminal.
+    Terminal(AsyncFd<OwnedFd>),
+}
+
+impl Source {
+    fn new(descriptor: OwnedFd, is_terminal: bool) -> io::Result<Self> {
+        if is_terminal {
+            terminal::watch(descriptor).map(Self::Terminal)
+        } else {
+            pipe::Receiver::from_owned_fd(descriptor).map(Self::Pipe)
+        }
+    }
+
+    async fn ready(&self) {
+        // An error shows again when reading.
+        match self {
+            Self::Pipe(pipe) => drop(pipe.readable().await),
+            Self::Terminal(descriptor) => {
+                if let Ok(mut guard) = descriptor.readable().await {
+                    guard.retain_ready();
+                }
+            }
+        }
+    }
+
+    /// Reads into the empty `piece`.
+    fn try_read(&self, piece: &mut Vec<u8>) -> io::Result<usize> {
+        match self {
+            Self::Pipe(pipe) => pipe.try_read_buf(piece),
+            Self::Terminal(descriptor) => {
+                let read = descriptor.try_io(Interest::READABLE, |descriptor| {
+                    rustix::io::read(descriptor, rustix::buffer::spare_capacity(piece))
+                        .map_err(io::Error::from)
+                });
+                match read {
+                    // Its last user has closed it.
+                    Err(error) if error.raw_os_error() == Some(libc::EIO) => Ok(0),
+                    other => other,
+                }
+            }
+        }
+    }
+
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Pipe(pipe) => pipe.as_fd(),
+            Self::Terminal(descriptor) => descriptor.as_fd(),
+        }
+    }
 }
 
 impl Output {
     /// Takes the pipes out of `started`.
-    pub(super) fn new(started: &mut Started, command: &CommandSpec) -> Result<Self, SandboxError> {
-        let stream = |pipe: Option<OwnedFd>| -> Result<Stream, SandboxError> {
-            let pipe = pipe
-                .map(pipe::Receiver::from_owned_fd)
+    pub(super) fn new(
+        started: &mut Started,
+        sandbox: &Sandbox,
+        command: &CommandSpec,
+    ) -> Result<Self, SandboxError> {
+        let stream = |descriptor: Option<OwnedFd>| -> Result<Stream, SandboxError> {
+            let source = descriptor
+                .map(|descriptor| Source::new(descriptor, command.terminal))
                 .transpose()
                 .map_err(SandboxError::process)?;
-            Ok(Stream { pipe, recorder: Recorder::new(command.output_limit) })
+            let recorder = Recorder::new(command.output_limit, sandbox.spill(command));
+            Ok(Stream { source, recorder })
         };
         Ok(Self {
             stdout: stream(started.stdout.take())?,
@@ -78,7 +141,7 @@ impl Output {
         }
         let open: Vec<BorrowedFd<'_>> = [&self.stdout, &self.stderr]
             .iter()
-            .filter_map(|stream| Some(stream.pipe.as_ref()?.as_fd()))
+            .filter_map(|stream| Some(stream.source.as_ref()?.as_fd()))
             .collect();
         process::holders_of_pipes(&open)
     }
@@ -95,15 +158,14 @@ impl Output {
     }
 
     fn is_at_end(&self) -> bool {
-        self.stdout.pipe.is_none() && self.stderr.pipe.is_none()
+        self.stdout.source.is_none() && self.stderr.source.is_none()
     }
 }
 
 impl Stream {
     async fn ready(&self) {
-        match &self.pipe {
-            // An error shows again when reading.
-            Some(pipe) => drop(pipe.readable().await),
+        match &self.source {
+            Some(source) => source.ready().await,
             None => std::future::pending().await,
         }
     }
@@ -114,11 +176,11 @@ impl Stream {
 
     /// Reads once without waiting; false when nothing was there.
     fn read_now(&mut self, piece: &mut Vec<u8>, listener: Option<&mpsc::Sender<Bytes>>) -> bool {
-        let Some(pipe) = &self.pipe else { return false };
+        let Some(source) = &self.source else { return false };
         piece.clear();
-        match pipe.try_read_buf(piece) {
+        match source.try_read(piece) {
             Ok(0) => {
-                self.pipe = None;
+                self.source = None;
                 false
             }
             Ok(_) => {
@@ -131,7 +193,7 @@ impl Stream {
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => false,
             Err(_) => {
-                self.pipe = None;
+                self.source = None;
                 false
             }
         }

@@ -25,6 +25,7 @@ use super::spec::PROBE;
 use super::spec::Report;
 use super::spec::Spec;
 use super::spec::Step;
+use super::spec::TERMINAL;
 use super::supervise;
 
 /// Keeps one command to its end.
@@ -84,6 +85,9 @@ fn prepare(ready: &Ready, spec: &Spec, request: &Request, keeper: Pid) -> Result
         end(127);
     }
     rustix::process::setsid().map_err(failed(Step::Fork))?;
+    if spec.has(TERMINAL) {
+        rustix::process::ioctl_tiocsctty(&request.stdout).map_err(failed(Step::Input))?;
+    }
     if let Some(stdin) = &request.stdin {
         rustix::stdio::dup2_stdin(stdin).map_err(failed(Step::Input))?;
     }

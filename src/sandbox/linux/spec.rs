@@ -45,6 +45,8 @@ pub(super) const NAMESPACES: u64 = 1 << 1;
 pub(super) const NETWORK: u64 = 1 << 2;
 /// Nothing is executed: the bounds are tested, and that is all.
 pub(super) const PROBE: u64 = 1;
+/// The standard streams are a terminal that becomes the command's own.
+pub(super) const TERMINAL: u64 = 1 << 1;
 
 impl Bounds {
     pub(super) fn has(&self, flag: u64) -> bool {

@@ -38,6 +38,7 @@ use super::spec;
 use super::spec::REPORT_BYTES;
 use super::spec::Report;
 use super::spec::Spec;
+use super::terminal;
 
 /// The keeper's own ladder takes four seconds at most; after this it is killed itself.
 const KEEPER_PATIENCE: Duration = Duration::from_secs(5);
@@ -121,15 +122,21 @@ pub(super) struct Started {
 pub(super) async fn start(
     launcher: &Arc<Launcher>,
     spec: &Spec,
-    stdin: &[u8],
+    command: &CommandSpec,
     snapshot: Option<Snapshot>,
 ) -> Result<Option<Started>, SandboxError> {
     let (ours, theirs) = StdUnixStream::pair().map_err(SandboxError::process)?;
-    let (stdout, write_stdout) = pipe()?;
-    let (stderr, write_stderr) = pipe()?;
-    let input = memory_file(stdin).map_err(SandboxError::process)?;
-    let mut descriptors = vec![theirs.as_fd(), write_stdout.as_fd(), write_stderr.as_fd()];
+    let Streams { stdout, stderr, write_stdout, write_stderr, input } = if command.terminal {
+        Streams::terminal().map_err(SandboxError::process)?
+    } else {
+        Streams::pipes(&command.stdin)?
+    };
+    let mut descriptors = vec![theirs.as_fd(), write_stdout.as_fd()];
+    descriptors.push(write_stderr.as_ref().unwrap_or(&write_stdout).as_fd());
     descriptors.extend(input.as_ref().map(OwnedFd::as_fd));
+    if command.terminal {
+        descriptors.push(write_stdout.as_fd());
+    }
     match launcher.launch(&descriptors).await {
         Err(error) if is_gone(&error) => return Ok(None),
         result => result.map_err(SandboxError::process)?,
@@ -139,7 +146,7 @@ pub(super) async fn start(
     let mut started = Started {
         control: Control::new(ours)?,
         stdout: Some(stdout),
-        stderr: Some(stderr),
+        stderr,
         snapshot,
         launcher: Arc::clone(launcher),
     };
@@ -325,6 +332,32 @@ fn receive(
         return Ok(None);
     }
     Ok(Report::decode(bytes).map(|report| (report, descriptor)))
+}
+
+/// The ends of a command's standard streams: what is read here, and what the command gets.
+struct Streams {
+    stdout: OwnedFd,
+    /// `None`: it goes where stdout goes.
+    stderr: Option<OwnedFd>,
+    write_stdout: OwnedFd,
+    write_stderr: Option<OwnedFd>,
+    input: Option<OwnedFd>,
+}
+
+impl Streams {
+    fn pipes(stdin: &[u8]) -> Result<Self, SandboxError> {
+        let (stdout, write_stdout) = pipe()?;
+        let (stderr, write_stderr) = pipe()?;
+        let input = memory_file(stdin).map_err(SandboxError::process)?;
+        let (stderr, write_stderr) = (Some(stderr), Some(write_stderr));
+        Ok(Self { stdout, stderr, write_stdout, write_stderr, input })
+    }
+
+    /// One terminal for all three.
+    fn terminal() -> io::Result<Self> {
+        let (stdout, write_stdout) = terminal::open()?;
+        Ok(Self { stdout, stderr: None, write_stdout, write_stderr: None, input: None })
+    }
 }
 
 /// Close-on-exec on both ends; the child gets its end as a standard stream.

@@ -133,8 +133,8 @@ fn t08_calls_side_by_side_keep_their_order_and_exclude_each_other() {
     ]);
     assert_eq!(finished.code, 0, "{}", finished.stderr);
     let log = std::fs::read_to_string(context.work().join("log")).unwrap();
-    let expected: String = (0..16).map(|number| format!("{number}\n")).collect();
-    assert_eq!(log, expected);
+    let expected: Vec<String> = (0..16).map(|number| number.to_string()).collect();
+    assert_eq!(log.lines().collect::<Vec<_>>(), expected);
     let events: Vec<Value> =
         finished.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     check_items(&events);

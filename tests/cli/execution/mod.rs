@@ -3,7 +3,7 @@
 //! | where | which |
 //! |---|---|
 //! | `processes` | T1 to T4, T14, T16, T17 |
-//! | `streams` | T6, T7, T11, T12, T13, T18 |
+//! | `streams` | T6, T7, T11, T12, T13, T18, terminals |
 //! | `calls` | T5, T8, T9 |
 //! | `sandbox_command` | T10 |
 //! | `hostile/python`, `tests/cross_language/long.rs` | T15: a runaway in a child; the border under load |

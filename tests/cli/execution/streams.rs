@@ -81,6 +81,80 @@ fn t12_a_slow_reader_costs_no_memory() {
     assert!(text.lines().last().unwrap().contains("\"type\":\"result\""), "the end is missing");
 }
 
+/// Long output can be paged through within the run, and is gone with it.
+#[test]
+fn t13_long_output_is_kept_in_a_file_that_only_the_run_can_read() {
+    let context = TestContext::new();
+    let numbers = json!({"name": "shell", "arguments": {"command": "seq 200000; echo end"}});
+    let turns = json!([{"tool_calls": [numbers]}, {"text": "done"}]);
+    let script = context.write("../script.json", turns.to_string());
+    let model = format!("scripted/{}", script.display());
+    let finished =
+        context.run(["run", "go", "--model", &model, "--output-format", "jsonl", "--ephemeral"]);
+    let place =
+        finished.stdout.split("file_read `").nth(1).expect("a file").split('`').next().unwrap();
+    assert!(place.contains("/agi-agent-") && !std::path::Path::new(place).exists(), "{place}");
+    // The same again by the library of the binary: within one run the file is there.
+    let (_, value) = tool(&context, "shell", &json!({"command": "seq 200000"}));
+    let path = value["data"]["stdout_file"].as_str().unwrap();
+    assert!(!std::path::Path::new(path).exists(), "{path}");
+    assert!(value["data"]["stderr_file"].is_null());
+    // Short output has no file, and no command can see those of others.
+    let (_, value) = tool(&context, "shell", &json!({"command": "seq 10; ls $TMPDIR/../output"}));
+    assert!(value["data"]["stdout_file"].is_null());
+    assert_ne!(value["data"]["exit_code"], 0);
+}
+
+/// A disk that is full while output is kept costs the file and nothing else.
+#[test]
+fn t13_a_full_disk_while_output_is_kept_does_not_fail_the_call() {
+    let context = TestContext::new();
+    let arguments = json!({"command": "seq 1000000; echo done >&2"}).to_string();
+    let script = "mkdir -p tiny && mount -t tmpfs -o size=256k tiny tiny && TMPDIR=$PWD/tiny exec \"$0\" \"$@\"";
+    let mut command = std::process::Command::new("unshare");
+    let user = if rustix::process::geteuid().is_root() { "-m" } else { "-mr" };
+    command.args([user, "bash", "-c", script]).arg(crate::support::binary());
+    command.args(["tool", "run", "shell", "--args", &arguments, "--json"]);
+    command.current_dir(context.work()).env("HOME", context.home());
+    command.stdin(std::process::Stdio::null());
+    command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    let finished = crate::support::finish(&mut command);
+    if finished.stderr.contains("unshare failed") || finished.stderr.contains("mount:") {
+        return;
+    }
+    let value: serde_json::Value = serde_json::from_str(&finished.stdout).unwrap();
+    assert_eq!((finished.code, &value["data"]["exit_code"]), (0, &json!(0)), "{}", finished.stderr);
+    assert_eq!(value["data"]["stdout_bytes"], 6_888_896);
+    assert!(value["text"].as_str().unwrap().contains("No space left on device"), "{value}");
+}
+
+#[test]
+fn a_terminal_on_request() {
+    let context = TestContext::new();
+    for (command, plain, terminal) in [
+        (
+            "test -t 0 && test -t 1 && test -t 2 && echo terminal || echo none",
+            "none\n",
+            "terminal\n",
+        ),
+        ("stty size 2>/dev/null || echo none", "none\n", "40 120\n"),
+        ("cat; echo end", "end\n", "end\n"),
+        ("echo err >&2; echo out", "out\n", "err\nout\n"),
+        ("(echo x > /dev/tty) 2>/dev/null || echo none", "none\n", "x\n"),
+        ("seq 100000 | tail -1; sleep 60 & echo ok", "100000\nok\n", "100000\nok\n"),
+    ] {
+        for (pty, expected) in [(false, plain), (true, terminal)] {
+            let arguments = json!({"command": command, "pty": pty, "timeout": 20});
+            let (_, value) = tool(&context, "shell", &arguments);
+            let stdout = value["data"]["stdout"].as_str().unwrap_or_default();
+            assert_eq!(stdout, expected, "{command} {pty}: {value}");
+        }
+    }
+    let arguments = json!({"command": "trap '' TERM HUP; sleep 60", "pty": true, "timeout": 1});
+    let (finished, _) = tool(&context, "shell", &arguments);
+    assert_eq!(finished.code, 124, "{}", finished.stderr);
+}
+
 #[test]
 fn t18_a_stage_that_crashes_is_a_failure_with_what_there_was() {
     let context = TestContext::new();
