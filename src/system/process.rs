@@ -76,14 +76,23 @@ pub async fn wait(mut child: Child) -> io::Result<std::process::ExitStatus> {
     }
 }
 
+/// Watches a descriptor for something to read, and for nothing else: one that is watched for room as well
+/// wakes this process whenever the other end reads.
+#[cfg(target_os = "linux")]
+pub fn watched(
+    descriptor: std::os::fd::OwnedFd,
+) -> io::Result<tokio::io::unix::AsyncFd<std::os::fd::OwnedFd>> {
+    use tokio::io::Interest;
+    use tokio::io::unix::AsyncFd;
+    // SAFETY: the descriptor is moved into the `AsyncFd`, which owns it until it is dropped.
+    let watched = unsafe { AsyncFd::register_with_interest(descriptor, Interest::READABLE) };
+    Ok(watched?)
+}
+
 /// Waits until the process of a pidfd has ended.
 #[cfg(target_os = "linux")]
 pub async fn ended(pidfd: std::os::fd::OwnedFd) -> io::Result<()> {
-    // SAFETY: the descriptor is moved into the `AsyncFd`, which owns it until it is dropped.
-    let pidfd = unsafe {
-        tokio::io::unix::AsyncFd::register_with_interest(pidfd, tokio::io::Interest::READABLE)
-    }?;
-    pidfd.readable().await?.retain_ready();
+    watched(pidfd)?.readable().await?.retain_ready();
     Ok(())
 }
 

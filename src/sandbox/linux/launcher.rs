@@ -6,6 +6,7 @@
 use std::io;
 use std::io::IoSlice;
 use std::mem::MaybeUninit;
+use std::os::fd::AsFd as _;
 use std::os::fd::BorrowedFd;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
@@ -22,15 +23,13 @@ use std::time::Duration;
 use rustix::event::PollFd;
 use rustix::event::PollFlags;
 use rustix::event::Timespec;
+use rustix::io::Errno;
 use rustix::net::SendAncillaryBuffer;
 use rustix::net::SendAncillaryMessage;
 use rustix::net::SendFlags;
 use rustix::process::Pid;
 use rustix::process::PidfdFlags;
 use rustix::process::Signal;
-use tokio::io::AsyncWriteExt as _;
-use tokio::io::Interest;
-use tokio::net::UnixStream;
 use tokio::sync::Mutex;
 
 use crate::sandbox::HELPER_ARGUMENT;
@@ -42,6 +41,7 @@ use crate::system::process;
 use super::grants::Granted;
 use super::spec;
 use super::spec::Bounds;
+use super::start;
 
 /// A launcher ends once its keepers have, which have been told to; after this it is killed.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -85,7 +85,7 @@ pub(super) struct Launcher {
     /// `None`: nothing is bounded.
     granted: Option<Granted>,
     /// Both are `None` only while this is dropped.
-    socket: Option<UnixStream>,
+    socket: Option<OwnedFd>,
     child: Option<Child>,
 }
 
@@ -96,11 +96,10 @@ impl Launcher {
             .then(|| Granted::new(&sandbox.policy, scratch, &sandbox.program()));
         let bounds = bounds(sandbox, granted.as_ref(), scratch, rung);
         let (ours, theirs) = StdUnixStream::pair().map_err(SandboxError::process)?;
-        ours.set_nonblocking(true).map_err(SandboxError::process)?;
-        let mut socket = UnixStream::from_std(ours).map_err(SandboxError::process)?;
+        let socket = OwnedFd::from(ours);
         let child = start_helper(sandbox, OwnedFd::from(theirs)).await?;
         // Whether it took them shows when it is asked for the first command.
-        let sent = socket.write_all(&bounds.encode()).await;
+        let sent = start::send(socket.as_fd(), &bounds.encode()).await;
         let launcher = Self { rung, granted, socket: Some(socket), child: Some(child) };
         match sent {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
@@ -113,20 +112,20 @@ impl Launcher {
     /// Asks for a keeper that gets these descriptors, in the order of [`spec::LAUNCH`].
     pub(super) async fn launch(&self, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
         let Some(socket) = &self.socket else { return Err(io::ErrorKind::BrokenPipe.into()) };
-        let send = || {
+        loop {
             let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
             let mut ancillary = SendAncillaryBuffer::new(&mut space);
             ancillary.push(SendAncillaryMessage::ScmRights(descriptors));
             let byte = [spec::LAUNCH];
-            let sent = rustix::net::sendmsg(
-                socket,
-                &[IoSlice::new(&byte)],
-                &mut ancillary,
-                SendFlags::NOSIGNAL,
-            );
-            sent.map(drop).map_err(io::Error::from)
-        };
-        socket.async_io(Interest::WRITABLE, send).await
+            let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+            match rustix::net::sendmsg(socket, &[IoSlice::new(&byte)], &mut ancillary, flags) {
+                Ok(_) => return Ok(()),
+                // Hundreds are waiting already.
+                Err(Errno::AGAIN) => tokio::time::sleep(start::FULL).await,
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::AsFd as _;
+use std::os::fd::BorrowedFd;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::net::UnixStream as StdUnixStream;
@@ -15,14 +16,15 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use rustix::fs::MemfdFlags;
+use rustix::io::Errno;
 use rustix::net::RecvAncillaryBuffer;
 use rustix::net::RecvAncillaryMessage;
 use rustix::net::RecvFlags;
+use rustix::net::SendFlags;
 use rustix::pipe::PipeFlags;
 use rustix::process::Signal;
-use tokio::io::AsyncWriteExt as _;
 use tokio::io::Interest;
-use tokio::net::UnixStream;
+use tokio::io::unix::AsyncFd;
 
 use crate::config::settings::SandboxLevel;
 use crate::sandbox::Sandbox;
@@ -42,6 +44,8 @@ use super::terminal;
 
 /// The keeper's own ladder takes four seconds at most; after this it is killed itself.
 const KEEPER_PATIENCE: Duration = Duration::from_secs(5);
+/// How long a socket that is full is left alone. Rare: a command line has to be longer than its buffer.
+pub(super) const FULL: Duration = Duration::from_millis(1);
 /// Processor seconds per process: the time-out on every processor, and some.
 const CPU_MARGIN: u64 = 10;
 
@@ -144,7 +148,7 @@ pub(super) async fn start(
     // The keeper's ends are its own from here on: what is read here ends with it.
     drop((theirs, write_stdout, write_stderr, input));
     let mut started = Started {
-        control: Control::new(ours)?,
+        control: Control::new(ours.into())?,
         stdout: Some(stdout),
         stderr,
         snapshot,
@@ -155,6 +159,20 @@ pub(super) async fn start(
         Err(error) if !is_gone(&error) => Err(SandboxError::process(error)),
         _ => Ok(Some(started)),
     }
+}
+
+/// Sends everything to a process that has nothing else to do than to read it.
+pub(super) async fn send(socket: BorrowedFd<'_>, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+        match rustix::net::send(socket, bytes, flags) {
+            Ok(count) => bytes = &bytes[count..],
+            Err(Errno::AGAIN) => tokio::time::sleep(FULL).await,
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
 }
 
 fn is_gone(error: &io::Error) -> bool {
@@ -200,22 +218,21 @@ impl Drop for Started {
 }
 
 /// Tells a keeper that nobody is interested any more, and blocks until it has ended.
-fn wait_for_end(socket: UnixStream, keeper: Option<OwnedFd>) -> io::Result<()> {
-    let socket = socket.into_std()?;
-    socket.set_nonblocking(false)?;
-    socket.shutdown(std::net::Shutdown::Write)?;
+fn wait_for_end(socket: AsyncFd<OwnedFd>, keeper: Option<OwnedFd>) -> io::Result<()> {
+    let socket = socket.into_inner();
+    rustix::net::shutdown(&socket, rustix::net::Shutdown::Write)?;
     let mut keeper = keeper;
     loop {
-        match receive(&socket) {
+        match receive(&socket, RecvFlags::empty()) {
             Ok(Some((_, pidfd))) => keeper = pidfd.or(keeper),
             Ok(None) => break,
-            Err(rustix::io::Errno::INTR) => {}
+            Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
     }
     if let Some(keeper) = keeper {
         let mut list = [rustix::event::PollFd::new(&keeper, rustix::event::PollFlags::IN)];
-        while rustix::event::poll(&mut list, None) == Err(rustix::io::Errno::INTR) {}
+        while rustix::event::poll(&mut list, None) == Err(Errno::INTR) {}
     }
     Ok(())
 }
@@ -223,15 +240,14 @@ fn wait_for_end(socket: UnixStream, keeper: Option<OwnedFd>) -> io::Result<()> {
 /// The agent's end of the socket to a keeper.
 #[derive(Debug)]
 pub(super) struct Control {
-    socket: Option<UnixStream>,
+    socket: Option<AsyncFd<OwnedFd>>,
     /// The keeper's pidfd, once it has said that it is there.
     keeper: Option<OwnedFd>,
 }
 
 impl Control {
-    fn new(socket: StdUnixStream) -> Result<Self, SandboxError> {
-        socket.set_nonblocking(true).map_err(SandboxError::process)?;
-        let socket = UnixStream::from_std(socket).map_err(SandboxError::process)?;
+    fn new(socket: OwnedFd) -> Result<Self, SandboxError> {
+        let socket = process::watched(socket).map_err(SandboxError::process)?;
         Ok(Self { socket: Some(socket), keeper: None })
     }
 
@@ -241,8 +257,8 @@ impl Control {
     }
 
     async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        match &mut self.socket {
-            Some(socket) => socket.write_all(bytes).await,
+        match &self.socket {
+            Some(socket) => send(socket.as_fd(), bytes).await,
             None => Ok(()),
         }
     }
@@ -252,9 +268,8 @@ impl Control {
     pub(super) async fn report(&mut self) -> Option<Report> {
         let socket = self.socket.as_ref()?;
         loop {
-            let received = socket
-                .async_io(Interest::READABLE, || receive(socket).map_err(io::Error::from))
-                .await;
+            let receive = |socket: &OwnedFd| Ok(receive(socket, RecvFlags::DONTWAIT)?);
+            let received = socket.async_io(Interest::READABLE, receive).await;
             match received.ok()?? {
                 (Report::Started, keeper) => self.keeper = keeper,
                 (report, _) => return Some(report),
@@ -308,18 +323,19 @@ impl Control {
 
 /// One report and what came along; `None` at the end.
 fn receive(
-    socket: impl std::os::fd::AsFd,
+    socket: &OwnedFd,
+    flags: RecvFlags,
 ) -> rustix::io::Result<Option<(Report, Option<OwnedFd>)>> {
     let mut bytes = [0; REPORT_BYTES];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
     let mut buffers = [io::IoSliceMut::new(&mut bytes)];
     let received =
-        rustix::net::recvmsg(socket, &mut buffers, &mut ancillary, RecvFlags::CMSG_CLOEXEC);
+        rustix::net::recvmsg(socket, &mut buffers, &mut ancillary, flags | RecvFlags::CMSG_CLOEXEC);
     let count = match received {
         Ok(received) => received.bytes,
         // It ended before it had read all.
-        Err(rustix::io::Errno::CONNRESET) => 0,
+        Err(Errno::CONNRESET) => 0,
         Err(error) => return Err(error),
     };
     let mut descriptor = None;
