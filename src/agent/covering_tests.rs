@@ -310,6 +310,7 @@ fn case_27_redirections_are_judged_by_themselves() {
     );
 }
 
+#[cfg(unix)]
 #[test]
 fn case_28_programs_inside_the_workspace_are_not_meant() {
     let workspace = tempfile::tempdir().unwrap();

@@ -245,6 +245,7 @@ pub fn agent_in(
     if settings.trust.required && !settings.trust.projects.is_empty() {
         return Err(untrusted(settings));
     }
+    crate::system::process::keep_private();
     let client = client(settings)?;
     let model = model(&settings.model, &client)?;
     Ok(Agent::new(AgentParts {

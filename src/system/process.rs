@@ -54,6 +54,19 @@ fn spawner() -> io::Result<&'static mpsc::Sender<Job>> {
     sender.as_ref().map_err(|error| io::Error::other(error.clone()))
 }
 
+/// Keeps this process to itself: others of the same user, commands at `danger-full-access` among them,
+/// can then read neither its memory nor its environment nor its descriptors. A program that is
+/// executed starts without this.
+pub fn keep_private() {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::DumpableBehavior;
+        if let Err(error) = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable) {
+            tracing::warn!(%error, "this process cannot be kept from others of the same user");
+        }
+    }
+}
+
 fn gone() -> io::Error {
     io::Error::other("the thread that starts children has ended")
 }

@@ -221,3 +221,55 @@ fn a_variable_that_the_person_names_reaches_children() {
     assert_eq!(run(&context, &script, &["--env", "DEPLOY_TOKEN"]).code, 0);
     assert_ne!(run(&context, &script, &[]).code, 0);
 }
+
+/// At `danger-full-access` only the kernel keeps the agent's environment from a command of the same
+/// user; root reads everything, so this runs as somebody else where the test runs as root.
+#[test]
+fn case_30_the_agent_is_closed_to_its_own_user() {
+    use std::process::Command;
+    use std::process::Stdio;
+
+    let context = TestContext::new();
+    let root = context.work().parent().unwrap().to_path_buf();
+    let look = "cat /proc/*/environ /proc/$PPID/fd/* 2>/dev/null | tr -d '\\0' | rev; echo looked";
+    let script = json!([
+        calls(vec![call("shell", json!({"command": look}))]),
+        {"text": "done", "expect": "looked"},
+    ]);
+    let path = context.write("../script.json", script.to_string());
+    let program = root.join("agi-agent");
+    std::fs::copy(crate::support::binary(), &program).unwrap();
+    let mode = Command::new("chmod").args(["-R", "a+rwX"]).arg(&root).status().unwrap();
+    assert!(mode.success());
+    let model = format!("scripted/{}", path.display());
+    let arguments = [
+        "run",
+        "x",
+        "--model",
+        &model,
+        "--sandbox",
+        "danger-full-access",
+        "--approve",
+        "auto",
+        "--output-format",
+        "jsonl",
+    ];
+    let sealed = context.command(arguments);
+    let mut command = if rustix::process::geteuid().is_root() {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]).arg(&program);
+        command
+    } else {
+        Command::new(&program)
+    };
+    command.args(arguments).current_dir(context.work()).env_clear();
+    for (name, value) in sealed.get_envs() {
+        command.env(name, value.unwrap_or_default());
+    }
+    command.env("PLAIN", "plainly-0815");
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let finished = crate::support::finish(&mut command);
+    assert_eq!(finished.code, 0, "{}{}", finished.stdout, finished.stderr);
+    let reversed: String = "plainly-0815".chars().rev().collect();
+    assert!(!finished.stdout.contains(&reversed), "{}", finished.stdout);
+}
