@@ -21,18 +21,22 @@ mod interpreter;
 pub mod jobs;
 #[cfg(feature = "local")]
 mod llama;
+pub mod local;
 pub mod names;
 mod python_model;
 pub mod remote;
 pub mod route;
 pub mod scripted;
+mod transformers;
 mod worker;
 
 pub use console::Console;
 pub use error::BridgeError;
 pub use error::ErrorKind;
+pub use local::LocalModel;
 pub use python_model::PythonModel;
 pub use remote::RemoteModel;
+pub use transformers::TransformersModel;
 pub use worker::Answer;
 pub use worker::CALL_DEADLINE;
 pub use worker::GRACE;

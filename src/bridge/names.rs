@@ -35,3 +35,9 @@ pub const EMBED_REQUEST: &str = "embed.request";
 pub const EMBED_RESPONSE: &str = "embed.response";
 /// The body of an HTTP error to a kind and one line.
 pub const ADAPTER_ERROR: &str = "adapter.error";
+/// Begins an answer of a local model; answers with a job.
+pub const LOCAL_OPEN: &str = "local.open";
+/// Goes on after news of the job.
+pub const LOCAL_FEED: &str = "local.feed";
+/// Forgets an answer.
+pub const LOCAL_CLOSE: &str = "local.close";

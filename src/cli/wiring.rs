@@ -14,8 +14,11 @@ use crate::agent::Agent;
 use crate::agent::AgentParts;
 use crate::agent::Pacing;
 use crate::agent::budget::Prices;
+use crate::bridge::LocalModel;
 use crate::bridge::Python;
 use crate::bridge::PythonModel;
+use crate::bridge::TransformersModel;
+use crate::bridge::local::Custom;
 use crate::bridge::remote::RemoteModel;
 use crate::bridge::route::RoutedModel;
 use crate::bridge::route::Rung;
@@ -66,6 +69,17 @@ pub fn model(
             Arc::new(ScriptedModel::from_file(path)?)
         }
         "route" => Arc::new(route(settings, client)?),
+        "local" => Arc::new(LocalModel::new(Python::shared(), settings.clone())?),
+        "transformers" => Arc::new(TransformersModel::new(settings.clone())?),
+        "custom" => {
+            let provider = match Custom::choose(settings) {
+                Custom::Transformers => "transformers",
+                Custom::Local(_) => "local",
+                Custom::Builtin => "builtin",
+            };
+            let chosen = ModelSettings { provider: provider.to_owned(), ..settings.clone() };
+            return model(&chosen, client);
+        }
         _ => {
             let mut settings = settings.clone();
             settings.read_secrets()?;

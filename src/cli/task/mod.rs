@@ -17,6 +17,7 @@ pub mod gather;
 
 use std::sync::Arc;
 
+use crate::bridge::local::Custom;
 use crate::agent::Agent;
 use crate::agent::CancelReason;
 use crate::agent::Cancellation;
@@ -73,7 +74,9 @@ pub async fn execute(
 
 /// Nobody should mistake the builtin model for the one they thought they had configured.
 fn announce(settings: &Settings, output: &mut Output) {
-    if settings.model.provider == "builtin" {
+    if settings.model.provider == "custom" {
+        output.status(&Custom::choose(&settings.model).told(&settings.model));
+    } else if settings.model.provider == "builtin" {
         let why = if settings.model.named { "" } else { " (no model is configured)" };
         output.status(&format!("model: builtin{why}"));
     }

@@ -32,7 +32,7 @@ class Writer:
     def tensor(
         self, name: str, shape: tuple[int, ...], data: array.array[float]
     ) -> None:
-        """Add a tensor of float32; the first dimension is the one that lies together."""
+        """Add float32s; the first side is the one that lies together."""
         self._tensors.append((name, shape, data))
 
     def bytes(self) -> bytes:

@@ -1,96 +1,24 @@
-//! `agi-agent model list|test`: which models there are, and whether the configured one answers.
+//! `agi-agent model test`: real round trips through the configured model (text, tool call, schema),
+//! whatever its provider.
 
 use std::time::Instant;
 
-use clap::Args;
-use clap::Subcommand;
 use serde_json::json;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::embed;
-use super::embed::EmbedArgs;
-use super::run::ModelArgs;
-use crate::bridge::remote::Endpoint;
+use super::settings;
+use crate::cli::commands::run::ModelArgs;
 use crate::cli::context::CommandContext;
 use crate::cli::error::CommandError;
 use crate::cli::wiring;
-use crate::config::layer::Assignments;
-use crate::config::settings::ModelSettings;
-use crate::config::settings::Settings;
 use crate::protocol::ChatModel;
 use crate::protocol::ExitCode;
 use crate::protocol::Message;
 use crate::protocol::ModelRequest;
 use crate::protocol::Role;
 use crate::protocol::ToolSpec;
-
-#[derive(Debug, Args)]
-pub struct ModelCommandArgs {
-    #[command(subcommand)]
-    action: Action,
-}
-
-#[derive(Debug, Subcommand)]
-enum Action {
-    /// List the models that the configured provider offers
-    List(ModelArgs),
-    /// Make one real round trip of each kind and say what works
-    Test(ModelArgs),
-    /// Turn each line of standard input into a vector
-    Embed(EmbedArgs),
-}
-
-pub async fn run(
-    args: ModelCommandArgs,
-    context: &mut CommandContext,
-) -> Result<ExitCode, CommandError> {
-    match args.action {
-        Action::List(model) => list(&model, context).await,
-        Action::Test(model) => test(&model, context).await,
-        Action::Embed(args) => embed::run(args, context).await,
-    }
-}
-
-fn settings(args: &ModelArgs, context: &mut CommandContext) -> Result<Settings, CommandError> {
-    let mut assignments = Assignments::new();
-    args.assignments(&mut assignments)?;
-    let mut settings = context.settings_with(assignments)?;
-    settings.model.require_model = args.require_model;
-    settings.network.record.clone_from(&args.record);
-    settings.network.replay.clone_from(&args.replay);
-    Ok(settings)
-}
-
-async fn list(args: &ModelArgs, context: &mut CommandContext) -> Result<ExitCode, CommandError> {
-    let settings = settings(args, context)?;
-    let names = match settings.model.provider.as_str() {
-        "openai" | "anthropic" => {
-            let client = wiring::client(&settings)?;
-            let mut model = settings.model.clone();
-            model.read_secrets()?;
-            Endpoint::new(&model)?.list_models(&client).await?
-        }
-        _ => match &settings.model.route {
-            Some(route) => route.rungs.iter().map(|rung| rung_line(&rung.model)).collect(),
-            None => vec![settings.model.name],
-        },
-    };
-    if context.global.json {
-        context.output.json(&names)?;
-    } else {
-        for name in names {
-            context.output.line(&name)?;
-        }
-    }
-    Ok(ExitCode::Done)
-}
-
-/// A model of a route, as `provider/name` and where it is.
-fn rung_line(model: &ModelSettings) -> String {
-    let name = format!("{}/{}", model.provider, model.name);
-    model.base_url.as_ref().map_or(name.clone(), |url| format!("{name}  {url}"))
-}
+use crate::protocol::Usage;
 
 /// What one round trip showed.
 struct Probe {
@@ -98,9 +26,10 @@ struct Probe {
     ok: bool,
     detail: String,
     milliseconds: u128,
+    usage: Usage,
 }
 
-async fn test(args: &ModelArgs, context: &mut CommandContext) -> Result<ExitCode, CommandError> {
+pub async fn run(args: &ModelArgs, context: &mut CommandContext) -> Result<ExitCode, CommandError> {
     let settings = settings(args, context)?;
     let client = wiring::client(&settings)?;
     let model = wiring::model(&settings.model, &client)?;
@@ -112,15 +41,19 @@ async fn test(args: &ModelArgs, context: &mut CommandContext) -> Result<ExitCode
         let (deltas, _) = mpsc::channel(1);
         let result = model.respond(&request, deltas, CancellationToken::new()).await;
         let milliseconds = start.elapsed().as_millis();
+        let mut usage = Usage::default();
         let (ok, detail) = match result {
-            Ok(reply) => judge(name, &reply.message),
+            Ok(reply) => {
+                usage = reply.usage;
+                judge(name, &reply.message)
+            }
             Err(error) => {
                 let detail = error.message.clone();
                 first_error.get_or_insert(error);
                 (false, detail)
             }
         };
-        probes.push(Probe { name, ok, detail, milliseconds });
+        probes.push(Probe { name, ok, detail, milliseconds, usage });
     }
     show(&probes, model.as_ref(), context)?;
     match (first_error, probes.iter().all(|probe| probe.ok)) {
@@ -198,7 +131,14 @@ fn show(
             .iter()
             .map(|probe| {
                 let milliseconds = u64::try_from(probe.milliseconds).unwrap_or(u64::MAX);
-                json!({"probe": probe.name, "ok": probe.ok, "detail": probe.detail, "ms": milliseconds})
+                json!({
+                    "probe": probe.name,
+                    "ok": probe.ok,
+                    "detail": probe.detail,
+                    "ms": milliseconds,
+                    "input_tokens": probe.usage.input_tokens,
+                    "output_tokens": probe.usage.output_tokens,
+                })
             })
             .collect();
         let model = format!("{}/{}", info.provider, info.name);
@@ -209,7 +149,10 @@ fn show(
     for probe in probes {
         let mark = if probe.ok { "ok" } else { "FAILED" };
         let (name, milliseconds, detail) = (probe.name, probe.milliseconds, &probe.detail);
-        context.output.line(&format!("  {name:10} {mark:7} {milliseconds:>6} ms  {detail}"))?;
+        let (read, written) = (probe.usage.input_tokens, probe.usage.output_tokens);
+        context.output.line(&format!(
+            "  {name:10} {mark:7} {milliseconds:>6} ms  {read:>6} read {written:>5} written  {detail}"
+        ))?;
     }
     Ok(())
 }
