@@ -126,6 +126,13 @@ class Matcher:
         """Whether the text so far is one of the grammar's."""
         return None in self._stacks
 
+    def copy(self) -> Matcher:
+        """Give another one at the same place."""
+        other = Matcher.__new__(Matcher)
+        other._grammar = self._grammar
+        other._stacks = self._stacks
+        return other
+
     def choices(self) -> list[Ranges]:
         """Give the classes of characters that may come next."""
         found = {stack[0][0] for stack in self._stacks if stack is not None}
