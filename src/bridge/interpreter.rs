@@ -250,11 +250,13 @@ pub(super) fn start_for_bridge() -> Result<(), String> {
     Python::attach(find_agi_agent).map_err(|error| error.to_string())
 }
 
-/// Makes `agi_agent` importable from the working copy; the release has it frozen.
+/// Makes `agi_agent` importable from the working copy, and the packages of the bundle from where
+/// `release/kernel-env` puts them; the release has both frozen.
 #[cfg(not(feature = "embedded"))]
 pub(super) fn find_agi_agent(py: Python<'_>) -> PyResult<()> {
-    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/python");
-    py.import("sys")?.getattr("path")?.call_method1("insert", (0, source))?;
+    let path = py.import("sys")?.getattr("path")?;
+    path.call_method1("insert", (0, concat!(env!("CARGO_MANIFEST_DIR"), "/python")))?;
+    path.call_method1("append", (concat!(env!("CARGO_MANIFEST_DIR"), "/target/bundle"),))?;
     Ok(())
 }
 

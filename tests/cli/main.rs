@@ -40,6 +40,8 @@ mod file;
 #[cfg(target_os = "linux")]
 mod hostile;
 
+mod local_models;
+
 mod memory_commands;
 
 mod memory_damage;

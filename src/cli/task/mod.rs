@@ -17,12 +17,12 @@ pub mod gather;
 
 use std::sync::Arc;
 
-use crate::bridge::local::Custom;
 use crate::agent::Agent;
 use crate::agent::CancelReason;
 use crate::agent::Cancellation;
 use crate::agent::SessionChoice;
 use crate::agent::Task;
+use crate::bridge::local::Custom;
 use crate::config::settings::Settings;
 use crate::protocol::Approver;
 use crate::protocol::EventSink;

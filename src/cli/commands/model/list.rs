@@ -106,9 +106,13 @@ mod tests {
 
     #[test]
     fn counts_have_three_digits() {
-        for (number, text) in
-            [(7, "7"), (999, "999"), (1_500, "1.5 K"), (22_700_000, "22.7 M"), (8_030_000_000, "8.0 G")]
-        {
+        for (number, text) in [
+            (7, "7"),
+            (999, "999"),
+            (1_500, "1.5 K"),
+            (22_700_000, "22.7 M"),
+            (8_030_000_000, "8.0 G"),
+        ] {
             assert_eq!(count(number), text);
         }
     }
