@@ -166,16 +166,17 @@ def loaded(job: _agi_llama.Load, source: str) -> LocalModel:
         ConfigurationError: The file cannot be used.
         ServerError: It does not fit into memory.
     """
+    known = _models.get(source)
+    if known is not None:
+        return known
     with _kernel.errors():
         kernel = job.result()
     if kernel.is_encoder:
         message = f"`{source}` is a model for embeddings, it does not write text"
         hint = "`agi-agent model list` names those that do"
         raise _errors.ConfigurationError(message, hint)
-    known = _models.get(source)
-    if known is None or known.kernel is not kernel:
-        known = _models[source] = LocalModel(kernel)
-    return known
+    model = _models[source] = LocalModel(kernel)
+    return model
 
 
 def _shared(one: list[int], other: list[int]) -> int:

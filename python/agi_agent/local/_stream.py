@@ -179,9 +179,13 @@ class Stream:
         if generation is None or reader is None:
             message = "the stream has not begun"
             raise _errors.PayloadError(message)
-        with _kernel.errors():
+        try:
             finish = generation.finish
-            text = generation.take()
+        except _kernel.module().KernelError as error:
+            # The tokens that began a call may not be those that its grammar has.
+            message = f"the local model's answer broke off: {error}"
+            raise _errors.MalformedError(message) from None
+        text = generation.take()
         self._written += text
         deltas = reader.feed(text)
         if finish is None:

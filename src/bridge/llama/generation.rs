@@ -252,8 +252,8 @@ impl Run<'_> {
         }
         let mut bytes = Vec::new();
         model.piece(token, self.plan.markup, &mut bytes);
-        let mut written = self.output.lock();
-        let written = &mut *written;
+        let mut locked = self.output.lock();
+        let written = &mut *locked;
         written.tokens.push(token);
         written.stats.output_tokens += 1;
         written.stop_string = self.plan.text.push(&bytes, &mut written.ready);
@@ -264,6 +264,8 @@ impl Run<'_> {
         } else {
             None
         };
+        // Who waits holds the job's lock and looks into the output: never both here.
+        drop(locked);
         self.job.tell(None);
         finish
     }
