@@ -113,10 +113,12 @@ fn prices(settings: &ModelSettings) -> Prices {
     }
 }
 
-/// The builtin model runs here and costs nothing.
+/// What runs here costs nothing.
 fn price(settings: &ModelSettings) -> Option<ModelPrice> {
     let free = ModelPrice { input: 0.0, cached_input: None, output: 0.0 };
-    settings.price.or((settings.provider == "builtin").then_some(free))
+    let here =
+        matches!(settings.provider.as_str(), "builtin" | "local" | "transformers" | "custom");
+    settings.price.or(here.then_some(free))
 }
 
 fn no_model() -> ModelError {
