@@ -102,9 +102,10 @@ def handle(
             raise _errors.PayloadError(message) from None
         if op not in OPERATIONS and op not in BUFFER_OPERATIONS:
             _load(op)
+        results: list[Buffer] = []
         operation = OPERATIONS.get(op)
         if operation is not None:
-            answer, results = operation(value), []
+            answer = operation(value)
         else:
             answer, results = BUFFER_OPERATIONS[op](value, buffers)
         return _json_text.dumps(answer), results
