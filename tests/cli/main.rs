@@ -41,6 +41,7 @@ mod file;
 mod hostile;
 
 mod local_models;
+mod embedding;
 
 mod memory_commands;
 

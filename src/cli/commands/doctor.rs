@@ -36,6 +36,7 @@ pub async fn run(context: &mut CommandContext) -> Result<ExitCode, CommandError>
     findings.push(surroundings::clock(crate::system::clock::now(), date));
     findings.push(surroundings::sandbox(context, &settings).await);
     findings.push(surroundings::system());
+    findings.push(surroundings::kernel());
     findings.extend(surroundings::proxies(&settings).await);
     findings.push(surroundings::certificates(&settings));
     findings.extend(memory::check(&settings).await);

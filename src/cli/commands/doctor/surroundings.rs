@@ -7,11 +7,13 @@ use time::OffsetDateTime;
 use time::macros::datetime;
 
 use super::finding::Finding;
+use crate::bridge;
 use crate::cli::context::CommandContext;
 use crate::cli::wiring;
 use crate::config::settings::Settings;
 use crate::network;
 use crate::sandbox::Sandbox;
+use crate::system::memory;
 
 /// Nobody had this program before.
 const BIRTH: OffsetDateTime = datetime!(2026-01-01 00:00 UTC);
@@ -76,6 +78,26 @@ pub(super) fn system() -> Finding {
         "/proc is not mounted: the sandbox and python_exec need it",
         "mount -t proc proc /proc",
     )
+}
+
+/// Which of the compiled kernels local models run on, and what they can use of the machine.
+pub(super) fn kernel() -> Finding {
+    let Some(kernel) = bridge::kernel() else {
+        return Finding::note(
+            "kernel",
+            "this build has no kernel for local models",
+            "use a released file, or build with the feature `local`",
+        );
+    };
+    let instructions = match kernel.as_str() {
+        "icelake" => "AVX-512",
+        "haswell" => "AVX2",
+        _ => "SSE4.2",
+    };
+    let cores = memory::cores();
+    let memory = memory::available()
+        .map_or_else(String::new, |bytes| format!(", {} MB of memory free", bytes / 1_000_000));
+    Finding::ok("kernel", format!("{kernel} ({instructions}), {cores} cores{memory}"))
 }
 
 /// Every proxy that is set, and whether somebody listens there.
