@@ -65,7 +65,8 @@ pub struct Sandbox {
     /// The program to start again; `None`: this one.
     helper: Option<PathBuf>,
     /// Before the temporary directory: dropped first, it ends what may still write there.
-    launchers: platform::Launchers,
+    #[cfg(target_os = "linux")]
+    launchers: linux::Launchers,
     scratch: OnceLock<Option<Scratch>>,
     /// Where long output is kept.
     room: OnceLock<Option<Arc<spill::Room>>>,
@@ -81,7 +82,8 @@ impl Sandbox {
         Self {
             policy,
             helper: None,
-            launchers: platform::Launchers::default(),
+            #[cfg(target_os = "linux")]
+            launchers: linux::Launchers::default(),
             scratch: OnceLock::new(),
             room: OnceLock::new(),
             environment: OnceLock::new(),

@@ -26,10 +26,6 @@ use super::snapshot::Snapshot;
 /// Apple's launcher of a profile.
 const SANDBOX_EXEC: &str = "/usr/bin/sandbox-exec";
 
-/// Commands are started directly on these platforms.
-#[derive(Debug, Default)]
-pub(super) struct Launchers;
-
 /// There is no helper on these platforms.
 pub(super) fn helper_main() -> ! {
     crate::system::process::end_with(2)
