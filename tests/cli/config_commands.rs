@@ -336,6 +336,36 @@ fn an_old_file_works_as_it_is_and_a_newer_one_is_refused() {
 }
 
 #[test]
+fn an_old_name_is_answered_with_the_new_one() {
+    let finished = TestContext::new().run(["config", "get", "model.api_key_env"]);
+    assert_eq!(finished.code, 52);
+    assert!(finished.stderr.contains("it is called `model.api_key` today"), "{}", finished.stderr);
+}
+
+#[test]
+fn changes_side_by_side_are_all_kept_or_told() {
+    let context = TestContext::new();
+    context.configure("{ // shared\n}\n");
+    let keys =
+        ["limits.max_turns", "limits.max_tokens", "network.max_retries", "model.context_window"];
+    let children: Vec<_> = keys
+        .iter()
+        .map(|key| (key, context.command(["config", "set", key, "9"]).spawn().unwrap()))
+        .collect();
+    for (key, child) in children {
+        let output = child.wait_with_output().unwrap();
+        let kept = context.run(["config", "get", key]).stdout == "9\n";
+        assert_eq!(
+            output.status.success(),
+            kept,
+            "{key}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+    assert!(text(&context).contains("// shared"));
+}
+
+#[test]
 fn keys_are_completed() {
     for shell in ["bash", "zsh", "fish", "powershell"] {
         let script = ok(TestContext::new().run(["completions", shell])).stdout;

@@ -147,6 +147,21 @@ fn a_key_goes_to_its_own_server_only() {
     assert_eq!(key(&other, 2), None);
 }
 
+/// A repository must not decide where a conversation goes.
+#[test]
+fn a_projects_route_is_ignored_until_it_is_trusted() {
+    let (own, foreign) = (ModelServer::start(), ModelServer::start());
+    let context = with_route(&[on(&own, "ok", "own")]);
+    let project = json!({"model": {"routes": {"work": [on(&foreign, "ok", "foreign")]}}});
+    context.write(".agi-agent/config.json", project.to_string());
+    let finished = run(&context, &[], "hi");
+    assert!(finished.stderr.contains("`model.routes.work` is ignored"), "{}", finished.stderr);
+    assert_eq!((own.requests().len(), foreign.requests().len()), (1, 0));
+    assert_eq!(context.run(["trust"]).code, 0);
+    assert_eq!(run(&context, &[], "hi").code, 0);
+    assert_eq!((own.requests().len(), foreign.requests().len()), (1, 1));
+}
+
 #[test]
 fn offline_leaves_the_models_of_this_machine() {
     let local = ModelServer::start();

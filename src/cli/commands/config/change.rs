@@ -44,6 +44,13 @@ pub(super) struct FileArgs {
 }
 
 impl FileArgs {
+    /// Trust is bound to content, and that has just changed.
+    fn tell_of_trust(&self, context: &mut CommandContext) {
+        if self.project {
+            context.output.status("note: until `agi-agent trust`, this file can only narrow");
+        }
+    }
+
     fn path(&self, context: &CommandContext) -> Result<PathBuf, CommandError> {
         if self.system {
             return Ok(context.places.system_config.clone());
@@ -87,6 +94,7 @@ pub(super) fn set(
     }
     write(&path, old.as_deref(), &new)?;
     context.output.status(&format!("set `{key}` in {}", path.display()));
+    file.tell_of_trust(context);
     tell_what_holds(key, &path, context)
 }
 
@@ -108,6 +116,7 @@ pub(super) fn unset(
     };
     write(&path, old.as_deref(), &new)?;
     context.output.status(&format!("removed `{key}` from {}", path.display()));
+    file.tell_of_trust(context);
     tell_what_holds(key, &path, context)
 }
 

@@ -19,6 +19,7 @@ use crate::config::layer::Merged;
 use crate::config::layer::Setting;
 use crate::config::layer::shown;
 use crate::config::legacy;
+use crate::config::migrate;
 use crate::config::near;
 use crate::config::schema;
 use crate::protocol::ExitCode;
@@ -108,6 +109,10 @@ pub(super) fn known(key: &str) -> Result<(), CommandError> {
     let names: Vec<&str> = keys.iter().map(String::as_str).collect();
     let message = format!("no setting is called `{key}`");
     let error = CommandError::new(ExitCode::Configuration, message);
+    let mut steps = migrate::STEPS.iter().flat_map(|steps| steps.iter());
+    if let Some(step) = steps.find(|step| step.old_key() == key) {
+        return Err(error.with_hint(format!("it is called `{}` today", step.new_key())));
+    }
     Err(match near::closest(key, &names) {
         Some(near) => error.with_hint(format!("did you mean `{near}`?")),
         None => error.with_hint("`agi-agent config show` lists the settings"),

@@ -69,7 +69,12 @@ pub(super) async fn sandbox(context: &CommandContext, settings: &Settings) -> Fi
 
 /// What degrades without /proc: our own path is argv[0], descendants cannot be listed.
 pub(super) fn system() -> Finding {
-    if !cfg!(target_os = "linux") || std::path::Path::new("/proc/self/exe").exists() {
+    let proc_is_there = std::path::Path::new("/proc/self/exe").exists();
+    system_with(proc_is_there || !cfg!(target_os = "linux"))
+}
+
+fn system_with(proc_is_there: bool) -> Finding {
+    if proc_is_there {
         let detail = format!("{} {}", std::env::consts::OS, std::env::consts::ARCH);
         return Finding::ok("system", detail);
     }
@@ -135,6 +140,14 @@ pub(super) fn certificates(settings: &Settings) -> Finding {
 mod tests {
     use super::super::finding::Grade;
     use super::*;
+
+    #[test]
+    fn a_missing_proc_is_noted_with_the_command() {
+        assert_eq!(system_with(true).grade, Grade::Ok);
+        let missing = system_with(false);
+        assert_eq!(missing.grade, Grade::Note);
+        assert_eq!(missing.remedy.as_deref(), Some("mount -t proc proc /proc"));
+    }
 
     #[test]
     fn a_clock_is_judged_by_the_server_and_by_our_age() {
