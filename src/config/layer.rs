@@ -179,6 +179,13 @@ pub struct Merged {
 pub type Assignments = Vec<(String, Value, String)>;
 
 impl Merged {
+    /// Values of one layer alone, without what is built in.
+    pub fn of_leaves(leaves: Vec<Leaf>, layer: Layer) -> Self {
+        let mut merged = Self::default();
+        leaves.into_iter().for_each(|leaf| merged.add(leaf, layer));
+        merged
+    }
+
     /// The value in force at a dotted key; groups have none of their own.
     pub fn get(&self, key: &str) -> Option<&Value> {
         self.settings.get(key).map(|setting| &setting.value)

@@ -298,6 +298,22 @@ fn find<'k>(fields: &[Field], key: &'k str) -> Option<(Vec<&'k str>, Field)> {
     Some((inner, found))
 }
 
+/// Whether a word is a name of a setting or one of its values: nothing that anybody keeps secret.
+pub fn is_word(word: &str) -> bool {
+    fn among(fields: &[Field], word: &str) -> bool {
+        fields.iter().any(|field| field.name == word || within(field.kind, word))
+    }
+    fn within(kind: Kind, word: &str) -> bool {
+        match kind {
+            Kind::Object(fields) => among(fields, word),
+            Kind::Map(inner) | Kind::List(inner) => within(*inner, word),
+            Kind::Choice(words) => words.contains(&word),
+            _ => false,
+        }
+    }
+    among(Config::FIELDS, word)
+}
+
 /// Every key with its setting, groups left out; maps stand as `model.headers.*`.
 pub fn keys() -> Vec<(String, Field)> {
     fn collect(fields: &[Field], prefix: &str, into: &mut Vec<(String, Field)>) {

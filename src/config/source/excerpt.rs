@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use super::Source;
 use crate::config::error::Excerpt;
+use crate::config::schema;
 use crate::config::secret::MASK;
 
 /// Characters of a line that are shown.
@@ -25,45 +26,72 @@ pub(super) fn excerpt(source: &Source, span: Range<usize>) -> Excerpt {
     cut(&shown, start, width)
 }
 
-/// Replaces the text values behind keys that sound secret; the mark moves along.
+/// Replaces what could be a secret; the mark moves along.
 fn masked(line: &str, start: usize, width: usize) -> (Vec<char>, usize, usize) {
     let letters: Vec<char> = line.chars().collect();
-    let end = start + width;
-    let mut shown = Vec::with_capacity(letters.len());
-    let (mut new_start, mut new_end) = (None, None);
+    let mut hidden = vec![false; letters.len()];
+    hide_values(&letters, &mut hidden);
+    hide_words(&letters, &mut hidden);
+    let mut shown: Vec<char> = Vec::with_capacity(letters.len());
+    // Where each letter went; one more for the end.
+    let mut moved = Vec::with_capacity(letters.len() + 1);
+    for (at, letter) in letters.iter().enumerate() {
+        moved.push(shown.len());
+        if !hidden[at] {
+            shown.push(*letter);
+        } else if at == 0 || !hidden[at - 1] {
+            shown.extend(MASK.chars());
+        }
+    }
+    moved.push(shown.len());
+    let place = |at: usize| moved.get(at).copied().unwrap_or(shown.len());
+    let (start, end) = (place(start), place(start + width));
+    (shown, start, end.saturating_sub(start))
+}
+
+/// Hides the text values behind keys that sound secret.
+fn hide_values(letters: &[char], hidden: &mut [bool]) {
     // The value of this key, and of all keys of this object.
     let (mut secret, mut group) = (false, false);
     let mut at = 0;
     while at < letters.len() {
-        let close = if letters[at] == '"' { closing_quote(&letters, at) } else { at };
-        let word: String = letters[at..=close].iter().collect();
-        let is_key = letters[close + 1..].iter().find(|c| !c.is_whitespace()) == Some(&':');
-        let hide = letters[at] == '"' && ((secret && !is_key) || looks_secret(&word));
-        for (offset, letter) in word.chars().enumerate() {
-            if at + offset == start {
-                new_start = Some(shown.len());
-            }
-            if at + offset == end {
-                new_end = Some(shown.len());
-            }
-            if !hide {
-                shown.push(letter);
-            } else if offset == 0 {
-                shown.extend(format!("\"{MASK}\"").chars());
-            }
+        if letters[at] == '}' {
+            (secret, group) = (false, false);
         }
-        if letters[at] == '"' && is_key {
-            let name = word.to_lowercase();
+        if letters[at] != '"' {
+            at += 1;
+            continue;
+        }
+        let close = closing_quote(letters, at);
+        let is_key = letters[close + 1..].iter().find(|c| !c.is_whitespace()) == Some(&':');
+        if is_key {
+            let name: String = letters[at..=close].iter().collect::<String>().to_lowercase();
             group |= name.contains("headers");
             secret = group || SECRET_WORDS.iter().any(|part| name.contains(part));
-        } else if letters[at] == '}' {
-            (secret, group) = (false, false);
+        } else if secret {
+            let end = if letters[close] == '"' { close } else { close + 1 };
+            hidden[(at + 1).min(end)..end].fill(true);
         }
         at = close + 1;
     }
-    let new_start = new_start.unwrap_or(shown.len());
-    let new_end = new_end.unwrap_or(shown.len());
-    (shown, new_start, new_end.saturating_sub(new_start))
+}
+
+/// Hides long words that are no names of ours, where the line sounds secret at all or they begin as
+/// tokens do: with a quote missing, nothing tells a key from a value.
+fn hide_words(letters: &[char], hidden: &mut [bool]) {
+    let line: String = letters.iter().collect::<String>().to_lowercase();
+    let sounds_secret = SECRET_WORDS.iter().any(|word| line.contains(word));
+    let is_part = |letter: &char| letter.is_alphanumeric() || "_-+/=.~".contains(*letter);
+    let mut at = 0;
+    while at < letters.len() {
+        let length = letters[at..].iter().take_while(|letter| is_part(letter)).count();
+        let word: String = letters[at..at + length].iter().collect();
+        let ours = word.len() < 8 || schema::is_word(&word);
+        if (sounds_secret && !ours) || begins_as_tokens_do(&word) {
+            hidden[at..at + length].fill(true);
+        }
+        at += length.max(1);
+    }
 }
 
 /// Index of the quote that ends the text that begins at `open`, or of the last letter.
@@ -80,12 +108,10 @@ fn closing_quote(letters: &[char], open: usize) -> usize {
     letters.len() - 1
 }
 
-/// Beginnings of well-known tokens.
-fn looks_secret(quoted: &str) -> bool {
-    let text = quoted.trim_matches('"');
-    let known =
-        ["sk-", "ghp_", "gho_", "github_pat_", "AKIA", "AIza", "eyJ", "xox", "glpat-", "Bearer "];
-    text.len() >= 12 && known.iter().any(|start| text.starts_with(start))
+/// Beginnings of well-known tokens, wherever in the word.
+fn begins_as_tokens_do(word: &str) -> bool {
+    let known = ["sk-", "ghp_", "gho_", "github_pat_", "AKIA", "AIza", "eyJ", "xox", "glpat-"];
+    word.len() >= 12 && known.iter().any(|start| word.contains(start))
 }
 
 /// A window of the line around the mark; control characters become visible.
@@ -141,6 +167,9 @@ mod tests {
         assert!(!text.contains("canary"), "{text}");
         let (text, marked) = shown(line, "\"sk-canary-canary\"");
         assert!(!text.contains("canary") && marked.starts_with("\"*"), "{text} {marked}");
+        let (text, _) =
+            shown(r#"{"model"", "headers": {"X": "canary-words"}, "max_turns": 1}"#, "\"\"");
+        assert!(!text.contains("canary") && text.contains("max_turns"), "{text}");
     }
 
     #[test]

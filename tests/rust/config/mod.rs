@@ -2,6 +2,7 @@
 
 mod broken;
 mod cost;
+mod fuzz;
 mod layers;
 mod mutate;
 mod trust_table;
