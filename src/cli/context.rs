@@ -4,6 +4,7 @@ use std::path::Path;
 use std::path::PathBuf;
 
 use serde_json::Value;
+use tracing::level_filters::LevelFilter;
 
 use crate::config::env::Environment;
 use crate::config::error::Severity;
@@ -12,7 +13,11 @@ use crate::config::layer::Merged;
 use crate::config::load;
 use crate::config::places::Places;
 use crate::config::resolve;
+use crate::config::settings::LogLevel;
+use crate::config::settings::LogSettings;
 use crate::config::settings::Settings;
+use crate::metrics::trace;
+use crate::metrics::trace::TraceOptions;
 
 use super::args::GlobalArgs;
 use super::error::CommandError;
@@ -26,6 +31,8 @@ pub struct CommandContext {
     pub output: Output,
     /// The working directory after `-C`; an error where it was removed under us.
     directory: Result<PathBuf, String>,
+    /// Warnings were told and the log begun: once per process, however often settings are asked for.
+    settled: bool,
 }
 
 impl CommandContext {
@@ -49,7 +56,7 @@ impl CommandContext {
             }
         };
         let places = Places::of(&environment);
-        Ok(Self { global, environment, places, output, directory })
+        Ok(Self { global, environment, places, output, directory, settled: false })
     }
 
     /// The working directory.
@@ -99,13 +106,39 @@ impl CommandContext {
 
     /// The settings of layers that are merged already. Warnings are told.
     pub fn resolved(&mut self, merged: &Merged) -> Result<Settings, CommandError> {
-        for warning in merged.found(Severity::Warning) {
+        let first = !std::mem::replace(&mut self.settled, true);
+        for warning in merged.found(Severity::Warning).filter(|_| first) {
             self.output.warning(&warning.headline());
             if let Some(remedy) = &warning.remedy {
                 self.output.status_hint(remedy);
             }
         }
         let directory = self.directory.as_deref().unwrap_or(Path::new(""));
-        Ok(resolve::resolve(merged, &self.environment, &self.places, directory)?)
+        let settings = resolve::resolve(merged, &self.environment, &self.places, directory)?;
+        if first && settings.log.level != LogLevel::Off {
+            self.start_log(&settings.log)?;
+        }
+        Ok(settings)
+    }
+
+    /// Begins what `log` asks for. After `-v` or `--trace` it is the flag's already.
+    fn start_log(&self, log: &LogSettings) -> Result<(), CommandError> {
+        let stderr = match log.level {
+            LogLevel::Off => LevelFilter::OFF,
+            LogLevel::Error => LevelFilter::ERROR,
+            LogLevel::Warn => LevelFilter::WARN,
+            LogLevel::Info => LevelFilter::INFO,
+            LogLevel::Debug => LevelFilter::DEBUG,
+            LogLevel::Trace => LevelFilter::TRACE,
+        };
+        let (color, log) = (self.output.colors_stderr(), log.file.as_deref());
+        // There is nothing to hold on to without a trace file.
+        let secrets = self.environment.secrets();
+        let options = TraceOptions { stderr, color, log, file: None, secrets: &secrets };
+        let started = trace::start(options);
+        started.map(drop).map_err(|error| {
+            CommandError::input(format!("cannot write the log: {error}"))
+                .with_hint("`log.file` (or LOG_FILE) names where it is written")
+        })
     }
 }

@@ -86,6 +86,7 @@ fn start(cli: Cli, environment: Environment) -> u8 {
     let options = TraceOptions {
         stderr: output.trace_level(),
         color: output.colors_stderr(),
+        log: None,
         file: global.trace.as_deref(),
         secrets: &secrets,
     };

@@ -182,7 +182,9 @@ impl Merged {
     /// Values of one layer alone, without what is built in.
     pub fn of_leaves(leaves: Vec<Leaf>, layer: Layer) -> Self {
         let mut merged = Self::default();
-        leaves.into_iter().for_each(|leaf| merged.add(leaf, layer));
+        for leaf in leaves {
+            merged.add(leaf, layer);
+        }
         merged
     }
 

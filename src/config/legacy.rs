@@ -39,6 +39,8 @@ const fn note(name: &'static str, text: &'static str) -> Old {
 /// Every variable of the old program that is not, by name and meaning, one of today's.
 const TABLE: [Old; 8] = [
     setting("AGI_MAX_REASONING_DEPTH", "limits.max_turns", whole_number),
+    setting("LOG_LEVEL", "log.level", log_level),
+    setting("LOG_FILE", "log.file", |raw| Some(Value::from(raw))),
     setting("AGI_SAFETY_LEVEL", "approve", safety_level),
     note(
         "AGI_AUTO_APPROVE_SAFE_ACTIONS",
@@ -46,8 +48,6 @@ const TABLE: [Old; 8] = [
     ),
     note("AGI_KNOWLEDGE_BASE_PATH", "`agi-agent memory import DIR/knowledge.json` takes it over"),
     note("AGI_TOOLS_CONFIG_PATH", "a project's `tools.yaml` is found beside its `.agi-agent`"),
-    note("LOG_LEVEL", "`-v` and `-vv` say more on standard error, `-q` says less"),
-    note("LOG_FILE", "redirect standard error, or `--trace FILE`"),
     note(
         "DATABASE_URL",
         "an old database is never changed; `agi-agent memory import FILE` takes its knowledge over",
@@ -65,6 +65,17 @@ pub(crate) fn safety_level(raw: &str) -> Option<Value> {
         "low" => Some("auto".into()),
         "medium" | "high" => Some("ask".into()),
         "critical" => Some("deny".into()),
+        _ => None,
+    }
+}
+
+/// Python's names of levels.
+fn log_level(raw: &str) -> Option<Value> {
+    match raw.trim().to_ascii_lowercase().as_str() {
+        "critical" | "fatal" | "error" => Some("error".into()),
+        "warning" | "warn" => Some("warn".into()),
+        "info" => Some("info".into()),
+        "debug" => Some("debug".into()),
         _ => None,
     }
 }
@@ -91,7 +102,7 @@ pub fn configuration(environment: &Environment) -> Checked {
         match old.meaning {
             Meaning::Setting(key, translate) => {
                 let Some(value) = translate(raw) else {
-                    checked.diagnostics.push(unknown_word(key, place, raw));
+                    checked.diagnostics.push(unknown_word(old.name, key, place, raw));
                     continue;
                 };
                 let found = check::check_key(key, &value, &place);
@@ -117,7 +128,12 @@ pub fn configuration(environment: &Environment) -> Checked {
     checked
 }
 
-fn unknown_word(key: &str, place: Place, raw: &str) -> Diagnostic {
+fn unknown_word(name: &str, key: &str, place: Place, raw: &str) -> Diagnostic {
+    // Other programs have a variable of this name.
+    if key == "log.level" {
+        let message = format!("`{name}` is no level of ours and has no effect");
+        return Diagnostic::note(Rule::Legacy, place, message).about(key);
+    }
     let message = format!("`{raw}` is not low, medium, high or critical");
     Diagnostic::error(Rule::OutOfRange, place, message)
         .about(key)

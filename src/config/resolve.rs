@@ -25,6 +25,7 @@ use super::secret::SecretText;
 use super::settings::ApprovalSettings;
 use super::settings::FallOver;
 use super::settings::LimitSettings;
+use super::settings::LogSettings;
 use super::settings::MemorySettings;
 use super::settings::ModelPrice;
 use super::settings::ModelSettings;
@@ -115,6 +116,10 @@ pub fn resolve(
         web_search: WebSearchSettings { url: config.web_search.url.clone() },
         python: PythonSettings { wheels },
         trust: trust(merged, config.trust.required),
+        log: LogSettings {
+            level: config.log.level,
+            file: config.log.file.as_ref().map(|path| directory.join(path)),
+        },
         stdin: config.stdin,
         data_dir,
     })

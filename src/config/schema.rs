@@ -29,6 +29,7 @@ use super::route::RungConfig;
 use super::secret::SecretSource;
 use super::secret::SecretText;
 use super::settings::ApproveMode;
+use super::settings::LogLevel;
 use super::settings::ModelApi;
 use super::settings::SandboxLevel;
 use super::settings::StdinMode;
@@ -73,6 +74,8 @@ settings! {
         python: PythonConfig = PythonConfig::default() => POWER;
         /// Which projects are believed.
         trust: TrustConfig = TrustConfig::default() => POWER;
+        /// What the program says about itself.
+        log: LogConfig = LogConfig::default() => PLAIN;
         /// When standard input is read: `explicit` (for `-` and `--stdin`) or `auto` (any pipe).
         stdin: StdinMode = StdinMode::Explicit => PLAIN;
         /// Where the database lives; absent means the platform's own place.
@@ -214,6 +217,16 @@ settings! {
 }
 
 settings! {
+    /// What the program says about itself; `-v` stands above it.
+    pub struct LogConfig {
+        /// `off`, `error`, `warn`, `info`, `debug` or `trace`.
+        level: LogLevel = LogLevel::Off => PLAIN;
+        /// Where it is appended; standard error where it is left out.
+        file: Option<PathBuf> = None => PLAIN;
+    }
+}
+
+settings! {
     /// Which projects are believed.
     pub struct TrustConfig {
         /// A run in a project whose files ask for something ends 55 until `agi-agent trust`.
@@ -243,6 +256,10 @@ impl Shape for EmbeddingProvider {
 
 impl Shape for Pooling {
     const KIND: Kind = Kind::Choice(&["model", "mean", "cls", "last"]);
+}
+
+impl Shape for LogLevel {
+    const KIND: Kind = Kind::Choice(&["off", "error", "warn", "info", "debug", "trace"]);
 }
 
 impl Shape for StdinMode {

@@ -299,6 +299,33 @@ pub struct PythonSettings {
     pub wheels: Option<PathBuf>,
 }
 
+/// How much the program says about itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LogLevel {
+    /// Nothing.
+    #[default]
+    Off,
+    /// What went wrong.
+    Error,
+    /// What is odd.
+    Warn,
+    /// What is done.
+    Info,
+    /// How it is done.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+/// For `metrics::trace`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct LogSettings {
+    pub level: LogLevel,
+    /// Appended to; `None`: standard error.
+    pub file: Option<PathBuf>,
+}
+
 /// When standard input is read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -323,6 +350,7 @@ pub struct Settings {
     pub web_search: WebSearchSettings,
     pub python: PythonSettings,
     pub trust: TrustSettings,
+    pub log: LogSettings,
     pub stdin: StdinMode,
     /// `$XDG_DATA_HOME/agi-agent` or the platform's own place; not created until something is
     /// written. `None` without a home directory: then memory is ephemeral.

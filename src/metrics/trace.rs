@@ -23,6 +23,8 @@ pub struct TraceOptions<'a> {
     /// What stderr shows; `OFF` for nothing.
     pub stderr: LevelFilter,
     pub color: bool,
+    /// What stderr would show is appended to this file instead.
+    pub log: Option<&'a Path>,
     /// Chrome trace JSON.
     pub file: Option<&'a Path>,
     /// Values (with their names) that must not appear.
@@ -38,13 +40,19 @@ pub fn start(options: TraceOptions<'_>) -> std::io::Result<TraceGuard> {
     let mut guard = None;
     let mut layers = Vec::new();
     if options.stderr != LevelFilter::OFF {
+        let log =
+            options.log.map(|path| std::fs::File::options().create(true).append(true).open(path));
+        let log = log.transpose()?.map(Arc::new);
+        let color = options.color && log.is_none();
         let vault = Arc::clone(&vault);
-        let layer = tracing_subscriber::fmt::layer()
-            .with_writer(move || Concealing::new(std::io::stderr(), Arc::clone(&vault)))
-            .with_ansi(options.color)
-            .with_target(false)
-            .with_filter(options.stderr);
-        layers.push(layer.boxed());
+        let writer = move || -> Box<dyn std::io::Write> {
+            match &log {
+                Some(file) => Box::new(Concealing::new(Arc::clone(file), Arc::clone(&vault))),
+                None => Box::new(Concealing::new(std::io::stderr(), Arc::clone(&vault))),
+            }
+        };
+        let layer = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(color);
+        layers.push(layer.with_target(false).with_filter(options.stderr).boxed());
     }
     if let Some(path) = options.file {
         let file = std::fs::File::create(path)?;

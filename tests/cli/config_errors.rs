@@ -95,6 +95,20 @@ fn files_that_are_no_configuration() {
     refused("larger than 1024 KiB");
 }
 
+/// The old program's names still say where the log goes and how much of it there is.
+#[test]
+fn old_names_of_the_log_are_obeyed() {
+    let mut context = TestContext::new();
+    context.env("LOG_LEVEL", "DEBUG").env("LOG_FILE", "agent.log");
+    let finished = context.run(["run", "what is 6*7"]);
+    assert_eq!((finished.code, finished.stdout.as_str()), (0, "42\n"), "{}", finished.stderr);
+    assert!(!std::fs::read_to_string(context.work().join("agent.log")).unwrap().is_empty());
+    assert!(!finished.stderr.contains("DEBUG"), "{}", finished.stderr);
+    // Other programs have such a variable, too.
+    context.env("LOG_LEVEL", "verbose-ish");
+    assert_eq!(context.run(["run", "what is 6*7"]).code, 0);
+}
+
 /// Who adds a bound can only take away from themselves.
 #[test]
 fn an_organisations_file_bounds_every_layer() {

@@ -109,7 +109,7 @@ fn closing_quote(letters: &[char], open: usize) -> usize {
 }
 
 /// Beginnings of well-known tokens, wherever in the word.
-fn begins_as_tokens_do(word: &str) -> bool {
+pub(in crate::config) fn begins_as_tokens_do(word: &str) -> bool {
     let known = ["sk-", "ghp_", "gho_", "github_pat_", "AKIA", "AIza", "eyJ", "xox", "glpat-"];
     word.len() >= 12 && known.iter().any(|start| word.contains(start))
 }

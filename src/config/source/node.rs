@@ -107,6 +107,7 @@ impl Node {
             Data::Null => "`null`".into(),
             Data::Boolean(value) => format!("`{value}`"),
             Data::Number(text) => format!("the number {text}"),
+            Data::Text(text) if super::excerpt::begins_as_tokens_do(text) => "a text".into(),
             Data::Text(text) if text.chars().count() <= 40 => format!("the text `{text}`"),
             Data::Text(_) => "a long text".into(),
             Data::List(_) => "a list".into(),
