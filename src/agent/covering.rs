@@ -46,6 +46,10 @@ pub fn cover(
     places: &Places,
     may_write: &dyn Fn(&str) -> bool,
 ) -> Result<String, Refused> {
+    if cfg!(not(unix)) {
+        // Without a bash the `shell` tool hands the text to `cmd`, which reads it differently.
+        return refused("commands are judged on Unix only");
+    }
     let script = shell::parse(text).map_err(|unclear| Refused { reason: unclear.to_string() })?;
     let mut rules: Vec<&str> = Vec::new();
     for command in script.commands.iter().flat_map(unwrap) {
