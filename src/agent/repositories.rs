@@ -12,7 +12,7 @@ use std::path::PathBuf;
 const DEPTH: usize = 4;
 
 /// Entries that are looked at in all.
-const ENTRIES: usize = 5_000;
+const ENTRIES: usize = 3_000;
 
 /// What makes git take a directory for a repository.
 const BARE: [&str; 3] = ["HEAD", "objects", "refs"];
@@ -20,27 +20,36 @@ const BARE: [&str; 3] = ["HEAD", "objects", "refs"];
 /// Directories whose insides nobody wrote by hand, and which are large.
 const SKIPPED: [&str; 3] = [".git", "node_modules", "target"];
 
-/// The directories below `workspace` (itself included) that git takes for a repository.
+/// The directories below `workspace` (itself included) that git takes for a repository. Nearest first,
+/// so that one large directory does not use up what may be looked at.
 pub(super) fn find(workspace: &Path) -> BTreeSet<PathBuf> {
     let mut found = BTreeSet::new();
     let mut left = ENTRIES;
-    look(workspace, DEPTH, &mut left, &mut found);
+    let mut level = vec![workspace.to_path_buf()];
+    for _ in 0..=DEPTH {
+        let mut next = Vec::new();
+        for directory in level {
+            if look(&directory, &mut left, &mut next) {
+                found.insert(directory);
+            }
+        }
+        level = next;
+    }
     found
 }
 
-fn look(directory: &Path, depth: usize, left: &mut usize, found: &mut BTreeSet<PathBuf>) {
+/// Whether a directory is a repository; directories in it go to `inner`.
+fn look(directory: &Path, left: &mut usize, inner: &mut Vec<PathBuf>) -> bool {
     // What cannot be read is nothing to report.
-    let Ok(entries) = std::fs::read_dir(directory) else { return };
-    let (mut bare, mut inner) = (0, Vec::new());
+    let Ok(entries) = std::fs::read_dir(directory) else { return false };
+    let (mut bare, mut has_git) = (0, false);
     for entry in entries.flatten() {
         if *left == 0 {
             break;
         }
         *left -= 1;
         let name = entry.file_name();
-        if name == ".git" {
-            found.insert(directory.to_path_buf());
-        }
+        has_git |= name == ".git";
         bare += usize::from(BARE.iter().any(|known| name == *known));
         let is_skipped = SKIPPED.iter().any(|skipped| name == *skipped);
         // Links are not followed: what they lead to is elsewhere.
@@ -48,14 +57,7 @@ fn look(directory: &Path, depth: usize, left: &mut usize, found: &mut BTreeSet<P
             inner.push(entry.path());
         }
     }
-    if bare == BARE.len() {
-        found.insert(directory.to_path_buf());
-    }
-    if depth > 0 {
-        for path in inner {
-            look(&path, depth - 1, left, found);
-        }
-    }
+    has_git || bare == BARE.len()
 }
 
 /// What a person is told of one that appeared.
