@@ -126,6 +126,12 @@ impl Sandbox {
             .map(Scratch::path)
     }
 
+    /// An empty directory that children can write, gone with the sandbox; `None` where there is none.
+    pub fn fresh_directory(&self, name: &str) -> Option<PathBuf> {
+        self.temporary_directory()?;
+        self.scratch.get()?.as_ref()?.fresh(name)
+    }
+
     /// A file for a stream of this command, if it is to be kept whole and there is a place for it.
     fn spill(&self, command: &CommandSpec) -> Option<spill::Spill> {
         if !command.keep_whole {

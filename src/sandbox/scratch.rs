@@ -49,6 +49,13 @@ impl Scratch {
     pub(super) fn path(&self) -> &Path {
         &self.tmp
     }
+
+    /// An empty directory in it, of mode 0700; `None` where it cannot be made.
+    pub(super) fn fresh(&self, name: &str) -> Option<PathBuf> {
+        let path = self.tmp.join(format!("{name}-{}", uuid::Uuid::new_v4().simple()));
+        create_private(&path).ok()?;
+        Some(path)
+    }
 }
 
 /// Makes a directory of mode 0700; fails if the name is there.

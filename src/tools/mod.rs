@@ -40,6 +40,8 @@ pub mod memory_search;
 
 pub mod output;
 
+mod plots;
+
 pub mod python_exec;
 
 pub mod registry;

@@ -18,6 +18,7 @@ use super::ToolError;
 use super::ToolOutput;
 use super::arguments;
 use super::command;
+use super::plots::Plots;
 use crate::config::settings::PythonSettings;
 use crate::protocol::Effect;
 use crate::protocol::ToolSpec;
@@ -57,7 +58,9 @@ impl Tool for PythonExec {
     fn spec(&self) -> ToolSpec {
         ToolSpec {
             name: "python_exec".to_owned(),
-            description: "Run Python code (sandboxed); print results".to_owned(),
+            description:
+                "Run Python code (sandboxed); print results, draw with agi_agent.plot.Figure"
+                    .to_owned(),
             parameters: arguments::schema::<Args>(),
         }
     }
@@ -97,6 +100,15 @@ impl Tool for PythonExec {
         if spec.stdin.last() != Some(&b'\n') {
             spec.stdin.push(b'\n');
         }
-        command::run(&args.code, spec, context).await
+        let plots = Plots::new(context);
+        spec.env.extend(plots.as_ref().map(Plots::variable));
+        let output = command::run(&args.code, spec, context).await?;
+        match plots {
+            Some(plots) => {
+                let context_of_call = context.clone();
+                context.blocking(move || Ok(plots.collect(output, &context_of_call))).await
+            }
+            None => Ok(output),
+        }
     }
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::*;
 
 /// What all tools together may add to a request, in bytes, in the form of Chat Completions.
-const MAX_BYTES: usize = 4200;
+const MAX_BYTES: usize = 4300;
 
 fn standard() -> Registry {
     Registry::standard(&RegistrySettings { memory: true, ..RegistrySettings::default() })

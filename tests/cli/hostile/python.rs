@@ -73,6 +73,38 @@ fn case_46_python_code_has_the_bounds_of_a_command() {
     });
 }
 
+#[test]
+fn case_46_what_was_drawn_comes_back_and_nothing_else_does() {
+    each("case 46, drawings", |ground, rows| {
+        let code = "from agi_agent.plot import Figure\n\
+                    Figure('T').line([1, 3, 2]).show()\nFigure('U').bar(['a'], [1]).show()";
+        let (code, value, stderr) = python(ground, code, 20);
+        let artefacts = &value["data"]["artefacts"];
+        let drawn = artefacts.as_array().map_or(0, Vec::len) == 2
+            && artefacts[0]["content"].as_str().is_some_and(|text| text.starts_with("<svg "))
+            && value["text"].as_str().is_some_and(|text| text.contains("plot-2.svg"));
+        let seen = format!("{code} {value} {stderr}");
+        rows.row(format!("{} two drawings", ground.setting), drawn, &seen);
+        let base = ground.outside().parent().unwrap().to_string_lossy().into_owned();
+        for attack in [
+            "import os; os.symlink('$BASE/outside/secret', os.environ['AGI_AGENT_PLOTS'] + '/plot-1.svg')",
+            "import os; p = os.environ['AGI_AGENT_PLOTS']; os.rmdir(p); os.symlink('$BASE/outside', p)",
+            "import os; os.mkfifo(os.environ['AGI_AGENT_PLOTS'] + '/plot-1.svg')",
+            "import os; os.symlink('/dev/zero', os.environ['AGI_AGENT_PLOTS'] + '/plot-1.svg')",
+            "import os; open(os.environ['AGI_AGENT_PLOTS'] + '/plot-1.svg', 'wb').write(b'\\xff' * 99)",
+            "import os; open(os.environ['AGI_AGENT_PLOTS'] + '/plot-1.svg', 'w').write('x' * (3 << 20))",
+            "import os; os.truncate(os.open(os.environ['AGI_AGENT_PLOTS'] + '/plot-1.svg', 66), 9 << 30)",
+        ] {
+            let (_, value, stderr) = python(ground, &attack.replace("$BASE", &base), 20);
+            let held = value["data"].is_object()
+                && value["data"]["artefacts"].is_null()
+                && !value.to_string().contains(SECRET)
+                && ground.is_untouched();
+            rows.row(format!("{} {attack}", ground.setting), held, &format!("{value} {stderr}"));
+        }
+    });
+}
+
 /// The agent reports it and lives.
 #[test]
 fn case_46_whatever_ends_the_interpreter_ends_nothing_else() {
