@@ -7,11 +7,65 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 import measure
+
+LAYER = """{
+  // of ordinary size
+  "model": {"provider": "openai", "name": "m", "temperature": 0.5, "headers": {"X-A": "1"}},
+  "sandbox": {"level": "workspace-write", "read": ["/usr/share"], "env": ["LANG", "TZ"]},
+  "limits": {"max_turns": 20, "timeout": "10m", "max_tokens": 100000},
+  "allow": ["file_read", "shell(git status)"], "deny": ["shell(rm *)"]
+}
+"""
+
+
+def every_layer(
+    binary: str, home: Path, environment: dict[str, str]
+) -> tuple[list[str], dict[str, str], Path]:
+    """Gives `config show` where every layer but the system's says something.
+
+    Args:
+        binary: The program.
+        home: A directory to make a home of.
+        environment: What the other rows run with.
+
+    Returns:
+        Command, environment and working directory.
+    """
+    work = home / "project" / "inner"
+    places = [
+        home / ".config/agi-agent/config.json",
+        home / ".config/agi-agent/p.profile.json",
+        home / "project/.agi-agent/config.json",
+        work / ".agi-agent/config.json",
+        home / "managed.json",
+    ]
+    for place in places:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(LAYER)
+    (home / "project/.git").mkdir()
+    (home / "project/.env").write_text("AGI_MODEL_NAME=n\n")
+    more = {
+        "HOME": str(home),
+        "AGI_MANAGED_CONFIG": str(home / "managed.json"),
+        "AGI_MAX_TURNS": "9",
+    }
+    environment = {**environment, **more}
+    for directory in (home / "project", work):
+        subprocess.run(
+            [binary, "trust", "--quiet"],
+            cwd=directory,
+            env=environment,
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+    command = [binary, "--profile", "p", "-c", "limits.max_turns=7", "config", "show"]
+    return command, environment, work
 
 
 def main() -> None:
@@ -34,14 +88,14 @@ def main() -> None:
             name: [ours, *name.split()]
             for name in ("--version", "tool list", "config show", "memory search nothing")
         }
+        runs = {name: (command, environment, home) for name, command in commands.items()}
+        runs["config show, every layer"] = every_layer(ours, home / "full", environment)
         for name, command in peers.items():
             if shutil.which(command[0]):
-                commands[name] = command
+                runs[name] = (command, environment, home)
             else:
                 sys.stderr.write(f"not installed, left out: {name}\n")
-        rows = measure.by_turns(
-            {name: (command, environment, home) for name, command in commands.items()}, options.n
-        )
+        rows = measure.by_turns(runs, options.n)
     base = next((row for row in rows if row.name.startswith("python3")), rows[0])
     print(f"{measure.machine()}; {options.n} runs by turns\n")
     print(
