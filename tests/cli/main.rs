@@ -40,8 +40,8 @@ mod file;
 #[cfg(target_os = "linux")]
 mod hostile;
 
-mod local_models;
 mod embedding;
+mod local_models;
 
 mod memory_commands;
 
