@@ -21,14 +21,14 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from pydoc_data.topics import topics
 
 import numpy as np
 import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
-from pydoc_data.topics import topics
-from scipy.special import erf
 from safetensors.numpy import load_file
+from scipy.special import erf
 from tokenizers import Tokenizer
 
 COUNT = 1000
@@ -117,24 +117,29 @@ class Graph:
         )
 
     def op(self, kind: str, *inputs: str, **attributes: object) -> str:
+        """Add a node; gives the name of its output."""
         self.names += 1
         output = f"t{self.names}"
         self.nodes.append(helper.make_node(kind, list(inputs), [output], **attributes))
         return output
 
     def constant(self, name: str, value: np.ndarray) -> str:
+        """Add a constant; gives its name."""
         self.constants[name] = numpy_helper.from_array(value, name)
         return name
 
     def weight(self, name: str, transpose: bool = False) -> str:
+        """Add a tensor of the model as a constant."""
         value = self.weights[name].astype(np.float32)
         return self.constant(name, np.ascontiguousarray(value.T) if transpose else value)
 
     def linear(self, x: str, name: str) -> str:
+        """A dense layer."""
         product = self.op("MatMul", x, self.weight(f"{name}.weight", transpose=True))
         return self.op("Add", product, self.weight(f"{name}.bias"))
 
     def norm(self, x: str, name: str) -> str:
+        """A layer norm."""
         scale, bias = self.weight(f"{name}.weight"), self.weight(f"{name}.bias")
         return self.op("LayerNormalization", x, scale, bias, axis=-1, epsilon=1e-12)
 
@@ -195,6 +200,7 @@ class Graph:
         )
 
     def run(self, texts: list[list[int]]) -> np.ndarray:
+        """Vectors of texts, padded to the longest."""
         width = max(map(len, texts))
         ids = np.zeros((len(texts), width), np.int64)
         mask = np.zeros((len(texts), width), np.float32)
