@@ -109,12 +109,13 @@ fn requests() -> [(&'static str, ModelRequest); 3] {
 fn judge(name: &str, message: &Message) -> (bool, String) {
     let text = message.plain_text();
     let calls: Vec<&str> = message.tool_calls().map(|call| call.name.as_str()).collect();
+    let called = !calls.is_empty() && calls.iter().all(|name| *name == "calculator");
     match name {
-        "tool call" => (calls == ["calculator"], format!("calls {calls:?}")),
+        "tool call" => (called, format!("calls {calls:?}")),
         "schema" => {
             let valid = serde_json::from_str::<serde_json::Value>(text.trim())
                 .is_ok_and(|value| value.get("answer").is_some_and(serde_json::Value::is_i64));
-            (valid || calls == ["calculator"], text.chars().take(60).collect())
+            (valid || called, text.chars().take(60).collect())
         }
         _ => (!text.trim().is_empty() || !calls.is_empty(), text.chars().take(60).collect()),
     }
