@@ -39,9 +39,7 @@ pub fn load(cwd: &Path, user: Option<u32>, protected: &[Metadata]) -> Instructio
     let Ok(cwd) = cwd.canonicalize() else { return found };
     let root = repository_root(&cwd);
     let opener = Opener::new(PathRules { cwd: root.clone(), ..PathRules::default() });
-    for file in protected {
-        opener.protect(file);
-    }
+    opener.protect(protected);
     let mut texts = Vec::new();
     let mut bytes_left = LIMIT;
     // The nearest is read first, since it is the one to keep.

@@ -193,9 +193,8 @@ impl Turns<'_> {
     /// The first message of all creates the database, after the opener was made: tools must not
     /// open its files under any name from then on either.
     fn protect_memory(&self) {
-        for file in self.context.memory.iter().flat_map(MemoryHandle::protected_files) {
-            self.context.opener.protect(&file);
-        }
+        let files = self.context.memory.as_ref().map(MemoryHandle::protected_files);
+        self.context.opener.protect(&files.unwrap_or_default());
     }
 
     fn judge(&mut self, reply: &ModelReply, repairs: &mut u32, empties: &mut u32) -> Ending {

@@ -186,9 +186,7 @@ pub fn tool_context_in(
     let directory = directory.to_path_buf();
     let policy = policy(settings, places, &directory);
     let opener = Opener::new(policy.path_rules());
-    for file in memory.iter().flat_map(MemoryHandle::protected_files) {
-        opener.protect(&file);
-    }
+    opener.protect(&memory.as_ref().map(MemoryHandle::protected_files).unwrap_or_default());
     ToolContext {
         opener,
         sandbox: Arc::new(Sandbox::new(policy)),
@@ -215,9 +213,8 @@ pub fn person_opener(context: &mut CommandContext) -> Result<Opener, CommandErro
         protected: protected(&settings, &context.places),
         ..Default::default()
     });
-    for file in memory(&settings)?.iter().flat_map(MemoryHandle::protected_files) {
-        opener.protect(&file);
-    }
+    let files = memory(&settings)?.as_ref().map(MemoryHandle::protected_files);
+    opener.protect(&files.unwrap_or_default());
     Ok(opener)
 }
 

@@ -102,11 +102,13 @@ impl Opener {
         Self { inner: Arc::new(inner) }
     }
 
-    /// Registers a file (database, write-ahead log, shared memory) that must never be opened here,
-    /// whatever name leads to it.
-    pub fn protect(&self, file: &Metadata) {
-        if let Some(identity) = backend::identity(file) {
-            self.inner.inodes.lock().unwrap_or_else(PoisonError::into_inner).insert(identity);
+    /// Registers the files (database, write-ahead log, shared memory) that must never be opened here,
+    /// whatever name leads to them. They take the place of those of an earlier call: the number of a file
+    /// that is gone may be another file's by now. With none, the earlier ones stay.
+    pub fn protect(&self, files: &[Metadata]) {
+        let found: HashSet<_> = files.iter().filter_map(backend::identity).collect();
+        if !found.is_empty() {
+            *self.inner.inodes.lock().unwrap_or_else(PoisonError::into_inner) = found;
         }
     }
 

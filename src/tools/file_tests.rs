@@ -253,7 +253,7 @@ async fn what_the_rules_forbid_is_declined_and_nothing_blocks() {
 async fn the_database_is_not_opened_by_any_tool() {
     let workspace = Workspace::new(&[("data/agent.db", "rows\n"), ("a", "rows\n")]);
     let database = std::fs::metadata(workspace.path().join("data/agent.db")).unwrap();
-    workspace.context.opener.protect(&database);
+    workspace.context.opener.protect(&[database]);
     std::fs::hard_link(workspace.path().join("data/agent.db"), workspace.path().join("copy"))
         .unwrap();
     for path in ["data/agent.db", "copy"] {

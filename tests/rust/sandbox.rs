@@ -2,6 +2,8 @@
 //!
 //! Numbers such as T4 are those of the list of execution tests, H32 those of the hostile list.
 
+mod agreement;
+
 mod execution;
 
 mod files;

@@ -170,7 +170,7 @@ fn the_database_is_never_opened_under_any_name() {
     std::fs::write(&database, "db").unwrap();
     std::fs::hard_link(&database, tree.workspace.join("other")).unwrap();
     symlink(&database, tree.workspace.join("link")).unwrap();
-    opener.protect(&std::fs::metadata(&database).unwrap());
+    opener.protect(&[std::fs::metadata(&database).unwrap()]);
     for path in ["agent.db", "other", "link"] {
         let path = Path::new(path);
         assert!(matches!(opener.open_read(path), Err(OpenError::Protected { .. })));
@@ -179,8 +179,26 @@ fn the_database_is_never_opened_under_any_name() {
     assert!(matches!(opener.remove_file(Path::new("other")), Err(OpenError::Protected { .. })));
     let full =
         Opener::new(PathRules { cwd: tree.workspace.clone(), full: true, ..PathRules::default() });
-    full.protect(&std::fs::metadata(&database).unwrap());
+    full.protect(&[std::fs::metadata(&database).unwrap()]);
     assert!(matches!(full.open_read(&database), Err(OpenError::Protected { .. })));
+}
+
+/// The number of a file that is gone may be given to another.
+#[test]
+fn a_later_set_of_protected_files_replaces_the_earlier_one() {
+    let tree = tree();
+    let opener = writable(&tree);
+    let (first, second) = (tree.workspace.join("first"), tree.workspace.join("second"));
+    for path in [&first, &second] {
+        std::fs::write(path, "x").unwrap();
+    }
+    let metadata = |path: &Path| std::fs::metadata(path).unwrap();
+    opener.protect(&[metadata(&first)]);
+    opener.protect(&[metadata(&second)]);
+    assert!(opener.open_read(&first).is_ok());
+    assert!(matches!(opener.open_read(&second), Err(OpenError::Protected { .. })));
+    opener.protect(&[]);
+    assert!(opener.open_read(&second).is_err(), "no news is no leave");
 }
 
 #[test]
