@@ -96,7 +96,7 @@ fn count(number: u64) -> String {
         value /= 1000.0;
         unit = next;
     }
-    let digits = if unit.is_empty() || value >= 100.0 { 0 } else { 1 };
+    let digits = usize::from(!unit.is_empty() && value < 100.0);
     format!("{value:.digits$} {unit}").trim_end().to_owned()
 }
 
