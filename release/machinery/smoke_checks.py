@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, Optional
 
-from . import elf, roots
+from . import elf, roots, smoke_kernel
 from .console import ReleaseError
 from .pins import Pins
 from .prerequisites import version_tuple
@@ -254,4 +254,7 @@ CHECKS: Mapping[str, Callable[[Bench], str]] = {
     "one sqlite": one_sqlite,
     "gnu loads wheels": gnu_loads_wheels,
     "static refuses wheels": static_says_that_it_cannot_load_wheels,
+    "older processors": lambda b: smoke_kernel.runs_on_older_processors(b.static, b.log),
+    "embeds without a network": lambda bench: smoke_kernel.embeds_without_a_network(bench.static),
+    "loads leave nothing": lambda bench: smoke_kernel.loads_leave_nothing(bench.static),
 }
