@@ -120,7 +120,7 @@ fn variables_of_the_old_program_are_explained() {
     let same = ok(context.run(["config", "explain", "AGI_SAFETY_LEVEL"])).stdout;
     assert!(same.starts_with("approve = \"deny\"\n"), "{same}");
     let note = ok(context.run(["config", "explain", "LOG_LEVEL"])).stdout;
-    assert!(note.starts_with("LOG_LEVEL is set and has no effect: `-v`"), "{note}");
+    assert!(note.contains("note      the old `LOG_LEVEL` sets `log.level`"), "{note}");
 }
 
 #[test]
