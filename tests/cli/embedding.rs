@@ -49,7 +49,8 @@ fn vectors_are_those_of_the_reference() {
     }
     let context = TestContext::new();
     let reference = reference();
-    let input: String = reference.iter().map(|(text, _)| format!("{text}\n")).collect();
+    let texts: Vec<&str> = reference.iter().map(|(text, _)| text.as_str()).collect();
+    let input = texts.join("\n");
     let finished = context.run_with_input(["model", "embed", "--offline"], input.as_bytes());
     assert_eq!((finished.code, &*finished.stderr), (0, ""));
     let rows = rows(&finished.stdout);

@@ -16,7 +16,7 @@ use std::sync::OnceLock;
 
 const MAGIC: [u8; 8] = *b"AGIGGUF1";
 const NAME: usize = 32;
-const TRAILER: u64 = 64;
+const TRAILER: usize = 64;
 /// Nobody appends more; bounds the walk through a damaged chain.
 const MAX_MODELS: usize = 16;
 
@@ -49,12 +49,12 @@ fn chain(path: &Path) -> std::io::Result<Vec<Appended>> {
     let mut file = File::open(path)?;
     let mut end = file.metadata()?.len();
     let mut found = Vec::new();
-    while found.len() < MAX_MODELS && end >= TRAILER {
-        file.seek(SeekFrom::Start(end - TRAILER))?;
-        let mut trailer = [0; TRAILER as usize];
+    while found.len() < MAX_MODELS && end >= TRAILER as u64 {
+        file.seek(SeekFrom::Start(end - TRAILER as u64))?;
+        let mut trailer = [0; TRAILER];
         file.read_exact(&mut trailer)?;
         let Some((name, before, offset, size)) = read(&trailer) else { break };
-        if before > offset || offset.checked_add(size) != Some(end - TRAILER) {
+        if before > offset || offset.checked_add(size) != Some(end - TRAILER as u64) {
             break;
         }
         found.push(Appended { name, executable: path.to_path_buf(), offset, size });
@@ -63,7 +63,7 @@ fn chain(path: &Path) -> std::io::Result<Vec<Appended>> {
     Ok(found)
 }
 
-fn read(trailer: &[u8; TRAILER as usize]) -> Option<(String, u64, u64, u64)> {
+fn read(trailer: &[u8; TRAILER]) -> Option<(String, u64, u64, u64)> {
     let (magic, rest) = trailer.split_at(MAGIC.len());
     let (name, numbers) = rest.split_at(NAME);
     if magic != MAGIC {

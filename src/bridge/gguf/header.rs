@@ -259,24 +259,21 @@ impl<R: Read + Seek> Reader<R> {
                 .collect::<Result<_, _>>()
                 .map(Value::Array);
         }
-        match kind {
-            8 => {
-                for _ in 0..length {
-                    let text = self.number("bytes of text", MAX_TEXT)?;
-                    self.skip(text)?;
-                }
+        if kind == 8 {
+            for _ in 0..length {
+                let text = self.number("bytes of text", MAX_TEXT)?;
+                self.skip(text)?;
             }
-            _ => {
-                let width: u64 = match kind {
-                    0 | 1 | 7 => 1,
-                    2 | 3 => 2,
-                    4..=6 => 4,
-                    10..=12 => 8,
-                    _ => return Err(Reason(format!("a list has the unknown type {kind}"))),
-                };
-                self.skip(length.saturating_mul(width))?;
-            }
+            return Ok(Value::Long(length));
         }
+        let width: u64 = match kind {
+            0 | 1 | 7 => 1,
+            2 | 3 => 2,
+            4..=6 => 4,
+            10..=12 => 8,
+            _ => return Err(Reason(format!("a list has the unknown type {kind}"))),
+        };
+        self.skip(length.saturating_mul(width))?;
         Ok(Value::Long(length))
     }
 

@@ -65,7 +65,7 @@ impl Endpoint {
         }
         let key = settings.api_key.as_ref();
         let headers = settings.headers.clone();
-        Ok(Self { anthropic, headers, ..Self::at(base, own, key, "model")? })
+        Ok(Self { headers, anthropic, ..Self::at(base, own, key, "model")? })
     }
 
     /// The server for vectors of texts: the OpenAI API and what is compatible with it.
