@@ -114,21 +114,20 @@ fn here(opener: &Opener, operation: Operation, path: &Path) -> bool {
 
 /// What a child can do: a line per operation.
 fn script(operations: &[(Operation, PathBuf)]) -> String {
-    let mut script = String::new();
-    for (operation, path) in operations {
+    let line = |(operation, path): &(Operation, PathBuf)| {
         let path = format!("'{}'", path.display());
-        script.push_str("{ ");
-        script.push_str(&match operation {
+        let attempt = match operation {
             Operation::Read => format!("(exec < {path} && [ ! -d {path} ])"),
             Operation::List => format!("ls {path} && [ -d {path} ]"),
             Operation::Write => format!(
                 "if [ -d {path} ]; then : > {path}/probe && rm {path}/probe; \
                  elif [ -e {path} ]; then : >> {path}; else : > {path} && rm {path}; fi"
             ),
-        });
-        script.push_str("; } >/dev/null 2>&1 && echo yes >&3 || echo no >&3\n");
-    }
-    format!("exec 3>&1\n{script}")
+        };
+        format!("{{ {attempt}; }} >/dev/null 2>&1 && echo yes >&3 || echo no >&3\n")
+    };
+    let script: Vec<String> = operations.iter().map(line).collect();
+    format!("exec 3>&1\n{}", script.concat())
 }
 
 /// Where the two may differ: a link to nothing is never written through in this process (its target
