@@ -87,8 +87,8 @@ impl Project {
 }
 
 /// The directories that a project could be in, the outermost first: the working directory and those
-/// above it up to its repository, but never the home directory or above it. A nested repository does
-/// not inherit.
+/// above it up to its repository, but never the home directory or above it, nor a directory in which
+/// everybody may put files (`/tmp`) or above it. A nested repository does not inherit.
 pub fn directories(from: &Path, home: Option<&Path>) -> Vec<PathBuf> {
     let real = std::fs::canonicalize(from).unwrap_or_else(|_| from.to_path_buf());
     let home = home.and_then(|home| std::fs::canonicalize(home).ok());
@@ -96,7 +96,7 @@ pub fn directories(from: &Path, home: Option<&Path>) -> Vec<PathBuf> {
     for directory in real.ancestors().take(MAX_DEPTH) {
         let is_top = directory.parent().is_none();
         let is_home = home.as_deref() == Some(directory);
-        if directory != real && (is_top || is_home) {
+        if directory != real && (is_top || is_home || is_for_everybody(directory)) {
             break;
         }
         found.push(directory.to_path_buf());
@@ -107,6 +107,21 @@ pub fn directories(from: &Path, home: Option<&Path>) -> Vec<PathBuf> {
     }
     found.reverse();
     found
+}
+
+/// Whether any user of the machine may create files in it.
+#[cfg(unix)]
+fn is_for_everybody(directory: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    const OTHERS_WRITE: u32 = 0o002;
+    std::fs::metadata(directory).is_ok_and(|found| found.mode() & OTHERS_WRITE != 0)
+}
+
+/// Whether any user of the machine may create files in it: Windows gives temporary directories to one
+/// user each.
+#[cfg(not(unix))]
+fn is_for_everybody(_directory: &Path) -> bool {
+    false
 }
 
 /// The projects around `from`, the outermost first.

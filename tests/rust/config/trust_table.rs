@@ -118,6 +118,22 @@ fn projects_are_found_up_to_their_repository() {
     assert_eq!(found("home"), ["home"]);
 }
 
+/// What a stranger leaves in `/tmp` is no project of those who work below it.
+#[cfg(unix)]
+#[test]
+fn a_directory_for_everybody_is_no_project_of_those_below_it() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let machine = Machine::new();
+    machine.write("shared/mine/x", "");
+    let shared = machine.path("shared");
+    let found = |directory: &std::path::Path| project::directories(directory, None).len();
+    let all = found(&shared.join("mine"));
+    std::fs::set_permissions(&shared, std::fs::Permissions::from_mode(0o1777)).unwrap();
+    assert_eq!((found(&shared.join("mine")), all > 1), (1, true));
+    // Who works in it has asked for it.
+    assert_eq!(project::directories(&shared, None).last(), Some(&shared.canonicalize().unwrap()));
+}
+
 /// The outer project is believed and the inner one is not: each has its own trust.
 #[test]
 fn the_nearest_project_stands_above_and_is_trusted_alone() {
