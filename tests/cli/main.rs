@@ -20,6 +20,9 @@ mod agent_signals;
 #[cfg(target_os = "linux")]
 mod approval;
 
+#[cfg(target_os = "linux")]
+mod attacks;
+
 mod basics;
 
 mod builtin;

@@ -50,14 +50,17 @@ pub struct Ground {
 /// Runs `attack` once per setting on fresh ground; its rows are those of one case.
 pub fn each(case: &'static str, mut attack: impl FnMut(&Ground, &mut Rows)) {
     let mut rows = Rows::new(case);
-    let is_root = rustix::process::geteuid().is_root();
-    for ordinary in [false, true] {
-        for contained in [false, true] {
-            if !ordinary || is_root {
-                attack(&Ground::new(Setting { contained, ordinary }), &mut rows);
-            }
-        }
+    for setting in settings() {
+        attack(&Ground::new(setting), &mut rows);
     }
+}
+
+/// Every way in which the binary can be started here.
+pub fn settings() -> impl Iterator<Item = Setting> {
+    let users = if rustix::process::geteuid().is_root() { &[false, true][..] } else { &[false] };
+    users.iter().flat_map(|ordinary| {
+        [false, true].map(|contained| Setting { contained, ordinary: *ordinary })
+    })
 }
 
 /// The same in two settings that differ in both respects: for rows that take a second each.

@@ -32,8 +32,10 @@ mod temporary;
 pub use fetch::largest_child;
 pub use ground::Ground;
 pub use ground::SECRET;
+pub use ground::Setting;
 pub use ground::each;
 pub use ground::each_of_two;
+pub use ground::settings;
 pub use resources::is_running;
 
 /// The rows of one case.
