@@ -20,8 +20,10 @@ use crate::support::lacking;
 use table::Attack;
 use table::Verdict;
 
+const HEADER: &str = "attack.h";
+
 const SOURCES: [(&str, &str); 6] = [
-    ("attack.h", include_str!("program/attack.h")),
+    (HEADER, include_str!("program/attack.h")),
     ("main.c", include_str!("program/main.c")),
     ("files.c", include_str!("program/files.c")),
     ("objects.c", include_str!("program/objects.c")),
@@ -30,7 +32,6 @@ const SOURCES: [(&str, &str); 6] = [
 ];
 
 /// What became of an attack.
-#[derive(Debug)]
 enum Outcome {
     Denied(String),
     Restored,
@@ -39,6 +40,18 @@ enum Outcome {
     /// It means nothing on this machine.
     NotHere,
     Escaped(String),
+}
+
+impl std::fmt::Display for Outcome {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Denied(reason) => write!(formatter, "denied by {reason}"),
+            Self::Restored => formatter.write_str("restored"),
+            Self::Steering => formatter.write_str("restored as far as it steers"),
+            Self::NotHere => formatter.write_str("without meaning here"),
+            Self::Escaped(seen) => write!(formatter, "ESCAPED: {seen}"),
+        }
+    }
 }
 
 /// What is protected, by path: contents, target of a link, permissions.
@@ -52,7 +65,7 @@ fn program(test: &str) -> Option<(tempfile::TempDir, PathBuf)> {
     }
     let mut compiler = Command::new("cc");
     compiler.args(["-O1", "-o", "attack"]).current_dir(place.path()).arg("-pthread");
-    compiler.args(SOURCES.iter().map(|(name, _)| name).filter(|name| !name.ends_with(".h")));
+    compiler.args(SOURCES.iter().map(|(name, _)| name).filter(|name| **name != HEADER));
     match compiler.output() {
         Err(_) => {
             lacking("a C compiler", test);
@@ -188,8 +201,7 @@ impl Tally {
             (Verdict::Steering, Outcome::Steering) => self.steering += 1,
             (Verdict::Restored, Outcome::Denied(_)) => self.stricter += 1,
             (_, outcome) => {
-                self.failed
-                    .push(format!("{setting} {what}: must be {expected:?}, was {outcome:?}"));
+                self.failed.push(format!("{setting} {what}: must be {expected:?}, was {outcome}"));
             }
         }
     }
