@@ -124,6 +124,7 @@ mod tests {
             max_cost: Some(0.01),
             max_tokens: Some(1000),
             tool_timeout: Duration::from_secs(1),
+            command: crate::config::settings::CommandLimits::default(),
         }
     }
 

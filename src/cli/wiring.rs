@@ -162,6 +162,7 @@ fn protected(settings: &Settings, places: &Places) -> Vec<PathBuf> {
 pub fn policy(settings: &Settings, places: &Places, directory: &Path) -> Policy {
     let mut policy = Policy::new(&settings.sandbox, directory, protected(settings, places));
     policy.read.extend(settings.python.wheels.clone());
+    policy.limits = settings.limits.command.clone();
     policy
 }
 

@@ -17,9 +17,10 @@ use super::error::Severity;
 use super::fields::Field;
 use super::fields::Kind;
 use super::near;
+use super::quantity::Size;
+use super::quantity::Span;
 use super::schema;
 use super::schema::Config;
-use super::schema::Span;
 use super::schema::VERSION;
 use super::source::Node;
 use super::source::Source;
@@ -280,6 +281,7 @@ fn accept(kind: Kind, data: &Data, field: &Field) -> Result<Value, Vec<Refusal>>
         (Kind::Number, Data::Number(text)) => number(text, field),
         (Kind::Span, Data::Number(text)) => span(text),
         (Kind::Span, Data::Text(text)) => span(text).map(|_| Value::from(text.clone())),
+        (Kind::Size, Data::Number(text) | Data::Text(text)) => size(text, data, field),
         (Kind::Text | Kind::Path, Data::Text(text)) => plain_text(text, kind),
         (Kind::Choice(words), Data::Text(text)) => choice(text, words, kind),
         (Kind::Secret { plain: true }, Data::Text(text)) => Ok(Value::from(text.clone())),
@@ -339,6 +341,20 @@ fn span(text: &str) -> Result<Value, Vec<Refusal>> {
     text.parse::<Span>().map_err(|_| wrong())?;
     // A number of seconds stays a number.
     Ok(text.parse::<serde_json::Number>().map_or_else(|_| Value::from(text), Value::Number))
+}
+
+/// A number of bytes stays a number.
+fn size(text: &str, data: &Data, field: &Field) -> Result<Value, Vec<Refusal>> {
+    let Ok(Size(bytes)) = text.parse::<Size>() else {
+        return Err(Refusal::of(Rule::OutOfRange, Kind::Size.words()));
+    };
+    #[expect(clippy::cast_precision_loss, reason = "bounds are small numbers")]
+    if (bytes as f64) < field.rules.min {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "as above")]
+        let least = Size(field.rules.min as u64);
+        return Err(Refusal::of(Rule::OutOfRange, format!("a size of at least {least}")));
+    }
+    Ok(if matches!(data, Data::Number(_)) { Value::from(bytes) } else { Value::from(text) })
 }
 
 fn choice(text: &str, words: &[&str], kind: Kind) -> Result<Value, Vec<Refusal>> {

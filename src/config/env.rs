@@ -208,7 +208,7 @@ pub fn from_text(kind: Kind, raw: &str) -> Value {
             Ok(number @ Value::Number(_)) => number,
             _ => Value::from(raw),
         },
-        Kind::Text | Kind::Path | Kind::Choice(_) | Kind::Span => match json() {
+        Kind::Text | Kind::Path | Kind::Choice(_) | Kind::Span | Kind::Size => match json() {
             Ok(Value::String(text)) => Value::from(text),
             _ => Value::from(raw),
         },

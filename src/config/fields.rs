@@ -20,6 +20,8 @@ pub enum Kind {
     Path,
     /// A length of time such as `90s`.
     Span,
+    /// Bytes, such as `512MiB`.
+    Size,
     Choice(&'static [&'static str]),
     /// `{"env": …}`, `{"file": …}` or `{"command": […]}`; `plain`: text will do as well (headers).
     Secret {
@@ -152,6 +154,7 @@ impl Kind {
             Self::Text => "text".into(),
             Self::Path => "a path".into(),
             Self::Span => "a length of time such as `90s`, `5m` or `1h`".into(),
+            Self::Size => "a size such as `512MiB`, `2GiB` or `10GB`".into(),
             Self::Choice(words) => {
                 let quoted: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
                 match quoted.split_last() {

@@ -190,7 +190,7 @@ mod tests {
                         Kind::Boolean => "boolean",
                         Kind::Integer { .. } => "integer",
                         Kind::Number => "number",
-                        Kind::Text | Kind::Path | Kind::Span => "string",
+                        Kind::Text | Kind::Path | Kind::Span | Kind::Size => "string",
                         Kind::List(_) => "array",
                         Kind::Map(_) => "object",
                         _ => continue,

@@ -6,6 +6,8 @@
 
 pub mod check;
 
+pub mod command_limits;
+
 pub mod edit;
 
 pub mod embedding;
@@ -34,6 +36,8 @@ pub mod order;
 pub mod places;
 
 pub mod project;
+
+pub mod quantity;
 
 pub mod report;
 

@@ -11,7 +11,8 @@ use serde_json::Value;
 
 use super::fields::Cover;
 use super::fields::Order;
-use super::schema::Span;
+use super::quantity::Size;
+use super::quantity::Span;
 
 /// What both values allow; `None` where the setting has no order. `current` absent means without
 /// bound for numbers and nothing for lists. Relative paths are relative to `directory`.
@@ -57,10 +58,14 @@ fn list(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }
 
-/// A number, or the seconds of a length of time.
+/// A number, the seconds of a length of time, or the bytes of a size.
 fn magnitude(value: &Value) -> Option<f64> {
     match value {
-        Value::String(text) => text.parse::<Span>().ok().map(|span| span.0.as_secs_f64()),
+        Value::String(text) => match text.parse::<Span>() {
+            Ok(span) => Some(span.0.as_secs_f64()),
+            #[expect(clippy::cast_precision_loss, reason = "compared, not computed with")]
+            Err(_) => text.parse::<Size>().ok().map(|size| size.0 as f64),
+        },
         value => value.as_f64(),
     }
 }
@@ -153,6 +158,8 @@ mod tests {
     fn the_narrower_value_is_left() {
         assert_eq!(met(Order::Lower, json!(5), json!(3)), json!(3));
         assert_eq!(met(Order::Lower, json!("2m"), json!(90)), json!(90));
+        assert_eq!(met(Order::Lower, json!("1GiB"), json!("600MiB")), json!("600MiB"));
+        assert_eq!(met(Order::Lower, json!(1 << 20), json!("2MiB")), json!(1 << 20));
         let levels = Order::Words(&["a", "b", "c"]);
         assert_eq!(met(levels, json!("c"), json!("b")), json!("b"));
         assert_eq!(met(Order::True, json!(false), json!(true)), json!(true));

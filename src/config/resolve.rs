@@ -23,6 +23,7 @@ use super::schema::ModelConfig;
 use super::secret::SecretSource;
 use super::secret::SecretText;
 use super::settings::ApprovalSettings;
+use super::settings::CommandLimits;
 use super::settings::FallOver;
 use super::settings::LimitSettings;
 use super::settings::LogSettings;
@@ -107,6 +108,7 @@ pub fn resolve(
             max_cost: config.limits.max_cost,
             max_tokens: config.limits.max_tokens,
             tool_timeout: config.limits.tool_timeout.0,
+            command: CommandLimits::from(&config.limits.command),
         },
         memory: MemorySettings {
             enabled: config.memory.enabled,

@@ -6,12 +6,8 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::Duration;
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-use serde::Serialize;
-
+use super::command_limits::CommandLimitConfig;
 use super::embedding::EmbeddingConfig;
 use super::embedding::EmbeddingProvider;
 use super::embedding::Pooling;
@@ -25,6 +21,7 @@ use super::fields::settings;
 use super::local::LocalConfig;
 use super::local::ToolChoice;
 use super::local::TransformersConfig;
+use super::quantity::Span;
 use super::route::RungConfig;
 use super::secret::SecretSource;
 use super::secret::SecretText;
@@ -181,6 +178,8 @@ settings! {
         max_tokens: Option<u64> = None => POWER.narrows(Order::Lower);
         /// Time of one tool call.
         tool_timeout: Span = Span::seconds(120) => POWER.narrows(Order::Lower);
+        /// What one command may use up.
+        command: CommandLimitConfig = CommandLimitConfig::default() => POWER;
     }
 }
 
@@ -266,10 +265,6 @@ impl Shape for StdinMode {
     const KIND: Kind = Kind::Choice(&["explicit", "auto"]);
 }
 
-impl Shape for Span {
-    const KIND: Kind = Kind::Span;
-}
-
 impl Shape for SecretSource {
     const KIND: Kind = Kind::Secret { plain: false };
 }
@@ -349,87 +344,8 @@ pub fn keys() -> Vec<(String, Field)> {
     all
 }
 
-/// A length of time: `250ms`, `90s`, `5m`, `2h`, `1d`; a bare number means seconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(into = "String")]
-#[schemars(with = "String")]
-pub struct Span(pub Duration);
-
-impl Span {
-    pub const fn seconds(seconds: u64) -> Self {
-        Self(Duration::from_secs(seconds))
-    }
-}
-
-impl std::str::FromStr for Span {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is not a length of time; write `90s`, `5m` or `1h`");
-        let text = text.trim();
-        let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-        let (number, unit) = text.split_at(split);
-        let number: f64 = number.parse().map_err(|_| wrong())?;
-        let scale = match unit.trim() {
-            "ms" => 0.001,
-            "" | "s" => 1.0,
-            "m" | "min" => 60.0,
-            "h" => 3600.0,
-            "d" => 86_400.0,
-            _ => return Err(wrong()),
-        };
-        Duration::try_from_secs_f64(number * scale).map(Self).map_err(|_| wrong())
-    }
-}
-
-impl From<Span> for String {
-    fn from(span: Span) -> Self {
-        let milliseconds = span.0.as_millis();
-        if milliseconds.is_multiple_of(1000) {
-            format!("{}s", milliseconds / 1000)
-        } else {
-            format!("{milliseconds}ms")
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Span {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Raw {
-            Number(f64),
-            Text(String),
-        }
-        match Raw::deserialize(deserializer)? {
-            Raw::Number(seconds) => Duration::try_from_secs_f64(seconds)
-                .map(Self)
-                .map_err(|error| serde::de::Error::custom(error.to_string())),
-            Raw::Text(text) => text.parse().map_err(serde::de::Error::custom),
-        }
-    }
-}
-
 /// Whether a key, or a group that it stands in, grants or limits power.
 pub fn has_power(key: &str) -> bool {
     let groups = key.match_indices('.').map(|(at, _)| &key[..at]);
     groups.chain([key]).any(|part| lookup(part).is_some_and(|field| field.rules.power))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::Span;
-
-    #[test]
-    fn spans_are_read_as_people_write_them() {
-        for (text, seconds) in [("90", 90.0), ("5m", 300.0), ("250ms", 0.25), ("1.5h", 5400.0)] {
-            let span: Span = text.parse().unwrap();
-            assert_eq!(span.0, Duration::from_secs_f64(seconds), "{text}");
-        }
-        for text in ["", "m", "5 parsecs", "-3s", "1e400"] {
-            assert!(text.parse::<Span>().is_err(), "{text}");
-        }
-    }
 }

@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::Serialize;
 
+pub use super::command_limits::CommandLimits;
 use super::embedding::EmbeddingSettings;
 use super::error::ConfigError;
 use super::error::Diagnostic;
@@ -272,6 +273,8 @@ pub struct LimitSettings {
     pub max_tokens: Option<u64>,
     /// One tool call.
     pub tool_timeout: Duration,
+    /// One command.
+    pub command: CommandLimits,
 }
 
 /// For `memory`.

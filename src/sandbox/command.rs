@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
+use super::limit::Limit;
 use super::policy::Rung;
 use super::spill::Kept;
 use super::spill::Spill;
@@ -70,74 +71,20 @@ pub struct Finished {
     pub pipe_held_by: Vec<u32>,
     /// Protected paths that the command changed and that were put back.
     pub restored: Vec<PathBuf>,
+    /// It was ended because it exceeded this.
+    pub stopped_by: Option<Limit>,
     pub rung: Rung,
 }
 
-/// A bound that a command ran into, as far as its signal or its own words say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Limit {
-    Memory,
-    FileSize,
-    /// Processor time.
-    Processor,
-    Processes,
-    /// Open files.
-    Descriptors,
-}
-
-impl Limit {
-    /// What programs say when the kernel refuses them more.
-    const WORDS: [(Self, &'static [&'static str]); 4] = [
-        (
-            Self::Memory,
-            &[
-                "MemoryError",
-                "Cannot allocate memory",
-                "std::bad_alloc",
-                "out of memory",
-                "memory allocation of",
-            ],
-        ),
-        (Self::FileSize, &["File too large", "File size limit exceeded"]),
-        (Self::Processes, &["fork: Resource temporarily unavailable", "fork: retry"]),
-        (Self::Descriptors, &["Too many open files"]),
-    ];
-
-    /// The name in results.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Memory => "memory",
-            Self::FileSize => "file_size",
-            Self::Processor => "cpu",
-            Self::Processes => "processes",
-            Self::Descriptors => "descriptors",
-        }
-    }
-}
-
-/// SIGXCPU and SIGXFSZ, the same on every Linux that this runs on and on macOS.
-const PROCESSOR_SIGNAL: i32 = 24;
-const FILE_SIZE_SIGNAL: i32 = 25;
-
 impl Finished {
-    /// The bound that made the command fail: certain where the kernel ended it by a signal (a shell
-    /// passes that on as 128 and the signal), else what it said itself on standard error.
+    /// The limit that made the command fail: certain where it was ended for it, else by what it said
+    /// itself on standard error.
     pub fn limit(&self) -> Option<Limit> {
-        let signal = match self.status {
-            EndStatus::Signaled(signal) => signal,
-            EndStatus::Exited(code) => code - 128,
-            EndStatus::TimedOut | EndStatus::Cancelled => 0,
-        };
-        match signal {
-            PROCESSOR_SIGNAL => return Some(Limit::Processor),
-            FILE_SIZE_SIGNAL => return Some(Limit::FileSize),
-            _ if self.status == EndStatus::Exited(0) => return None,
-            _ => {}
+        if self.stopped_by.is_some() {
+            return self.stopped_by;
         }
-        let said = String::from_utf8_lossy(&self.stderr.tail).into_owned()
-            + &String::from_utf8_lossy(&self.stderr.head);
-        let has = |words: &&[&str]| words.iter().any(|words| said.contains(words));
-        Limit::WORDS.iter().find(|(_, words)| has(words)).map(|(limit, _)| *limit)
+        let said = [&self.stderr.tail, &self.stderr.head].map(|part| String::from_utf8_lossy(part));
+        Limit::of(self.status, &said)
     }
 
     /// The rung's name, with `+restore` where something had to be put back.

@@ -12,6 +12,7 @@ mod helper;
 mod keeper;
 mod landlock;
 mod launcher;
+mod limits;
 mod namespaces;
 mod seccomp;
 mod spec;
@@ -27,14 +28,17 @@ use std::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Sandbox;
+use super::command::Captured;
 use super::command::CommandSpec;
 use super::command::EndStatus;
 use super::command::Finished;
 use super::error::SandboxError;
+use super::limit::Limit;
 use super::policy::Rung;
 use super::snapshot::Snapshot;
 
 use capture::Output;
+use limits::Kills;
 use spec::Report;
 use spec::Step;
 use start::Started;
@@ -92,8 +96,13 @@ async fn run_with(
         let snapshot =
             (!sandbox.policy.write.is_empty()).then(|| Snapshot::take(&sandbox.policy.write));
         let started = start::start(&launcher, &spec, &command, snapshot).await?;
+        // Read while the command starts.
+        let killer = Kills::so_far();
         let ended = match started {
-            Some(started) => watch(started, sandbox, &command, &cancel, clock, rung).await?,
+            Some(started) => {
+                let moment = Moment { clock, killer, rung };
+                watch(started, sandbox, &command, &cancel, moment).await?
+            }
             None => Ended::NotStarted,
         };
         match ended {
@@ -177,17 +186,24 @@ enum Ended {
     NotStarted,
 }
 
+/// What held when the command was started.
+#[derive(Clone, Copy)]
+struct Moment {
+    clock: Instant,
+    killer: Kills,
+    rung: Rung,
+}
+
 /// Follows a started command to its end.
 async fn watch(
     mut started: Started,
     sandbox: &Sandbox,
     command: &CommandSpec,
     cancel: &CancellationToken,
-    clock: Instant,
-    rung: Rung,
+    moment: Moment,
 ) -> Result<Ended, SandboxError> {
     let mut output = Output::new(&mut started, sandbox, command)?;
-    let deadline = tokio::time::Instant::from_std(clock + command.timeout);
+    let deadline = tokio::time::Instant::from_std(moment.clock + command.timeout);
     let mut ended_by_us = None;
     let report = {
         let report = started.control.report();
@@ -212,6 +228,7 @@ async fn watch(
         None => report,
         Some(_) => started.control.terminate(&mut output).await,
     };
+    let mut stopped_by = None;
     let (status, survivors) = match report {
         Some(Report::Failed { step, errno }) => {
             started.finish(true).await?;
@@ -223,6 +240,10 @@ async fn watch(
         }
         Some(Report::Exited { code, survivors }) => (EndStatus::Exited(code), survivors),
         Some(Report::Signaled { signal, survivors }) => (EndStatus::Signaled(signal), survivors),
+        Some(Report::Stopped { limit }) => {
+            stopped_by = Some(limit);
+            (EndStatus::Signaled(libc::SIGKILL), false)
+        }
         // The keeper itself was killed, or does not answer.
         None | Some(Report::Started) => (EndStatus::Signaled(libc::SIGKILL), true),
     };
@@ -233,13 +254,32 @@ async fn watch(
     let restored = started.finish(!survivors).await?;
     output.take_the_rest();
     let (stdout, stderr) = output.finish();
+    let status = ended_by_us.unwrap_or(status);
+    if was_killed(status, &stderr) && stopped_by.is_none() && moment.killer.went_on() {
+        stopped_by = Some(Limit::MachineMemory);
+    }
     Ok(Ended::Finished(Box::new(Finished {
-        status: ended_by_us.unwrap_or(status),
+        status,
         stdout,
         stderr,
-        duration: clock.elapsed(),
+        duration: moment.clock.elapsed(),
         pipe_held_by,
         restored,
-        rung,
+        stopped_by,
+        rung: moment.rung,
     })))
+}
+
+/// Whether somebody's SIGKILL ended the command, or a process of it whose end it reports (`make` and
+/// shells say so).
+fn was_killed(status: EndStatus, stderr: &Captured) -> bool {
+    const BY_SHELL: i32 = 128 + libc::SIGKILL;
+    match status {
+        EndStatus::Signaled(libc::SIGKILL) | EndStatus::Exited(BY_SHELL) => true,
+        EndStatus::Exited(1..) => {
+            String::from_utf8_lossy(&stderr.tail).contains("Killed")
+                || String::from_utf8_lossy(&stderr.head).contains("Killed")
+        }
+        _ => false,
+    }
 }

@@ -13,6 +13,8 @@ pub mod environment;
 
 pub mod error;
 
+mod limit;
+
 #[cfg(target_os = "linux")]
 mod linux;
 
@@ -46,8 +48,8 @@ pub use command::Captured;
 pub use command::CommandSpec;
 pub use command::EndStatus;
 pub use command::Finished;
-pub use command::Limit;
 pub use error::SandboxError;
+pub use limit::Limit;
 pub use policy::NetRule;
 pub use policy::Policy;
 pub use policy::Rung;

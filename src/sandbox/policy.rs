@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::path::PathBuf;
 
+use crate::config::settings::CommandLimits;
 use crate::config::settings::SandboxLevel;
 use crate::config::settings::SandboxSettings;
 use crate::system::opener::PathRules;
@@ -74,10 +75,13 @@ pub struct Policy {
     pub env: Vec<String>,
     /// The agent's own configuration, trust and data: neither read nor written by children.
     pub protected: Vec<PathBuf>,
+    /// What each command may use up.
+    pub limits: CommandLimits,
 }
 
 impl Policy {
-    /// The policy of a run in `cwd`. `add_dirs` are readable at every level.
+    /// The policy of a run in `cwd`, with the limits of an unconfigured one. `add_dirs` are readable at
+    /// every level.
     pub fn new(settings: &SandboxSettings, cwd: &Path, protected: Vec<PathBuf>) -> Self {
         let resolved = |path: &PathBuf| {
             let path = cwd.join(path);
@@ -99,6 +103,7 @@ impl Policy {
             net: NetRule::from_words(&settings.net),
             env: settings.env.clone(),
             protected: protected.iter().map(resolved).collect(),
+            limits: CommandLimits::default(),
             cwd,
         }
     }

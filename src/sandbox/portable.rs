@@ -94,7 +94,16 @@ pub(super) async fn run(
     };
     let restored = snapshot.map_or_else(|| Ok(Vec::new()), |snapshot| snapshot.restore())?;
     let duration = clock.elapsed();
-    Ok(Finished { status, stdout, stderr, duration, pipe_held_by: Vec::new(), restored, rung })
+    Ok(Finished {
+        status,
+        stdout,
+        stderr,
+        duration,
+        pipe_held_by: Vec::new(),
+        restored,
+        stopped_by: None,
+        rung,
+    })
 }
 
 fn start(

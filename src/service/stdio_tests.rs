@@ -105,6 +105,7 @@ impl Host for TestHost {
                 max_cost: None,
                 max_tokens: None,
                 tool_timeout: Duration::from_secs(9),
+                command: crate::config::settings::CommandLimits::default(),
             },
             max_output_tokens: None,
             temperature: None,

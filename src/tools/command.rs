@@ -156,7 +156,7 @@ fn text(stdout: &str, stderr: &str, finished: &Finished, context: &ToolContext) 
         }
     }
     if let Some(limit) = finished.limit() {
-        notes.push(format!("it ran into a limit of the sandbox: {}", limit.as_str()));
+        notes.push(limit.explain(&context.sandbox.policy().limits));
     }
     if !finished.pipe_held_by.is_empty() {
         notes.push("background processes were ended with the command".to_owned());

@@ -24,6 +24,7 @@ fn finished(status: EndStatus, stdout: &str, stderr: &str) -> Finished {
         ..Captured::default()
     };
     Finished {
+        stopped_by: None,
         status,
         stdout: captured(stdout),
         stderr: captured(stderr),

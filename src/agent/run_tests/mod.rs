@@ -132,6 +132,7 @@ impl Bench {
                 max_cost: None,
                 max_tokens: None,
                 tool_timeout: Duration::from_secs(30),
+                command: crate::config::settings::CommandLimits::default(),
             },
             max_output_tokens: None,
             temperature: None,

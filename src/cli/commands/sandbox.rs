@@ -15,6 +15,8 @@ use crate::cli::error::CommandError;
 use crate::cli::task::interrupt;
 use crate::cli::wiring;
 use crate::config::layer::Assignments;
+use crate::config::quantity::Size;
+use crate::config::settings::CommandLimits;
 use crate::config::settings::SandboxLevel;
 use crate::protocol::ExitCode;
 use crate::sandbox::CommandSpec;
@@ -102,11 +104,12 @@ pub async fn run(
         terminal: false,
         on_output: None,
     };
+    let limits = sandbox.policy().limits.clone();
     let cancel = Cancellation::new();
     let signals = interrupt::cancel_on_signals(&cancel);
     let finished = sandbox.run(command, cancel.token().clone()).await?;
     drop((sandbox, signals));
-    show(&finished, context)?;
+    show(&finished, &limits, context)?;
     if finished.status == EndStatus::Cancelled {
         return Ok(ExitCode::Interrupted);
     }
@@ -159,6 +162,7 @@ async fn explain(sandbox: &Sandbox, context: &mut CommandContext) -> Result<(), 
         let value = json!({
             "level": policy.level.as_str(), "rung": rung.as_str(), "read": read,
             "write": policy.write, "protected": policy.protected, "net": net, "env": names,
+            "limits": policy.limits,
         });
         return Ok(context.output.json(&value)?);
     }
@@ -176,13 +180,31 @@ async fn explain(sandbox: &Sandbox, context: &mut CommandContext) -> Result<(), 
         ("never", list(&own)),
         ("network", net),
         ("environment", names.join(", ")),
+        ("limits", words(&policy.limits)),
     ] {
         context.output.line(&format!("{name:<12} {value}"))?;
     }
     Ok(())
 }
 
-fn show(finished: &Finished, context: &mut CommandContext) -> Result<(), CommandError> {
+fn words(limits: &CommandLimits) -> String {
+    let CommandLimits { memory, file_size, cpu_time, processes, open_files } = limits;
+    let memory = memory.map_or("most of the machine's".to_owned(), |bytes| Size(bytes).to_string());
+    let time = cpu_time.map_or("by the time-out".to_owned(), |time| format!("{}s", time.as_secs()));
+    let file = Size(*file_size);
+    format!(
+        "memory {memory}, file {file}, processor {time}, {processes} processes, {open_files} open files"
+    )
+}
+
+fn show(
+    finished: &Finished,
+    limits: &CommandLimits,
+    context: &mut CommandContext,
+) -> Result<(), CommandError> {
+    if let Some(limit) = finished.limit() {
+        context.output.warning(&limit.explain(limits));
+    }
     for path in &finished.restored {
         context
             .output

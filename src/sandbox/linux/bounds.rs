@@ -10,8 +10,6 @@ use rustix::fs::OFlags;
 use rustix::io::Errno;
 use rustix::net::AddressFamily;
 use rustix::net::SocketType;
-use rustix::process::Resource;
-use rustix::process::Rlimit;
 use rustix::thread::CapabilitySet;
 use rustix::thread::CapabilitySets;
 
@@ -24,18 +22,11 @@ use super::seccomp;
 use super::seccomp::Filter;
 use super::spec::Bounds;
 use super::spec::ENFORCE;
+use super::spec::Limits;
 use super::spec::NAMESPACES;
 use super::spec::NETWORK;
 use super::spec::Step;
 
-/// Bytes of the largest file a command may write.
-const LARGEST_FILE: u64 = 16 << 30;
-/// Processes of this user at one time (the kernel does not hold root to it).
-const PROCESSES: u64 = 4096;
-/// Seconds of processor time between the signal that says so and the one that kills.
-const CPU_LAST_WORDS: u64 = 2;
-/// The out-of-memory killer takes commands before it takes the agent.
-const OOM_SCORE: &str = "500";
 /// Linux numbers capabilities below this.
 const CAPABILITIES: u32 = 64;
 /// What root keeps: files of other owners, and ending its own processes.
@@ -54,7 +45,7 @@ pub(super) struct Ready {
     /// Commands get namespaces of their own.
     pub(super) namespaces: bool,
     enforced: Option<Enforced>,
-    memory_bytes: u64,
+    pub(super) limits: Limits,
 }
 
 struct Enforced {
@@ -81,9 +72,9 @@ impl Ready {
             namespaces::enter(network)?;
             namespaces::hide(&bounds.hidden)?;
         }
-        let memory_bytes = bounds.memory_bytes;
+        let limits = bounds.limits;
         let enforced = bounds.has(ENFORCE).then(|| Enforced::new(bounds, network)).transpose()?;
-        Ok(Self { namespaces, enforced, memory_bytes })
+        Ok(Self { namespaces, enforced, limits })
     }
 
     /// To be called before each command.
@@ -101,33 +92,6 @@ impl Ready {
         let grant = Grant { rights: Rights::Read, path: PROCFS.to_vec() };
         landlock::add(&enforced.ruleset, &grant)
             .map_err(|error| Failure::io(Step::Landlock, &error))
-    }
-
-    /// Limits that hold at every level, never above those this process has.
-    pub(super) fn limit(&self, cpu_seconds: u64) -> Result<(), Failure> {
-        let limits = [
-            (Resource::Core, 0),
-            (Resource::Fsize, LARGEST_FILE),
-            (Resource::Nproc, PROCESSES),
-            (Resource::Cpu, cpu_seconds),
-            (Resource::Data, self.memory_bytes),
-        ];
-        for (resource, wanted) in limits {
-            let present = rustix::process::getrlimit(resource);
-            let lower = |limit: Option<u64>| Some(limit.map_or(wanted, |limit| limit.min(wanted)));
-            let mut limit =
-                Rlimit { current: lower(present.current), maximum: lower(present.maximum) };
-            if resource == Resource::Cpu {
-                // The first signal says what it is about; the second one, at the maximum, just kills.
-                let later = wanted.saturating_add(CPU_LAST_WORDS);
-                limit.maximum = Some(present.maximum.map_or(later, |maximum| maximum.min(later)));
-            }
-            rustix::process::setrlimit(resource, limit)
-                .map_err(|error| Failure::new(Step::Limits, error))?;
-        }
-        // Where procfs is missing or older, the killer chooses as ever.
-        drop(std::fs::write("/proc/self/oom_score_adj", OOM_SCORE));
-        Ok(())
     }
 
     /// Gives up capabilities, bounds files and the last system calls, and tests that all bounds hold.

@@ -20,6 +20,7 @@ use super::helper;
 use super::helper::Failure;
 use super::helper::Request;
 use super::helper::end;
+use super::limits;
 use super::namespaces;
 use super::spec::PROBE;
 use super::spec::Report;
@@ -60,7 +61,7 @@ pub(super) fn keep(ready: &Ready, request: Request) -> io::Result<()> {
             // The keeper holds no end of the command's streams, so that they end with the command.
             let Request { control, stdout, stderr, stdin } = request;
             drop((write_errors, stdout, stderr, stdin, spec));
-            supervise::supervise(&control, &errors, command, ready.namespaces)
+            supervise::supervise(&control, &errors, command, ready)
         }
         Err(error) => {
             supervise::send(&request.control, Report::from(Failure::io(Step::Fork, &error)))
@@ -96,7 +97,7 @@ fn prepare(ready: &Ready, spec: &Spec, request: &Request, keeper: Pid) -> Result
     rustix::process::chdir(OsStr::from_bytes(&spec.cwd)).map_err(failed(Step::Directory))?;
     // SAFETY: sets the default action, the last that the launcher left ignored.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
-    ready.limit(spec.cpu_seconds)?;
+    limits::apply(&ready.limits, spec.cpu_seconds)?;
     ready.enforce()
 }
 

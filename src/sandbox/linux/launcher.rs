@@ -39,6 +39,7 @@ use crate::sandbox::policy::Rung;
 use crate::system::process;
 
 use super::grants::Granted;
+use super::limits;
 use super::spec;
 use super::spec::Bounds;
 use super::start;
@@ -178,15 +179,8 @@ fn bounds(
             .and_then(Path::parent)
             .map(|beside| beside.join("forbidden").as_os_str().as_bytes().to_vec())
             .unwrap_or_default(),
-        memory_bytes: memory_limit(),
+        limits: limits::of(&sandbox.policy),
     }
-}
-
-/// Four fifths of the machine's memory, two gigabytes at least.
-fn memory_limit() -> u64 {
-    let info = rustix::system::sysinfo();
-    let total = (info.totalram as u64).saturating_mul(u64::from(info.mem_unit));
-    (total / 5 * 4).max(2 << 30)
 }
 
 /// The helper with `socket` as its standard input; it has no other stream.

@@ -3,6 +3,8 @@
 //! Length-prefixed fields in a fixed order: both ends are the same executable, so there are no
 //! versions, and the helper starts without a parser for anything larger.
 
+use crate::sandbox::limit::Limit;
+
 use super::landlock::Grant;
 use super::landlock::Rights;
 
@@ -18,8 +20,19 @@ pub(super) struct Bounds {
     pub(super) hidden: Vec<Vec<u8>>,
     /// Self-test: a file that must not be creatable. Empty: none known.
     pub(super) forbidden: Vec<u8>,
-    /// Bytes of private memory per process.
-    pub(super) memory_bytes: u64,
+    pub(super) limits: Limits,
+}
+
+/// What each command may use up, beside processor time.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Limits {
+    /// Bytes, of each process and of all together.
+    pub(super) memory: u64,
+    /// Bytes.
+    pub(super) file_size: u64,
+    /// Processes and threads.
+    pub(super) processes: u64,
+    pub(super) open_files: u64,
 }
 
 /// One command: sent to its keeper.
@@ -64,7 +77,10 @@ impl Bounds {
         }
         put_list(&mut out, &self.hidden);
         put_bytes(&mut out, &self.forbidden);
-        put_number(&mut out, self.memory_bytes);
+        let Limits { memory, file_size, processes, open_files } = self.limits;
+        for number in [memory, file_size, processes, open_files] {
+            put_number(&mut out, number);
+        }
         with_length(out)
     }
 
@@ -82,7 +98,12 @@ impl Bounds {
                 .collect::<Option<_>>()?,
             hidden: reader.list()?,
             forbidden: reader.bytes()?,
-            memory_bytes: reader.number()?,
+            limits: Limits {
+                memory: reader.number()?,
+                file_size: reader.number()?,
+                processes: reader.number()?,
+                open_files: reader.number()?,
+            },
         })
     }
 }
@@ -235,6 +256,10 @@ pub(super) enum Report {
         signal: i32,
         survivors: bool,
     },
+    /// The keeper ended it, because all its processes together exceeded a limit.
+    Stopped {
+        limit: Limit,
+    },
     Failed {
         step: Step,
         errno: i32,
@@ -251,6 +276,7 @@ impl Report {
             Self::Exited { code, survivors } => (1, code, i32::from(survivors)),
             Self::Signaled { signal, survivors } => (2, signal, i32::from(survivors)),
             Self::Failed { step, errno } => (3, i32::from(step as u8), errno),
+            Self::Stopped { limit } => (5, limit as i32, 0),
         };
         let mut out = [0; REPORT_BYTES];
         out[0] = kind;
@@ -271,6 +297,7 @@ impl Report {
                 Self::Failed { step: Step::from_number(u8::try_from(first).ok()?)?, errno: second }
             }
             4 => Self::Started,
+            5 => Self::Stopped { limit: Limit::from_number(first)? },
             _ => return None,
         })
     }
@@ -288,6 +315,8 @@ pub(super) const KILL: u8 = b'K';
 mod tests {
     use super::Bounds;
     use super::Grant;
+    use super::Limit;
+    use super::Limits;
     use super::Report;
     use super::Rights;
     use super::Spec;
@@ -318,7 +347,7 @@ mod tests {
             grants: vec![Grant { rights: Rights::Write, path: b"/w".to_vec() }],
             hidden: vec![b"/y".to_vec()],
             forbidden: b"/x".to_vec(),
-            memory_bytes: 2,
+            limits: Limits { memory: 2, file_size: 3, processes: 4, open_files: 5 },
         };
         let bytes = bounds.encode();
         assert_eq!(Bounds::decode(&bytes[8..]), Some(bounds));
@@ -334,7 +363,8 @@ mod tests {
             let report = Report::Failed { step, errno: 13 };
             assert_eq!(Report::decode(report.encode()), Some(report));
         }
-        for report in [Report::Started, Report::Exited { code: 255, survivors: true }] {
+        let stopped = Report::Stopped { limit: Limit::Processes };
+        for report in [Report::Started, Report::Exited { code: 255, survivors: true }, stopped] {
             assert_eq!(Report::decode(report.encode()), Some(report));
         }
     }

@@ -67,11 +67,12 @@ pub(super) fn spec(sandbox: &Sandbox, command: &CommandSpec, cwd: &Path) -> Spec
         } else {
             Vec::new()
         },
-        cpu_seconds: command
-            .timeout
-            .as_secs()
-            .saturating_add(CPU_MARGIN)
-            .saturating_mul(*processors),
+        cpu_seconds: match policy.limits.cpu_time {
+            Some(limit) => limit.as_secs().max(1),
+            None => {
+                command.timeout.as_secs().saturating_add(CPU_MARGIN).saturating_mul(*processors)
+            }
+        },
     }
 }
 

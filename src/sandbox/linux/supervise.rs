@@ -25,7 +25,9 @@ use rustix::process::Signal;
 use rustix::process::WaitOptions;
 use rustix::process::WaitStatus;
 
+use super::bounds::Ready;
 use super::helper::Failure;
+use super::limits::Tree;
 use super::spec::Report;
 use super::spec::Step;
 use super::spec::TERMINATE;
@@ -58,14 +60,16 @@ pub(super) fn announce(control: &OwnedFd) -> io::Result<()> {
     Ok(())
 }
 
-/// Watches until nothing is left. `first`: this is the first process of a process namespace.
+/// Watches until nothing is left.
 pub(super) fn supervise(
     control: &OwnedFd,
     errors: &OwnedFd,
     command: Pid,
-    first: bool,
+    ready: &Ready,
 ) -> io::Result<()> {
+    let first = ready.namespaces;
     let mut watch = Watch { command, first, status: None };
+    let mut tree = Tree::new(ready.limits);
     let mut pidfd = match rustix::process::pidfd_open(command, PidfdFlags::empty()) {
         Ok(pidfd) => Some(pidfd),
         Err(error) => {
@@ -76,16 +80,21 @@ pub(super) fn supervise(
     let mut deadline: Option<Instant> = None;
     loop {
         let wait = match (&pidfd, deadline) {
-            (None, Some(_)) => Some(LOOK),
-            (_, Some(deadline)) => Some(deadline.saturating_duration_since(Instant::now())),
-            _ => None,
+            (None, Some(_)) => LOOK,
+            (_, Some(deadline)) => deadline.saturating_duration_since(Instant::now()),
+            _ => tree.wait(),
         };
-        let (command_ended, told) = poll(control, pidfd.as_ref(), wait)?;
+        let (command_ended, told) = poll(control, pidfd.as_ref(), wait.min(tree.wait()))?;
         if command_ended {
             pidfd = None;
             if !watch.report_end(control, errors)? {
                 return Ok(());
             }
+        }
+        if let Some(limit) = tree.exceeded(|| watch.members()) {
+            watch.end_everything();
+            // Whoever has ended by itself has been reported.
+            return if pidfd.is_some() { send(control, Report::Stopped { limit }) } else { Ok(()) };
         }
         let order = if told { receive(control)? } else { None };
         let expired = deadline.is_some_and(|deadline| Instant::now() >= deadline);
@@ -107,15 +116,11 @@ pub(super) fn supervise(
 }
 
 /// Whether the command ended, and whether the socket has an order (or its end).
-fn poll(
-    control: &OwnedFd,
-    pidfd: Option<&OwnedFd>,
-    wait: Option<Duration>,
-) -> io::Result<(bool, bool)> {
+fn poll(control: &OwnedFd, pidfd: Option<&OwnedFd>, wait: Duration) -> io::Result<(bool, bool)> {
     let mut list = vec![PollFd::new(control, PollFlags::IN)];
     list.extend(pidfd.map(|pidfd| PollFd::new(pidfd, PollFlags::IN)));
-    let wait = wait.map(Timespec::try_from).transpose().map_err(io::Error::other)?;
-    match rustix::event::poll(&mut list, wait.as_ref()) {
+    let wait = Timespec::try_from(wait).map_err(io::Error::other)?;
+    match rustix::event::poll(&mut list, Some(&wait)) {
         Ok(_) => {}
         Err(Errno::INTR) => return Ok((false, false)),
         Err(error) => return Err(error.into()),
@@ -135,6 +140,7 @@ fn receive(control: &OwnedFd) -> io::Result<Option<u8>> {
 
 struct Watch {
     command: Pid,
+    /// The keeper is the first process of a process namespace.
     first: bool,
     /// How the command ended, once it was reaped.
     status: Option<WaitStatus>,
@@ -158,6 +164,11 @@ impl Watch {
         };
         send(control, report)?;
         Ok(survivors)
+    }
+
+    /// All processes that came of the command and are left.
+    fn members(&self) -> Vec<Pid> {
+        if self.first { inhabitants() } else { descendants() }
     }
 
     /// Reaps what has ended; whether anything is left.
@@ -220,6 +231,14 @@ fn kill_namespace() {
     #[expect(unsafe_code, reason = "rustix has no form for `kill(-1)`")]
     // SAFETY: takes two numbers. As the first process of a namespace this reaches that namespace only.
     let _ = unsafe { libc::kill(-1, libc::SIGKILL) };
+}
+
+/// All processes of our process namespace but ourselves.
+fn inhabitants() -> Vec<Pid> {
+    let me = rustix::process::getpid();
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|entry| Pid::from_raw(entry.file_name().to_str()?.parse().ok()?));
+    pids.filter(|pid| *pid != me).collect()
 }
 
 /// Our children as procfs lists them; `None` without procfs.

@@ -5,11 +5,14 @@
 //! | `processes` | T1 to T4, T14, T16, T17 |
 //! | `streams` | T6, T7, T11, T12, T13, T18, terminals |
 //! | `calls` | T5, T8, T9 |
+//! | `limits` | limits of one command, one by one and with settings |
 //! | `sandbox_command` | T10 |
 //! | `hostile/python`, `tests/cross_language/long.rs` | T15: a runaway in a child; the border under load |
 //! | `tests/rust/sandbox/execution.rs` | T1 to T7, T9, T11 again on each rung, by the library |
 
 mod calls;
+
+mod limits;
 
 mod processes;
 

@@ -37,15 +37,21 @@ pub(super) fn keys() -> Vec<(String, Field)> {
     keys.filter(|(key, _)| key != "config_version").collect()
 }
 
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small number")]
+fn least(field: &Field) -> u64 {
+    field.rules.min.max(1.0) as u64
+}
+
 /// Two values that fit a setting: the first allows less where that means something.
 pub(super) fn two(key: &str, field: &Field) -> (Value, Value) {
     match (field.rules.order, field.kind) {
         (Order::Words(words), _) => (json!(words[0]), json!(words[words.len() - 1])),
         (Order::False, _) => (json!(false), json!(true)),
         (_, Kind::Boolean) => (json!(true), json!(false)),
-        (_, Kind::Integer { .. }) => (json!(1), json!(100)),
+        (_, Kind::Integer { .. }) => (json!(least(field)), json!(100)),
         (_, Kind::Number) => (json!(0.25), json!(0.5)),
         (_, Kind::Span) => (json!("1s"), json!("100h")),
+        (_, Kind::Size) => (json!("1GiB"), json!("2GiB")),
         (_, Kind::Choice(words)) => (json!(words[0]), json!(words[1])),
         (_, Kind::Secret { .. }) => (json!({"env": "A"}), json!({"file": "/b"})),
         (_, Kind::List(Kind::Path)) => {

@@ -77,7 +77,7 @@ fn keys() -> Vec<(String, Field)> {
 fn fits(kind: Kind, value: &str) -> bool {
     match kind {
         Kind::Boolean => value == "true",
-        Kind::Integer { .. } | Kind::Number | Kind::Span => value == "1",
+        Kind::Integer { .. } | Kind::Number | Kind::Span | Kind::Size => value == "1",
         Kind::Text | Kind::Path => value == "\"words\"",
         Kind::List(_) => value == "[]",
         Kind::Map(_) | Kind::Object(_) => value == "{}",
@@ -99,7 +99,7 @@ pub(super) fn types() -> Vec<Broken> {
                 continue;
             }
             let rule = match (kind, value) {
-                (Kind::Choice(_) | Kind::Span, "\"words\"") => Rule::OutOfRange,
+                (Kind::Choice(_) | Kind::Span | Kind::Size, "\"words\"") => Rule::OutOfRange,
                 (Kind::Secret { .. }, "\"words\"") => Rule::PlainSecret,
                 _ => Rule::WrongType,
             };
