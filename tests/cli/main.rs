@@ -46,6 +46,8 @@ mod hostile;
 mod embedding;
 mod local_models;
 
+mod model_append;
+
 mod memory_commands;
 
 mod memory_damage;

@@ -4,7 +4,7 @@
 //! bytes: `AGIGGUF1`, the name (32 bytes, zeros behind), then as little-endian 64-bit numbers how
 //! long the file was before, where the GGUF begins, and how long it is. Whole pages, so that the
 //! kernel maps the model in place; nothing of it is read before it is asked for. The release
-//! appends the sentence model (`release/machinery/sentence.py`), a person may append more.
+//! appends the sentence model (`release/machinery/sentence.py`), a person more (`append`).
 
 use std::fs::File;
 use std::io::Read;
@@ -15,10 +15,13 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 const MAGIC: [u8; 8] = *b"AGIGGUF1";
-const NAME: usize = 32;
+/// Bytes of a name.
+pub(super) const NAME: usize = 32;
 const TRAILER: usize = 64;
+/// Where a model may begin: pages of the usual size, so that it can be mapped.
+pub(super) const PAGE: u64 = 4096;
 /// Nobody appends more; bounds the walk through a damaged chain.
-const MAX_MODELS: usize = 16;
+pub(super) const MAX_MODELS: usize = 16;
 
 /// One model in the executable.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +48,7 @@ pub fn appended() -> &'static [Appended] {
 }
 
 /// Follows the trailers from the end of a file.
-fn chain(path: &Path) -> std::io::Result<Vec<Appended>> {
+pub(super) fn chain(path: &Path) -> std::io::Result<Vec<Appended>> {
     let mut file = File::open(path)?;
     let mut end = file.metadata()?.len();
     let mut found = Vec::new();
@@ -61,6 +64,16 @@ fn chain(path: &Path) -> std::io::Result<Vec<Appended>> {
         end = before;
     }
     Ok(found)
+}
+
+/// What stands behind a model; the name is cut to its field.
+pub(super) fn trailer(name: &str, before: u64, offset: u64, size: u64) -> Vec<u8> {
+    let mut trailer = MAGIC.to_vec();
+    trailer.extend(name.bytes().chain(std::iter::repeat(0)).take(NAME));
+    for number in [before, offset, size] {
+        trailer.extend(number.to_le_bytes());
+    }
+    trailer
 }
 
 fn read(trailer: &[u8; TRAILER]) -> Option<(String, u64, u64, u64)> {
@@ -90,13 +103,7 @@ mod tests {
         bytes.resize(bytes.len().next_multiple_of(4096), 0);
         let offset = bytes.len() as u64;
         bytes.extend(model);
-        bytes.extend(MAGIC);
-        let mut field = [0; NAME];
-        field[..name.len()].copy_from_slice(name.as_bytes());
-        bytes.extend(field);
-        for number in [before, offset, model.len() as u64] {
-            bytes.extend(number.to_le_bytes());
-        }
+        bytes.extend(trailer(name, before, offset, model.len() as u64));
     }
 
     fn chain_of(bytes: &[u8]) -> Vec<Appended> {

@@ -11,6 +11,7 @@ use std::io::SeekFrom;
 use std::path::PathBuf;
 
 use super::source::Source;
+use super::tensor;
 
 /// The first four bytes.
 const MAGIC: [u8; 4] = *b"GGUF";
@@ -164,12 +165,21 @@ fn parse<R: Read + Seek>(stream: BufReader<R>, size: u64) -> Result<Header, Reas
         let value = reader.value(kind, true)?;
         metadata.insert(key, value);
     }
-    let mut parameters = 0u64;
+    let (mut parameters, mut end) = (0u64, 0u64);
     for _ in 0..tensors {
-        parameters = parameters.saturating_add(reader.tensor()?);
+        let tensor = reader.tensor()?;
+        parameters = parameters.saturating_add(tensor.elements);
+        end = end.max(tensor.end);
     }
     let alignment = metadata.get("general.alignment").and_then(Value::count).unwrap_or(ALIGNMENT);
     let data = reader.position.next_multiple_of(alignment.clamp(1, 1 << 20));
+    match data.saturating_add(end).saturating_sub(size) {
+        // Without tensors there is nothing to align.
+        0 => {}
+        _ if tensors == 0 => {}
+        1 => return Err(Reason("it was cut: 1 byte is missing".to_owned())),
+        missing => return Err(Reason(format!("it was cut: {missing} bytes are missing"))),
+    }
     let text = |key: &str| match metadata.get(key) {
         Some(Value::Text(text)) => Some(text.clone()),
         _ => None,
@@ -277,8 +287,8 @@ impl<R: Read + Seek> Reader<R> {
         Ok(Value::Long(length))
     }
 
-    /// One tensor's description; returns its number of elements.
-    fn tensor(&mut self) -> Result<u64, Reason> {
+    /// One tensor's description.
+    fn tensor(&mut self) -> Result<Tensor, Reason> {
         self.text()?;
         let dimensions = u32::from_le_bytes(self.bytes()?);
         if dimensions > 4 {
@@ -288,11 +298,23 @@ impl<R: Read + Seek> Reader<R> {
         for _ in 0..dimensions {
             elements = elements.saturating_mul(u64::from_le_bytes(self.bytes()?));
         }
-        // Type and offset.
-        self.skip(4 + 8)?;
-        Ok(elements)
+        let kind = u32::from_le_bytes(self.bytes()?);
+        let offset = u64::from_le_bytes(self.bytes()?);
+        let bytes = tensor::bytes(kind, elements).unwrap_or(0);
+        Ok(Tensor { elements, end: offset.saturating_add(bytes) })
     }
 }
+
+/// What is kept of a tensor's description.
+struct Tensor {
+    elements: u64,
+    /// Where its bytes end, counted from where those of all tensors begin.
+    end: u64,
+}
+
+/// A whole file, for tests of other parts.
+#[cfg(test)]
+pub(super) use tests::small_gguf;
 
 #[cfg(test)]
 #[path = "header_tests.rs"]

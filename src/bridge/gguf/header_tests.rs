@@ -79,16 +79,30 @@ fn llama() -> Vec<u8> {
         .0
 }
 
+/// The header with as many bytes as it promises.
+pub(in crate::bridge::gguf) fn small_gguf() -> Vec<u8> {
+    let mut bytes = llama();
+    bytes.resize(bytes.len().next_multiple_of(32) + 64 * 300 * 4, 0);
+    bytes
+}
+
+#[test]
+fn a_file_that_was_cut_is_told_by_its_tensors() {
+    let whole = small_gguf();
+    for (missing, told) in [(1, "1 byte is missing"), (76_800, "76800 bytes are missing")] {
+        let reason = parse_all(whole[..whole.len() - missing].to_vec()).unwrap_err();
+        assert_eq!(reason.0, format!("it was cut: {told}"));
+    }
+}
+
 #[test]
 fn a_header_tells_what_a_model_needs() {
-    let mut bytes = llama();
-    bytes.resize(bytes.len().next_multiple_of(32) + 1000, 0);
-    let header = parse_all(bytes).unwrap();
+    let header = parse_all(small_gguf()).unwrap();
     assert_eq!(header.architecture, "llama");
     assert_eq!(header.name.as_deref(), Some("tiny"));
     assert_eq!(header.context_length(), 512);
     assert_eq!(header.parameters, 64 * 300);
-    assert_eq!(header.weights, 1000);
+    assert_eq!(header.weights, 64 * 300 * 4);
     assert_eq!(header.metadata["tokenizer.ggml.tokens"], Value::Long(300));
     // Two blocks, two heads of 16 for keys and as much for values, two bytes each.
     assert_eq!(header.cache_per_token(), 2 * 2 * (16 + 16) * 2);

@@ -4,11 +4,15 @@
 //! Pure Rust and part of every build: a model that would not fit is refused from these numbers, and
 //! `model list` shows them. Only the kernel (`llama`) reads weights.
 
+mod append;
 mod appended;
 mod estimate;
 mod header;
 mod source;
+mod tensor;
 
+pub use append::Append;
+pub use append::AppendError;
 pub use appended::Appended;
 pub use appended::appended;
 pub use estimate::Estimate;

@@ -101,16 +101,22 @@ pub fn find(settings: &ModelSettings) -> Result<Found, ModelError> {
     Found::read(name.to_owned(), source).map_err(|error| wrong(error.to_string()))
 }
 
-/// Where a name leads: a path as it is, a file of the directory with or without `.gguf`.
+/// Where a name leads: a path as it is, a file of the directory with or without `.gguf`, a model of
+/// this executable.
 fn source(name: &str, directory: Option<&Path>) -> Option<String> {
     if name.starts_with(gguf::EMBEDDED) || Path::new(name).is_file() {
         return Some(name.to_owned());
     }
-    let directory = directory?;
-    [directory.join(name), directory.join(format!("{name}.gguf"))]
-        .into_iter()
-        .find(|path| path.is_file())
-        .map(|path| path.to_string_lossy().into_owned())
+    let in_directory = directory.and_then(|directory| {
+        [directory.join(name), directory.join(format!("{name}.gguf"))]
+            .into_iter()
+            .find(|path| path.is_file())
+            .map(|path| path.to_string_lossy().into_owned())
+    });
+    in_directory.or_else(|| {
+        let held = gguf::appended().iter().any(|model| model.name == name);
+        held.then(|| format!("{}{name}", gguf::EMBEDDED))
+    })
 }
 
 fn the_only(directory: Option<&Path>) -> Result<Found, ModelError> {

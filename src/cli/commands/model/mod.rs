@@ -1,6 +1,7 @@
-//! `agi-agent model list|test|bench`: which models there are, whether the configured one answers,
-//! and how fast.
+//! `agi-agent model list|test|bench|embed|append`: which models there are, whether the configured one
+//! answers, and how fast; vectors; a file that carries a model.
 
+mod append;
 mod bench;
 mod list;
 mod test;
@@ -33,6 +34,8 @@ enum Action {
     Bench(bench::BenchArgs),
     /// Turn each line of standard input into a vector
     Embed(EmbedArgs),
+    /// Write a copy of this program that carries a model
+    Append(append::AppendArgs),
 }
 
 pub async fn run(
@@ -44,6 +47,7 @@ pub async fn run(
         Action::Test(model) => test::run(&model, context).await,
         Action::Bench(bench) => bench::run(&bench, context).await,
         Action::Embed(args) => embed::run(args, context).await,
+        Action::Append(args) => append::run(args, context).await,
     }
 }
 
