@@ -1,6 +1,6 @@
 """`agi-agent python`: what the bundled interpreter lacks to behave as `python3` does.
 
-`src/bridge/console.rs` calls `prepare` between the start of the interpreter and the
+`src/bridge/python/console.rs` calls `prepare` between the start of the interpreter and the
 person's code, and `complete` when Tab is pressed. It is on the way of every sandboxed
 child, so nothing is imported that is not needed.
 """

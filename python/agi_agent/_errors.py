@@ -13,7 +13,7 @@
           +-- ConfigurationError   configuration
           +-- CancelledError       cancelled
 
-`src/bridge/error.rs` maps `kind` in one match; an exception without one is a defect of
+`src/bridge/python/error.rs` maps `kind` in one match; an exception without one is a defect of
 ours and arrives as `exception` with its traceback. Messages are one line for a person.
 """
 

@@ -1,6 +1,6 @@
 """Data files of packages inside the binary, for `importlib.resources`.
 
-CPython's frozen importer has modules only. `src/bridge/frozen.rs` gives it this reader
+CPython's frozen importer has modules only. `src/bridge/python/frozen.rs` gives it this reader
 for packages that have data; nothing is ever written to a disk (`as_file` makes a
 temporary file, as it does for a zip archive).
 """

@@ -5,30 +5,16 @@
 //! environment, opens no connection, and knows no provider by name.
 
 pub mod approval;
-mod bond;
 pub mod budget;
-mod call_items;
 mod calls;
 pub mod cancel;
-pub mod compact;
 mod conditions;
-mod consent;
-pub mod covering;
+pub mod context;
 pub mod events;
-mod excerpt;
-pub mod guard;
-pub mod instructions;
 mod model_call;
-mod origin;
 pub mod outcome;
-pub mod prompt;
-mod proposal;
-mod recall;
-mod repositories;
-pub mod rules;
 pub mod schema_repair;
 mod session;
-pub mod shell;
 pub mod state;
 mod turn;
 
@@ -46,13 +32,16 @@ pub use self::model_call::Pacing;
 pub use self::session::SessionChoice;
 
 use self::approval::Situation;
+use self::approval::covering::Places;
+use self::approval::rules::Rules;
 use self::budget::Prices;
-use self::covering::Places;
+use self::context::instructions;
+use self::context::prompt;
+use self::context::prompt::Surroundings;
+use self::context::recall;
 use self::events::Emitter;
 use self::outcome::Conditions;
 use self::outcome::Ending;
-use self::prompt::Surroundings;
-use self::rules::Rules;
 use self::schema_repair::OutputSchema;
 use self::session::Heading;
 use self::session::SessionLog;

@@ -13,9 +13,9 @@ use crate::protocol::ToolCall;
 use crate::protocol::ToolResult;
 use crate::protocol::Usage;
 
-use super::compact;
-use super::guard::LoopGuard;
-use super::origin;
+use crate::agent::calls::guard::LoopGuard;
+use crate::agent::calls::origin;
+use crate::agent::context::compact;
 
 /// What the model is told about a call that a dead run left unanswered.
 const UNANSWERED: &str = "error: the run ended before this call did; what it did is not known";

@@ -30,8 +30,6 @@ use super::calls::CallRoom;
 use super::calls::Flow;
 use super::cancel::CancelReason;
 use super::cancel::Cancellation;
-use super::compact;
-use super::compact::Plan;
 use super::conditions;
 use super::events::Emitter;
 use super::model_call;
@@ -40,6 +38,8 @@ use super::schema_repair;
 use super::schema_repair::OutputSchema;
 use super::session::SessionLog;
 use super::state::RunState;
+use crate::agent::context::compact;
+use crate::agent::context::compact::Plan;
 
 /// A conversation is compacted when it fills so much (in percent) of the room for input.
 const FULL_PERCENT: u64 = 85;

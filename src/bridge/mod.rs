@@ -7,40 +7,25 @@
 //!
 //! Never attached while waiting; never called by Python for tools, memory or files.
 
-mod attached;
-mod buffer;
-mod console;
-mod console_line;
-pub mod convert;
 pub mod embedding;
-mod error;
-#[cfg(feature = "embedded")]
-mod frozen;
 pub mod gguf;
-mod interpreter;
 pub mod jobs;
 #[cfg(feature = "local")]
 mod llama;
-pub mod local;
-pub mod names;
-mod python_model;
-pub mod remote;
-pub mod route;
-pub mod scripted;
-mod transformers;
-mod worker;
+pub mod models;
+pub mod python;
 
-pub use console::Console;
-pub use error::BridgeError;
-pub use error::ErrorKind;
-pub use local::LocalModel;
-pub use python_model::PythonModel;
-pub use remote::RemoteModel;
-pub use transformers::TransformersModel;
-pub use worker::Answer;
-pub use worker::CALL_DEADLINE;
-pub use worker::GRACE;
-pub use worker::Python;
+pub use self::models::local::LocalModel;
+pub use self::models::python_model::PythonModel;
+pub use self::models::remote::RemoteModel;
+pub use self::models::transformers::TransformersModel;
+pub use self::python::console::Console;
+pub use self::python::error::BridgeError;
+pub use self::python::error::ErrorKind;
+pub use self::python::worker::Answer;
+pub use self::python::worker::CALL_DEADLINE;
+pub use self::python::worker::GRACE;
+pub use self::python::worker::Python;
 
 /// Name of the numeric kernels that this processor runs; `None`: this build has none.
 pub fn kernel() -> Option<String> {

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::fields::Order;
-use super::fields::Rules;
-use super::fields::settings;
-use super::quantity::Size;
-use super::quantity::Span;
+use super::table::fields::Order;
+use super::table::fields::Rules;
+use super::table::fields::settings;
+use super::table::quantity::Size;
+use super::table::quantity::Span;
 
 const LOWER: Rules = Rules::POWER.narrows(Order::Lower);
 

@@ -12,16 +12,16 @@ use serde_json::Value;
 
 use crate::protocol::secrets::is_secret_name;
 
-use super::check;
-use super::check::Checked;
 use super::error::Diagnostic;
 use super::error::Place;
 use super::error::Rule;
 use super::error::Severity;
-use super::fields::Field;
-use super::fields::Kind;
-use super::near;
-use super::schema;
+use crate::config::table::check;
+use crate::config::table::check::Checked;
+use crate::config::table::fields::Field;
+use crate::config::table::fields::Kind;
+use crate::config::table::near;
+use crate::config::table::schema;
 
 /// What all our variables begin with.
 const PREFIX: &str = "AGI_";
@@ -243,7 +243,7 @@ mod tests {
     use super::from_text;
     use super::variables;
     use crate::config::error::Severity;
-    use crate::config::fields::Kind;
+    use crate::config::table::fields::Kind;
 
     #[test]
     fn names_are_unique() {

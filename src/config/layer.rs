@@ -11,17 +11,17 @@ use std::path::Path;
 use serde_json::Map;
 use serde_json::Value;
 
-use super::check::Leaf;
 use super::error::ConfigError;
 use super::error::Diagnostic;
 use super::error::Place;
 use super::error::Rule;
 use super::error::Severity;
-use super::fields::Field;
-use super::fields::Kind;
-use super::order;
 use super::project::ProjectState;
 use super::secret::MASK;
+use crate::config::table::check::Leaf;
+use crate::config::table::fields::Field;
+use crate::config::table::fields::Kind;
+use crate::config::table::order;
 
 /// Layers, low to high. `Managed` does not lie above the others but bounds them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]

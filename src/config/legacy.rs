@@ -5,14 +5,14 @@
 
 use serde_json::Value;
 
-use super::check;
-use super::check::Checked;
 use super::env::Environment;
 use super::env::from_text;
 use super::error::Diagnostic;
 use super::error::Place;
 use super::error::Rule;
-use super::fields::Kind;
+use crate::config::table::check;
+use crate::config::table::check::Checked;
+use crate::config::table::fields::Kind;
 
 /// What became of a variable.
 enum Meaning {

@@ -6,10 +6,6 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use super::check;
-use super::check::Checked;
-use super::check::Strictness;
-use super::check::Whence;
 use super::env::Environment;
 use super::env::MANAGED_VARIABLE;
 use super::env::from_text;
@@ -17,14 +13,12 @@ use super::error::ConfigError;
 use super::error::Diagnostic;
 use super::error::Place;
 use super::error::Rule;
-use super::fields::Kind;
 use super::layer;
 use super::layer::Assignments;
 use super::layer::Layer;
 use super::layer::Merged;
 use super::layer::Standing;
 use super::legacy;
-use super::migrate;
 use super::places;
 use super::places::Places;
 use super::project;
@@ -32,13 +26,19 @@ use super::project::Project;
 use super::project::ProjectState;
 use super::project::dotenv;
 use super::project::trust::TrustStore;
-use super::schema;
-use super::schema::Config;
 use super::source;
 use super::source::Links;
 use super::source::Node;
 use super::source::Owner;
 use super::source::Source;
+use crate::config::file::migrate;
+use crate::config::table::check;
+use crate::config::table::check::Checked;
+use crate::config::table::check::Strictness;
+use crate::config::table::check::Whence;
+use crate::config::table::fields::Kind;
+use crate::config::table::schema;
+use crate::config::table::schema::Config;
 
 /// Loads and merges all layers around `directory`. Errors are in the result's diagnostics;
 /// [`Merged::check`] makes them one.

@@ -6,20 +6,13 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use super::embedding::EmbeddingSettings;
 use super::env::Environment;
 use super::error::ConfigError;
 use super::error::Diagnostic;
 use super::error::Place;
 use super::error::Rule;
 use super::layer::Merged;
-use super::local;
-use super::near;
 use super::places::Places;
-use super::route;
-use super::route::RungConfig;
-use super::schema::Config;
-use super::schema::ModelConfig;
 use super::secret::SecretSource;
 use super::secret::SecretText;
 use super::settings::ApprovalSettings;
@@ -41,6 +34,13 @@ use super::settings::Settings;
 use super::settings::TrustSettings;
 use super::settings::WebSearchSettings;
 use super::settings::Withheld;
+use crate::config::models::embedding::EmbeddingSettings;
+use crate::config::models::local;
+use crate::config::models::route;
+use crate::config::models::route::RungConfig;
+use crate::config::table::near;
+use crate::config::table::schema::Config;
+use crate::config::table::schema::ModelConfig;
 
 /// Providers that exist.
 pub const PROVIDERS: [&str; 7] =

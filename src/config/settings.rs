@@ -11,14 +11,14 @@ use serde::Deserialize;
 use serde::Serialize;
 
 pub use super::command_limits::CommandLimits;
-use super::embedding::EmbeddingSettings;
 use super::error::ConfigError;
 use super::error::Diagnostic;
 use super::error::Place;
 use super::error::Rule;
-use super::local::LocalSettings;
 pub use super::secret::Secret;
 use super::secret::SecretSource;
+use crate::config::models::embedding::EmbeddingSettings;
+use crate::config::models::local::LocalSettings;
 
 /// Which dialect of the OpenAI API a server speaks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -5,33 +5,11 @@
 //! shrinks while it is read would end the process. All work is blocking; callers give it a thread
 //! and a token, and it stops soon after the token is cancelled.
 
-pub mod age;
-
-pub mod edit;
-
+pub mod changing;
 pub mod error;
-
-pub mod find;
-
-mod first;
-
-mod ignored;
-
-pub mod later;
-
-pub mod name;
-
-pub mod patch;
-
+pub mod finding;
 pub mod read;
-
-pub mod search;
-
 pub mod stats;
-
-pub mod walk;
-
-pub mod write;
 
 pub use error::FileError;
 

@@ -17,14 +17,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::BUFFER;
 use super::FileError;
-use super::first::First;
-use super::name::NameGlob;
-use super::search::name_of;
-use super::walk::Found;
-use super::walk::Problems;
-use super::walk::Visitor;
-use super::walk::Walk;
-use super::walk::walk;
+use crate::files::finding::first::First;
+use crate::files::finding::name::NameGlob;
+use crate::files::finding::search::name_of;
+use crate::files::finding::walk::Found;
+use crate::files::finding::walk::Problems;
+use crate::files::finding::walk::Visitor;
+use crate::files::finding::walk::Walk;
+use crate::files::finding::walk::walk;
 use crate::system::opener::EntryKind;
 use crate::system::opener::Opener;
 

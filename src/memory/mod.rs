@@ -6,24 +6,12 @@
 //! What is returned as done is on the disk. Reading where nothing was ever stored is reading an
 //! empty memory, and creates no file. docs/memory.md has the guarantees and their limits.
 
-mod backup;
-mod check;
+mod database;
 mod error;
-mod export;
-mod file;
-mod grams;
-mod import;
-mod item;
-mod listing;
-mod migrations;
+mod items;
 mod moment;
-mod owner;
-mod purge;
-mod query;
-mod rank;
+mod search;
 mod session;
-mod store;
-
 use std::fs::Metadata;
 use std::path::Path;
 use std::path::PathBuf;
@@ -32,30 +20,39 @@ use std::sync::Arc;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-pub use self::backup::RestoreReport;
-pub use self::check::CheckReport;
+pub use self::database::backup::RestoreReport;
+pub use self::database::check::CheckReport;
+pub use self::database::file::is_on_network;
+pub use self::database::owner::Pending;
 pub use self::error::MemoryError;
-pub use self::file::is_on_network;
-pub use self::import::ImportReport;
-pub use self::item::Item;
-pub use self::item::ItemChange;
-pub use self::item::MAX_CONTENT;
-pub use self::item::NewItem;
-pub use self::item::Trust;
-pub use self::listing::Count;
-pub use self::listing::ListQuery;
-pub use self::listing::Stats;
-pub use self::owner::Pending;
-pub use self::query::Query;
-pub use self::rank::Hit;
+pub use self::items::import::ImportReport;
+pub use self::items::item::Item;
+pub use self::items::item::ItemChange;
+pub use self::items::item::MAX_CONTENT;
+pub use self::items::item::NewItem;
+pub use self::items::item::Trust;
+pub use self::items::listing::Count;
+pub use self::items::listing::ListQuery;
+pub use self::items::listing::Stats;
+pub use self::search::query::Query;
+pub use self::search::rank::Hit;
 pub use self::session::Conversation;
 pub use self::session::Session;
 pub use self::session::SessionSummary;
 pub use self::session::StoredMessage;
 
-use self::item::Record;
-use self::owner::Owner;
-use self::store::Store;
+use self::database::backup;
+use self::database::check;
+use self::database::file;
+use self::database::owner::Owner;
+use self::database::purge;
+use self::database::store::Store;
+use self::items::export;
+use self::items::import;
+use self::items::item;
+use self::items::item::Record;
+use self::items::listing;
+use self::search::rank;
 use crate::config::settings::MemorySettings;
 use crate::protocol::Message;
 

@@ -15,10 +15,10 @@ use uuid::Uuid;
 
 use super::error::Failure;
 use super::error::MemoryError;
-use super::item::json;
-use super::item::to_json;
 use super::moment;
-use super::rank;
+use crate::memory::items::item::json;
+use crate::memory::items::item::to_json;
+use crate::memory::search::rank;
 use crate::protocol::Message;
 
 /// Characters of a session's title.

@@ -1,7 +1,7 @@
 //! The limits that a command can run into, and how it shows that it did. Sets none.
 
-use crate::config::quantity::Size;
 use crate::config::settings::CommandLimits;
+use crate::config::table::quantity::Size;
 
 use super::command::EndStatus;
 
@@ -123,8 +123,8 @@ impl Limit {
 mod tests {
     use super::EndStatus;
     use super::Limit;
-    use crate::config::schema;
     use crate::config::settings::CommandLimits;
+    use crate::config::table::schema;
 
     #[test]
     fn signals_are_certain_and_words_count_for_failures_only() {

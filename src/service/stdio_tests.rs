@@ -14,7 +14,7 @@ use crate::agent::AgentParts;
 use crate::agent::CancelReason;
 use crate::agent::Pacing;
 use crate::agent::budget::Prices;
-use crate::bridge::scripted::ScriptedModel;
+use crate::bridge::models::scripted::ScriptedModel;
 use crate::config::settings::ApprovalSettings;
 use crate::config::settings::LimitSettings;
 use crate::config::settings::MemorySettings;

@@ -9,10 +9,10 @@ use super::Claim;
 use super::ToolContext;
 use super::ToolError;
 use crate::files::FileError;
-use crate::files::later::runs_later;
-use crate::files::name::shown;
-use crate::files::walk::Problems;
-use crate::files::write::Change;
+use crate::files::changing::later::runs_later;
+use crate::files::changing::write::Change;
+use crate::files::finding::name::shown;
+use crate::files::finding::walk::Problems;
 use crate::protocol::ItemBody;
 use crate::system::opener::OpenError;
 

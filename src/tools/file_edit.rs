@@ -22,11 +22,11 @@ use super::file::counted;
 use super::file::file_claim;
 use super::file::later_note;
 use super::file::tool_error;
-use crate::files::edit;
-use crate::files::edit::Replacement;
-use crate::files::name::shown;
-use crate::files::patch;
-use crate::files::write::ChangeKind;
+use crate::files::changing::edit;
+use crate::files::changing::edit::Replacement;
+use crate::files::changing::patch;
+use crate::files::changing::write::ChangeKind;
+use crate::files::finding::name::shown;
 use crate::protocol::Effect;
 use crate::protocol::ToolSpec;
 

@@ -22,12 +22,12 @@ use super::file::file_claim;
 use super::file::problem_notes;
 use super::file::tool_error;
 use super::file::with_unread;
-use crate::files::name::NameGlob;
-use crate::files::name::shown;
-use crate::files::search;
-use crate::files::search::Search;
-use crate::files::search::SearchResult;
-use crate::files::walk::Walk;
+use crate::files::finding::name::NameGlob;
+use crate::files::finding::name::shown;
+use crate::files::finding::search;
+use crate::files::finding::search::Search;
+use crate::files::finding::search::SearchResult;
+use crate::files::finding::walk::Walk;
 use crate::protocol::Effect;
 use crate::protocol::ToolSpec;
 

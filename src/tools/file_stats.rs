@@ -19,14 +19,14 @@ use super::file::file_claim;
 use super::file::problem_notes;
 use super::file::tool_error;
 use super::file::with_unread;
-use crate::files::name::NameGlob;
-use crate::files::name::shown;
+use crate::files::finding::name::NameGlob;
+use crate::files::finding::name::shown;
+use crate::files::finding::walk::Walk;
 use crate::files::stats;
 use crate::files::stats::Counts;
 use crate::files::stats::FileCounts;
 use crate::files::stats::Stats;
 use crate::files::stats::StatsResult;
-use crate::files::walk::Walk;
 use crate::protocol::Effect;
 use crate::protocol::ToolSpec;
 

@@ -22,9 +22,9 @@ use super::file::counted;
 use super::file::file_claim;
 use super::file::later_note;
 use super::file::tool_error;
-use crate::files::name::shown;
-use crate::files::write;
-use crate::files::write::ChangeKind;
+use crate::files::changing::write;
+use crate::files::changing::write::ChangeKind;
+use crate::files::finding::name::shown;
 use crate::protocol::Effect;
 use crate::protocol::ToolSpec;
 

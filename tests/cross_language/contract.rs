@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use agi_agent::bridge::convert::ChatAnswer;
+use agi_agent::bridge::python::convert::ChatAnswer;
 use agi_agent::protocol::ModelDelta;
 use agi_agent::protocol::ModelError;
 use agi_agent::protocol::ModelReply;

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use agi_agent::bridge::Python;
 use agi_agent::bridge::RemoteModel;
-use agi_agent::config::local::LocalSettings;
+use agi_agent::config::models::local::LocalSettings;
 use agi_agent::config::settings::ModelApi;
 use agi_agent::config::settings::ModelSettings;
 use agi_agent::config::settings::NetworkSettings;
@@ -336,7 +336,7 @@ fn models_are_listed_without_python() {
     let server = ModelServer::start();
     for dialect in DIALECTS {
         let settings = settings(dialect, server.url("ok"));
-        let endpoint = agi_agent::bridge::remote::Endpoint::new(&settings).unwrap();
+        let endpoint = agi_agent::bridge::models::remote::Endpoint::new(&settings).unwrap();
         let client = Client::new(&network()).unwrap();
         let names = block_on(endpoint.list_models(&client)).unwrap();
         assert_eq!(names, ["mock-model", "other"]);

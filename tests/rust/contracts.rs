@@ -31,7 +31,7 @@ fn the_command_line_is_as_promised() {
 
 #[test]
 fn configuration_files_are_as_promised() {
-    hold("config.schema.json", &agi_agent::config::json_schema::json_schema());
+    hold("config.schema.json", &agi_agent::config::table::json_schema::json_schema());
 }
 
 #[test]

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use agi_agent::cli::contract;
 use agi_agent::config::env::variables;
-use agi_agent::config::json_schema;
 use agi_agent::config::legacy;
+use agi_agent::config::table::json_schema;
 use agi_agent::protocol::ExitCode;
 use serde_json::Value;
 
@@ -78,7 +78,7 @@ fn environment_variables_are_documented() {
 fn settings_are_documented() {
     let mut page = String::from(
         "# Settings\n\n\
-         Generated from `src/config/schema.rs`; docs/configuration.md says how files and layers work. A\n\
+         Generated from `src/config/table/schema.rs`; docs/configuration.md says how files and layers work. A\n\
          mistyped name is an error beside the settings marked `!` (they grant or limit power), and a\n\
          warning elsewhere. The last column says what a project that is not trusted may do, and in which\n\
          direction an organisation bounds; empty means: ignored from such a project, replaced by an\n\

@@ -12,8 +12,8 @@ use std::process::Stdio;
 use std::time::Duration;
 use std::time::Instant;
 
-use agi_agent::agent::covering::Places;
-use agi_agent::agent::covering::cover;
+use agi_agent::agent::approval::covering::Places;
+use agi_agent::agent::approval::covering::cover;
 
 /// What the rules allow; `wrappers` come off, `evil` and `rogue` are never allowed.
 const PATTERNS: [&str; 4] = ["alpha *", "beta one*", "echo *", "find *"];

@@ -8,12 +8,18 @@ const MAX_LINES: usize = 500;
 /// Lines of a source file without its tests.
 const MAX_CODE_LINES: usize = 420;
 
+/// Source files of one folder, tests not counted.
+const MAX_FILES: usize = 15;
+
+/// Folders that are a list of one kind: a reader looks one of them up and passes by the others.
+const LISTS: [&str; 2] = ["src/cli/commands", "src/tools"];
+
 /// The only places where `unsafe` may stand.
 const UNSAFE: [&str; 11] = [
-    "src/bridge/interpreter",
-    "src/bridge/frozen",
-    "src/bridge/buffer",
-    "src/bridge/console",
+    "src/bridge/python/interpreter",
+    "src/bridge/python/frozen",
+    "src/bridge/python/buffer",
+    "src/bridge/python/console",
     "src/bridge/llama/raw/",
     "src/memory/kernels",
     "src/sandbox/",
@@ -54,6 +60,21 @@ fn each_file_says_why_it_exists() {
             .map(|source| source.path),
     );
     assert!(silent.is_empty(), "no head comment:\n{}", silent.join("\n"));
+}
+
+#[test]
+fn folders_fit_into_a_mind() {
+    let mut counts = std::collections::BTreeMap::<String, usize>::new();
+    for source in sources("src", "rs") {
+        if let Some((folder, name)) = source.path.rsplit_once('/')
+            && !name.ends_with("tests.rs")
+            && !LISTS.contains(&folder)
+        {
+            *counts.entry(folder.to_owned()).or_default() += 1;
+        }
+    }
+    let full: Vec<_> = counts.iter().filter(|(_, count)| **count > MAX_FILES).collect();
+    assert!(full.is_empty(), "folders of more than {MAX_FILES} files: {full:?}");
 }
 
 #[test]

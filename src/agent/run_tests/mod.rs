@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::agent::events::tests::Recorder;
-use crate::bridge::scripted::ScriptedModel;
+use crate::bridge::models::scripted::ScriptedModel;
 use crate::config::settings::ApproveMode;
 use crate::config::settings::MemorySettings;
 use crate::config::settings::SandboxLevel;

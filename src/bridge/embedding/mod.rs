@@ -8,9 +8,9 @@ use std::sync::Arc;
 pub use local::LocalEmbedder;
 pub use remote::RemoteEmbedder;
 
-use super::worker::Python;
-use crate::config::embedding::EmbeddingProvider;
-use crate::config::embedding::EmbeddingSettings;
+use crate::bridge::python::worker::Python;
+use crate::config::models::embedding::EmbeddingProvider;
+use crate::config::models::embedding::EmbeddingSettings;
 use crate::network::Client;
 use crate::protocol::Embedder;
 use crate::protocol::ModelError;

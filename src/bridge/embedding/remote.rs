@@ -11,12 +11,12 @@ use tokio::time::Instant;
 use tokio::time::timeout_at;
 
 use super::rows;
-use crate::bridge::convert;
-use crate::bridge::names;
-use crate::bridge::remote::AuthStyle;
-use crate::bridge::remote::Endpoint;
-use crate::bridge::worker::Python;
-use crate::config::embedding::EmbeddingSettings;
+use crate::bridge::models::remote::AuthStyle;
+use crate::bridge::models::remote::Endpoint;
+use crate::bridge::python::convert;
+use crate::bridge::python::names;
+use crate::bridge::python::worker::Python;
+use crate::config::models::embedding::EmbeddingSettings;
 use crate::network::Client;
 use crate::network::HttpRequest;
 use crate::network::Method;

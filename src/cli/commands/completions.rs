@@ -7,7 +7,7 @@ use clap::builder::PossibleValuesParser;
 use crate::cli::args::Cli;
 use crate::cli::context::CommandContext;
 use crate::cli::error::CommandError;
-use crate::config::schema;
+use crate::config::table::schema;
 use crate::protocol::ExitCode;
 
 #[derive(Debug, Args)]

@@ -16,8 +16,8 @@ use serde_json::json;
 
 use crate::cli::context::CommandContext;
 use crate::cli::error::CommandError;
-use crate::config::json_schema;
 use crate::config::layer::Assignments;
+use crate::config::table::json_schema;
 use crate::protocol::ExitCode;
 
 #[derive(Debug, Args)]

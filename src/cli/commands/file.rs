@@ -16,7 +16,7 @@ use clap::Subcommand;
 use crate::cli::context::CommandContext;
 use crate::cli::error::CommandError;
 use crate::cli::wiring;
-use crate::files::walk::Problems;
+use crate::files::finding::walk::Problems;
 use crate::protocol::ExitCode;
 
 /// Bytes that are read from standard input at most.

@@ -22,7 +22,7 @@ use crate::agent::CancelReason;
 use crate::agent::Cancellation;
 use crate::agent::SessionChoice;
 use crate::agent::Task;
-use crate::bridge::local::Custom;
+use crate::bridge::models::local::Custom;
 use crate::config::settings::Settings;
 use crate::protocol::Approver;
 use crate::protocol::EventSink;

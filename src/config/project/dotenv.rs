@@ -6,10 +6,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::config::check::Checked;
 use crate::config::env::Environment;
 use crate::config::env::PROVIDER_VARIABLES;
 use crate::config::error::Place;
+use crate::config::table::check::Checked;
 
 /// One assignment.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,8 +7,8 @@ use std::ops::Range;
 
 use super::Source;
 use crate::config::error::Excerpt;
-use crate::config::schema;
 use crate::config::secret::MASK;
+use crate::config::table::schema;
 
 /// Characters of a line that are shown.
 const WIDTH: usize = 100;

@@ -9,7 +9,6 @@ use std::path::Path;
 use std::time::Duration;
 use std::time::Instant;
 
-use agi_agent::config::check::Strictness;
 use agi_agent::config::error::Diagnostic;
 use agi_agent::config::error::Place;
 use agi_agent::config::error::Severity;
@@ -17,6 +16,7 @@ use agi_agent::config::layer::Layer;
 use agi_agent::config::load;
 use agi_agent::config::project::dotenv;
 use agi_agent::config::report;
+use agi_agent::config::table::check::Strictness;
 use rand::RngExt as _;
 use rand::SeedableRng as _;
 use rand::rngs::SmallRng;

@@ -4,12 +4,12 @@
 use agi_agent::config::env;
 use agi_agent::config::error::Place;
 use agi_agent::config::error::Severity;
-use agi_agent::config::fields::Field;
-use agi_agent::config::fields::Kind;
-use agi_agent::config::fields::Order;
 use agi_agent::config::layer::Fate;
 use agi_agent::config::layer::Layer;
-use agi_agent::config::schema;
+use agi_agent::config::table::fields::Field;
+use agi_agent::config::table::fields::Kind;
+use agi_agent::config::table::fields::Order;
+use agi_agent::config::table::schema;
 use serde_json::Value;
 use serde_json::json;
 
@@ -307,7 +307,7 @@ fn lists_cannot_be_widened_by_spelling() {
         let bound = agi_agent::config::load::parse(
             std::path::Path::new("m"),
             managed.as_bytes().to_vec(),
-            agi_agent::config::check::Strictness::Strict,
+            agi_agent::config::table::check::Strictness::Strict,
         );
         let bound = bound.unwrap();
         let allowed = &bound.leaves.iter().find(|leaf| leaf.key == key).unwrap().value;

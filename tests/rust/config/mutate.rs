@@ -3,9 +3,9 @@
 //! The place is found by a mark in the text, not by the code under test.
 
 use agi_agent::config::error::Rule;
-use agi_agent::config::fields::Field;
-use agi_agent::config::fields::Kind;
-use agi_agent::config::schema;
+use agi_agent::config::table::fields::Field;
+use agi_agent::config::table::fields::Kind;
+use agi_agent::config::table::schema;
 
 /// Stands before the broken part, and is taken out.
 const MARK: char = '\u{2588}';

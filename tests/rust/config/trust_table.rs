@@ -2,9 +2,9 @@
 
 use agi_agent::config::error::Rule;
 use agi_agent::config::error::Severity;
-use agi_agent::config::fields::Order;
 use agi_agent::config::layer::Layer;
 use agi_agent::config::project;
+use agi_agent::config::table::fields::Order;
 use serde_json::json;
 
 use super::Machine;

@@ -11,22 +11,22 @@ use serde_json::Value;
 
 use crate::cli::context::CommandContext;
 use crate::cli::error::CommandError;
-use crate::config::check;
-use crate::config::check::Strictness;
-use crate::config::edit;
-use crate::config::edit::EditError;
 use crate::config::env;
 use crate::config::error::ConfigError;
 use crate::config::error::Diagnostic;
 use crate::config::error::Place;
 use crate::config::error::Rule;
 use crate::config::error::Severity;
-use crate::config::fields::Kind;
+use crate::config::file::edit;
+use crate::config::file::edit::EditError;
+use crate::config::file::write;
 use crate::config::layer::Assignments;
 use crate::config::load;
 use crate::config::places::Places;
-use crate::config::schema;
-use crate::config::write;
+use crate::config::table::check;
+use crate::config::table::check::Strictness;
+use crate::config::table::fields::Kind;
+use crate::config::table::schema;
 use crate::protocol::ExitCode;
 
 /// Which file is changed: the user's, or with the global `--profile` the profile's.

@@ -7,7 +7,6 @@ use serde_json::Value;
 
 use crate::cli::context::CommandContext;
 use crate::cli::error::CommandError;
-use crate::config::check::Strictness;
 use crate::config::error::ConfigError;
 use crate::config::error::Diagnostic;
 use crate::config::error::Severity;
@@ -16,6 +15,7 @@ use crate::config::load;
 use crate::config::report;
 use crate::config::resolve;
 use crate::config::source::Owner;
+use crate::config::table::check::Strictness;
 use crate::protocol::ExitCode;
 
 #[derive(Debug, Args)]

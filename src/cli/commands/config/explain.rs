@@ -10,8 +10,7 @@ use crate::cli::error::CommandError;
 use crate::config::env;
 use crate::config::error::Diagnostic;
 use crate::config::error::Place;
-use crate::config::json_schema;
-use crate::config::json_schema::Row;
+use crate::config::file::migrate;
 use crate::config::layer::Assignments;
 use crate::config::layer::Entry;
 use crate::config::layer::Fate;
@@ -19,9 +18,10 @@ use crate::config::layer::Merged;
 use crate::config::layer::Setting;
 use crate::config::layer::shown;
 use crate::config::legacy;
-use crate::config::migrate;
-use crate::config::near;
-use crate::config::schema;
+use crate::config::table::json_schema;
+use crate::config::table::json_schema::Row;
+use crate::config::table::near;
+use crate::config::table::schema;
 use crate::protocol::ExitCode;
 
 /// Prints the value in force, text without quotes.

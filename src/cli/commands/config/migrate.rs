@@ -10,18 +10,18 @@ use clap::Args;
 
 use crate::cli::context::CommandContext;
 use crate::cli::error::CommandError;
-use crate::config::check::Leaf;
-use crate::config::check::Strictness;
-use crate::config::edit;
-use crate::config::edit::EditError;
 use crate::config::error::ConfigError;
 use crate::config::error::Rule;
 use crate::config::error::Severity;
+use crate::config::file::edit;
+use crate::config::file::edit::EditError;
+use crate::config::file::migrate;
+use crate::config::file::write;
 use crate::config::legacy;
 use crate::config::load;
-use crate::config::migrate;
 use crate::config::source::Owner;
-use crate::config::write;
+use crate::config::table::check::Leaf;
+use crate::config::table::check::Strictness;
 use crate::protocol::ExitCode;
 
 /// Files that the old program kept beside a project, and what takes them over.

@@ -6,7 +6,7 @@ use std::time::Instant;
 use std::time::SystemTime;
 
 use super::finding::Finding;
-use crate::bridge::remote::Endpoint;
+use crate::bridge::models::remote::Endpoint;
 use crate::cli::wiring;
 use crate::config::settings::ModelSettings;
 use crate::config::settings::Settings;

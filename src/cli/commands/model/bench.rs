@@ -4,8 +4,8 @@ use clap::Args;
 use serde_json::json;
 
 use super::settings;
-use crate::bridge::local;
-use crate::bridge::local::Speed;
+use crate::bridge::models::local;
+use crate::bridge::models::local::Speed;
 use crate::cli::commands::run::ModelArgs;
 use crate::cli::context::CommandContext;
 use crate::cli::error::CommandError;

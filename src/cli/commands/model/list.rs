@@ -3,9 +3,9 @@
 use serde_json::json;
 
 use super::settings;
-use crate::bridge::local;
-use crate::bridge::local::Found;
-use crate::bridge::remote::Endpoint;
+use crate::bridge::models::local;
+use crate::bridge::models::local::Found;
+use crate::bridge::models::remote::Endpoint;
 use crate::cli::commands::run::ModelArgs;
 use crate::cli::context::CommandContext;
 use crate::cli::error::CommandError;

@@ -1,0 +1,136 @@
+//! Whether one call may run, with a person's word where it takes one.
+//!
+//! `approval` decides from values; here is what it takes besides: what the call is aimed at, the
+//! question, and the bond that voids an answer when the world has changed since.
+
+use std::path::Path;
+use std::path::PathBuf;
+
+use crate::protocol::Effect;
+use crate::protocol::port::Question;
+use crate::protocol::port::Verdict;
+use crate::tools::dispatch::PreparedCall;
+
+use super::Action;
+use super::Decision;
+use super::bond;
+use super::bond::Bond;
+use super::proposal;
+use super::rules;
+use super::rules::Target;
+use crate::agent::approval;
+use crate::agent::calls::CallRoom;
+use crate::agent::state::RunState;
+
+/// A rule that a person types may miss the call so often.
+const TRIES: u32 = 3;
+
+/// Whether a call may run; the reason where it may not. A call that a person let through comes with
+/// its bond, to be checked when it starts.
+pub(in crate::agent) async fn judge(
+    room: &CallRoom<'_>,
+    prepared: &PreparedCall,
+    state: &mut RunState,
+) -> Result<Option<Bond>, String> {
+    let cwd = directory_of(prepared, &room.context.cwd);
+    let is_path = prepared.call.name.starts_with("file_");
+    let names = if is_path {
+        rules::names_of_file(&prepared.target, &cwd)
+    } else {
+        vec![prepared.target.clone()]
+    };
+    let target = Target {
+        tool: &prepared.call.name,
+        names: &names,
+        is_path,
+        cwd: &cwd,
+        places: &room.situation.places,
+    };
+    let action = Action { effect: prepared.effect, target, origin: state.origin.as_deref() };
+    match approval::decide(room.situation, &action) {
+        Decision::Allow { .. } => Ok(None),
+        Decision::Deny { reason } => Err(reason),
+        Decision::Ask { reason } => {
+            let bond = bond_of(room, prepared, &target);
+            ask(room, prepared, &target, &bond, &reason, state).await?;
+            bond.check()?;
+            Ok(Some(bond))
+        }
+    }
+}
+
+/// The directory that a call's relative names are meant against.
+fn directory_of(prepared: &PreparedCall, cwd: &Path) -> PathBuf {
+    prepared.arguments["cwd"].as_str().map_or_else(|| cwd.to_path_buf(), |own| cwd.join(own))
+}
+
+fn bond_of(room: &CallRoom<'_>, prepared: &PreparedCall, target: &Target<'_>) -> Bond {
+    let files = if target.is_path {
+        vec![target.cwd.join(&prepared.target)]
+    } else if prepared.effect == Effect::Process {
+        bond::files_of_command(&prepared.target, target.cwd, &target.places.search)
+    } else {
+        Vec::new()
+    };
+    let environment = room.context.sandbox.child_environment();
+    Bond::new(target.tool, &prepared.arguments, target.cwd, environment, files)
+}
+
+/// Asks, unless an earlier answer of this session covers the call.
+async fn ask(
+    room: &CallRoom<'_>,
+    prepared: &PreparedCall,
+    target: &Target<'_>,
+    bond: &Bond,
+    reason: &str,
+    state: &mut RunState,
+) -> Result<(), String> {
+    let granted = &state.allowed;
+    if granted.calls.contains(&bond.key())
+        || granted.rules.iter().any(|rule| proposal::covers(rule, target))
+    {
+        return Ok(());
+    }
+    let Some(approver) = room.approver else {
+        return Err(format!("{reason}, and nobody can be asked"));
+    };
+    let summary = prepared.summary();
+    let proposal = proposal::propose(prepared.effect, target);
+    let mut reason = reason.to_owned();
+    for _ in 0..TRIES {
+        let question = Question {
+            call: &prepared.call,
+            summary: &summary,
+            reason: &reason,
+            proposal: proposal.as_deref(),
+        };
+        let asked = async {
+            tokio::select! {
+                biased;
+                () = room.context.cancel.cancelled() => None,
+                verdict = approver.ask(&question) => Some(verdict),
+            }
+        };
+        let verdict = room.emitter.with_heartbeat(room.pacing.heartbeat, "approval", asked).await;
+        // Nothing runs after a cancellation, whatever was answered in the meantime.
+        if room.context.cancel.is_cancelled() {
+            return Err("the run was cancelled".to_owned());
+        }
+        match verdict {
+            Some(Verdict::AllowOnce) => return Ok(()),
+            Some(Verdict::AllowForSession) => {
+                state.allowed.calls.insert(bond.key());
+                return Ok(());
+            }
+            Some(Verdict::AllowPattern(rule)) if proposal::covers(&rule, target) => {
+                state.allowed.rules.push(rule);
+                return Ok(());
+            }
+            Some(Verdict::AllowPattern(rule)) => {
+                reason = format!("the rule `{rule}` does not cover this call");
+            }
+            Some(Verdict::Deny) | None => break,
+        }
+    }
+    Err("the person declined it".to_owned())
+}

@@ -1,0 +1,204 @@
+//! The tool calls of one reply: each is decided on, asked about where it must be, run, and told.
+//!
+//! Runs nothing itself (`tools::dispatch` does) and decides nothing itself (`approval` does).
+
+pub(super) mod excerpt;
+pub mod guard;
+pub(super) mod items;
+pub(super) mod origin;
+pub(super) mod repositories;
+
+use std::fmt::Write;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+use crate::config::settings::SandboxLevel;
+use crate::protocol::Approver;
+use crate::protocol::Effect;
+use crate::protocol::ExitCode;
+use crate::protocol::ItemBody;
+use crate::protocol::ItemStatus;
+use crate::protocol::Message;
+use crate::protocol::Part;
+use crate::protocol::Role;
+use crate::protocol::ToolCall;
+use crate::tools::Registry;
+use crate::tools::ToolContext;
+use crate::tools::ToolError;
+use crate::tools::dispatch;
+use crate::tools::dispatch::CallEvent;
+use crate::tools::dispatch::CallOutcome;
+
+use self::guard::Advice;
+use super::approval::Situation;
+use super::events::Emitter;
+use super::model_call::Pacing;
+use super::state::RunState;
+use crate::agent::approval::consent;
+
+/// What calls are run with.
+pub(super) struct CallRoom<'a> {
+    pub(super) registry: &'a Registry,
+    /// With the run's token, deadline and session id.
+    pub(super) context: &'a ToolContext,
+    pub(super) situation: &'a Situation,
+    pub(super) approver: Option<&'a dyn Approver>,
+    pub(super) emitter: &'a Emitter,
+    pub(super) pacing: Pacing,
+}
+
+/// Whether the run goes on after its calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Flow {
+    GoOn,
+    Stop,
+}
+
+/// What came of the calls of a reply.
+pub(super) struct Done {
+    /// One result per call, in order.
+    pub(super) results: Message,
+    pub(super) flow: Flow,
+    /// At least one call ran out of time.
+    pub(super) timed_out: bool,
+}
+
+/// Carries out the calls of a reply.
+pub(super) async fn carry_out(
+    room: &CallRoom<'_>,
+    calls: Vec<ToolCall>,
+    state: &mut RunState,
+) -> Done {
+    let mut outcomes: Vec<Option<CallOutcome>> = Vec::with_capacity(calls.len());
+    let mut approved = Vec::new();
+    let mut places = Vec::new();
+    for call in calls {
+        match dispatch::prepare(call, room.registry) {
+            Err(outcome) => {
+                items::tell_end(room.emitter, None, &outcome);
+                outcomes.push(Some(*outcome));
+            }
+            Ok(prepared) => match consent::judge(room, &prepared, state).await {
+                Ok(bond) => {
+                    places.push(outcomes.len());
+                    outcomes.push(None);
+                    approved.push(match bond {
+                        None => prepared.approve(),
+                        Some(bond) => prepared.approve_while(Box::new(move || bond.check())),
+                    });
+                }
+                Err(reason) => {
+                    let outcome = prepared.decline(&reason);
+                    items::tell_end(room.emitter, None, &outcome);
+                    outcomes.push(Some(outcome));
+                }
+            },
+        }
+    }
+    let may_write = room.situation.level != SandboxLevel::ReadOnly
+        && approved.iter().any(|call| matches!(call.effect(), Effect::Write | Effect::Process));
+    if may_write && state.repositories.is_none() {
+        state.repositories = Some(repositories::find(&room.context.cwd));
+    }
+    let running = run(room, approved);
+    let ended = room.emitter.with_heartbeat(room.pacing.heartbeat, "tools", running).await;
+    for (place, outcome) in places.into_iter().zip(ended) {
+        outcomes[place] = Some(outcome);
+    }
+    if may_write {
+        tell_repositories(room, state);
+    }
+    note(room, outcomes.into_iter().flatten().collect(), state)
+}
+
+/// An item under way: its id and what was told at its start.
+type Begun = Option<(String, ItemBody)>;
+
+pub(super) async fn run(
+    room: &CallRoom<'_>,
+    approved: Vec<dispatch::ApprovedCall>,
+) -> Vec<CallOutcome> {
+    let begun: Mutex<Vec<Begun>> = Mutex::new(vec![None; approved.len()]);
+    // Locked for single statements only; the emitter is called without it.
+    let slots = || begun.lock().unwrap_or_else(PoisonError::into_inner);
+    let on_event = |event: CallEvent<'_>| match event {
+        CallEvent::Started { index, call } => {
+            let body = items::at_start(call);
+            let id = room.emitter.start(body.clone());
+            slots()[index] = Some((id, body));
+        }
+        CallEvent::Progress { index, line } => {
+            let slot = slots()[index].clone();
+            if let Some((id, body)) = slot {
+                room.emitter.update(&id, items::with_output(body, line));
+            }
+        }
+        CallEvent::Ended { index, outcome } => {
+            let slot = slots()[index].take();
+            items::tell_end(room.emitter, slot.map(|(id, _)| id), outcome);
+        }
+    };
+    dispatch::run_all(approved, room.registry, room.context, &on_event).await
+}
+
+/// Tells of git repositories that were not there before.
+fn tell_repositories(room: &CallRoom<'_>, state: &mut RunState) {
+    let known = state.repositories.take().unwrap_or_default();
+    let now = repositories::find(&room.context.cwd);
+    for appeared in now.difference(&known) {
+        let message = repositories::report(appeared);
+        room.emitter.instant(ItemStatus::Completed, ItemBody::Error { message });
+    }
+    state.repositories = Some(now);
+}
+
+/// Enters what came of the calls into the state.
+fn note(room: &CallRoom<'_>, outcomes: Vec<CallOutcome>, state: &mut RunState) -> Done {
+    let timed_out = outcomes.iter().any(|outcome| outcome.status == ItemStatus::Timeout);
+    let mut flow = Flow::GoOn;
+    let mut parts = Vec::with_capacity(outcomes.len());
+    for outcome in outcomes {
+        let from = origin::of_result(&outcome, room.context, &room.situation.places);
+        let mut result = outcome.result;
+        if let Some(from) = from {
+            result.text = origin::framed(&result.text, &from);
+            state.origin.get_or_insert_with(|| from.clone());
+            result.origin = Some(from);
+        }
+        let name = &outcome.call.name;
+        if outcome.status == ItemStatus::Completed {
+            state.succeeded(name, &outcome.target);
+        }
+        if let Some(ItemBody::CommandExecution { sandbox, .. }) = &outcome.item {
+            state.sandbox = Some(sandbox.clone());
+        }
+        match &outcome.error {
+            Some(ToolError::Denied { target, reason }) => state.deny(name, target, reason),
+            Some(ToolError::SandboxUnavailable(reason)) => {
+                state.fail(ExitCode::SandboxUnavailable, reason.clone(), None);
+            }
+            Some(ToolError::Fatal(reason)) => {
+                let line = format!("the tool `{name}` failed: {reason}");
+                state.fail(ExitCode::FatalTool, line, None);
+                flow = Flow::Stop;
+            }
+            _ => {}
+        }
+        match state.guard.record(&outcome.call, result.is_error) {
+            Advice::Continue => {}
+            Advice::Tell(times) => {
+                let note = "\nnote: this very call has failed";
+                // Writing to a string cannot fail.
+                write!(result.text, "{note} {times} times in a row; do something else").ok();
+            }
+            Advice::Stop(times) => {
+                let line =
+                    format!("the model repeated the same failing call to `{name}` {times} times");
+                state.fail(ExitCode::TaskFailed, line, None);
+                flow = Flow::Stop;
+            }
+        }
+        parts.push(Part::ToolResult(result));
+    }
+    Done { results: Message { role: Role::Tool, parts }, flow, timed_out }
+}

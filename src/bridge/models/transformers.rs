@@ -1,0 +1,173 @@
+//! Models of the person's own torch and transformers (provider `transformers`), in a child process.
+//!
+//! The child is this file again (`agi-agent python -m agi_agent.local.hub`) with the person's wheels
+//! on its path: their compiled code never runs in the process that has the database open. It speaks
+//! the operations of the bridge as JSON lines. It opens no connection: models are used from the disk.
+
+mod child;
+
+use async_trait::async_trait;
+use serde::Deserialize;
+use serde::Serialize;
+use tokio::sync::Mutex;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use child::Child;
+
+use super::local::has_transformers;
+use crate::config::models::local::AUTO;
+use crate::config::models::local::Sampling;
+use crate::config::settings::ModelSettings;
+use crate::protocol::ChatModel;
+use crate::protocol::ModelDelta;
+use crate::protocol::ModelError;
+use crate::protocol::ModelErrorKind;
+use crate::protocol::ModelReply;
+use crate::protocol::ModelRequest;
+use crate::protocol::port::ModelInfo;
+
+/// Tokens of the window where the settings do not say.
+const USUAL_WINDOW: u64 = 8192;
+
+/// A model of the provider `transformers`.
+pub struct TransformersModel {
+    settings: ModelSettings,
+    /// Started by the first request, kept for the next; one answer at a time.
+    child: Mutex<Option<Child>>,
+}
+
+#[derive(Serialize)]
+struct OpenPayload<'a> {
+    model: Model<'a>,
+    request: &'a ModelRequest,
+}
+
+#[derive(Serialize)]
+struct Model<'a> {
+    name: &'a str,
+    context_window: u64,
+    max_output_tokens: Option<u32>,
+    temperature: Option<f64>,
+    sampling: Sampling,
+    thinking: bool,
+    device: Option<&'a str>,
+    trust_remote_code: bool,
+}
+
+#[derive(Serialize)]
+struct StreamPayload {
+    stream: u64,
+}
+
+#[derive(Deserialize)]
+struct OpenAnswer {
+    stream: u64,
+}
+
+#[derive(Deserialize)]
+struct FeedAnswer {
+    deltas: Vec<ModelDelta>,
+    reply: Option<ModelReply>,
+}
+
+impl TransformersModel {
+    /// Checks that this file can load wheels and that they are there; starts nothing.
+    pub fn new(settings: ModelSettings) -> Result<Self, ModelError> {
+        let wrong = |message: &str| ModelError::new(ModelErrorKind::Configuration, message);
+        if crate::bridge::python::interpreter::is_static() {
+            let message = "provider `transformers` needs compiled wheels, which this statically \
+                           linked program cannot load";
+            return Err(wrong(message).with_hint("use `agi-agent-gnu`"));
+        }
+        let wheels = settings.local.transformers.wheels.as_deref();
+        if !wheels.is_some_and(has_transformers) {
+            let hint = "install them with `pip install --target DIR torch transformers`, and set \
+                        `python.wheels` to DIR";
+            return Err(wrong("there are no wheels of torch and transformers").with_hint(hint));
+        }
+        if settings.name == AUTO {
+            let hint = "`--model transformers/DIRECTORY`, as `save_pretrained` writes it";
+            return Err(wrong("no model of transformers is named").with_hint(hint));
+        }
+        Ok(Self { settings, child: Mutex::new(None) })
+    }
+
+    fn window(&self) -> u64 {
+        let own = self.settings.local.context_window;
+        own.or(self.settings.context_window).unwrap_or(USUAL_WINDOW)
+    }
+
+    fn payload<'a>(&'a self, request: &'a ModelRequest) -> OpenPayload<'a> {
+        let settings = &self.settings;
+        let transformers = &settings.local.transformers;
+        OpenPayload {
+            model: Model {
+                name: &settings.name,
+                context_window: self.window(),
+                max_output_tokens: settings.max_output_tokens,
+                temperature: settings.temperature,
+                sampling: settings.local.sampling,
+                thinking: settings.local.thinking,
+                device: transformers.device.as_deref(),
+                trust_remote_code: transformers.trust_remote_code.contains(&settings.name),
+            },
+            request,
+        }
+    }
+
+    async fn answer(
+        &self,
+        child: &mut Child,
+        request: &ModelRequest,
+        deltas: &mpsc::Sender<ModelDelta>,
+    ) -> Result<ModelReply, ModelError> {
+        let opened: OpenAnswer = child.call("hub.open", &self.payload(request)).await?;
+        let stream = StreamPayload { stream: opened.stream };
+        loop {
+            let fed: FeedAnswer = child.call("hub.feed", &stream).await?;
+            for delta in fed.deltas {
+                // The port's rule: a slow reader loses deltas, never the reply.
+                deltas.try_send(delta).ok();
+            }
+            if let Some(reply) = fed.reply {
+                return Ok(reply);
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl ChatModel for TransformersModel {
+    fn info(&self) -> ModelInfo {
+        ModelInfo {
+            provider: "transformers".to_owned(),
+            name: self.settings.name.clone(),
+            context_window: self.window(),
+        }
+    }
+
+    async fn respond(
+        &self,
+        request: &ModelRequest,
+        deltas: mpsc::Sender<ModelDelta>,
+        cancel: CancellationToken,
+    ) -> Result<ModelReply, ModelError> {
+        let mut place = self.child.lock().await;
+        let mut child = match place.take() {
+            Some(child) => child,
+            None => Child::start(self.settings.local.transformers.wheels.as_deref())?,
+        };
+        let result = tokio::select! {
+            biased;
+            () = cancel.cancelled() => Err(ModelError::new(ModelErrorKind::Cancelled, "cancelled")),
+            reply = self.answer(&mut child, request, &deltas) => reply,
+        };
+        // After anything but an answer the child may be in the middle of a line: it is ended (by
+        // being dropped), and the next request starts another.
+        if result.is_ok() {
+            *place = Some(child);
+        }
+        result
+    }
+}

@@ -1,0 +1,5 @@
+//! Models in the configuration: routes, local ones, and those that turn texts into vectors.
+
+pub mod embedding;
+pub mod local;
+pub mod route;

@@ -1,0 +1,328 @@
+//! One connection to the database: opening it, reading from it, writing to it.
+//!
+//! Opening is lazy and in two steps. A database that is only read is opened read-only, without
+//! looking for migrations to run; the first write replaces that connection by one that may write.
+//! An absent database reads as empty and is created by the first write only.
+//!
+//! Every write is one `BEGIN IMMEDIATE` transaction, so that a lock is had before anything is read,
+//! and is repeated with jitter while others hold the lock.
+
+use std::path::Path;
+use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
+use std::time::Instant;
+
+use rusqlite::Connection;
+use rusqlite::OpenFlags;
+use rusqlite::Transaction;
+use rusqlite::TransactionBehavior;
+use rusqlite::config::DbConfig;
+
+use super::file;
+use super::migrations;
+use super::migrations::Standing;
+use crate::memory::error::Failure;
+use crate::memory::error::MemoryError;
+use crate::memory::error::is_busy;
+
+/// How long a caller waits for a lock before it is told who holds it.
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// SQLite's own wait within one attempt; ours goes on after it.
+const ATTEMPT: Duration = Duration::from_millis(250);
+
+enum Place {
+    File(PathBuf),
+    /// `--ephemeral`: nothing outlives the process.
+    Memory,
+}
+
+struct Open {
+    connection: Connection,
+    writable: bool,
+}
+
+/// The database of one owner. Not shared between threads; `owner` gives it one.
+pub(in crate::memory) struct Store {
+    place: Place,
+    open: Option<Open>,
+    patience: Duration,
+}
+
+impl Store {
+    pub(in crate::memory) fn new(path: &Path, ephemeral: bool) -> Self {
+        let place = if ephemeral {
+            Place::Memory
+        } else {
+            // SQLite takes a name that begins with `file:` for a URI: an absolute path never does.
+            Place::File(std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf()))
+        };
+        Self { place, open: None, patience: PATIENCE }
+    }
+
+    /// Another patience than [`PATIENCE`].
+    #[cfg(test)]
+    pub(super) fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// The database file; a name in angle brackets where there is none.
+    pub(in crate::memory) fn path(&self) -> &Path {
+        match &self.place {
+            Place::File(path) => path,
+            Place::Memory => Path::new("<memory>"),
+        }
+    }
+
+    /// Reads within one snapshot. `None` where there is no database yet; nothing is created.
+    pub(in crate::memory) fn read<T>(
+        &mut self,
+        mut work: impl FnMut(&Connection) -> Result<T, rusqlite::Error>,
+    ) -> Result<Option<T>, MemoryError> {
+        self.patiently(|store| {
+            let Some(open) = store.for_reading()? else { return Ok(None) };
+            let transaction = open.connection.unchecked_transaction()?;
+            let value = work(&transaction)?;
+            transaction.finish()?;
+            Ok(Some(value))
+        })
+    }
+
+    /// Runs `work` in one transaction; durable when this returns. `work` may run several times, and
+    /// leaves nothing behind when it fails.
+    pub(in crate::memory) fn write<T>(
+        &mut self,
+        mut work: impl FnMut(&Transaction<'_>) -> Result<T, Failure>,
+    ) -> Result<T, MemoryError> {
+        self.patiently(|store| {
+            let path = store.path().to_path_buf();
+            let open = store.for_writing()?;
+            let transaction =
+                open.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            refuse_newer(&transaction, &path)?;
+            let value = work(&transaction)?;
+            transaction.commit()?;
+            Ok(value)
+        })
+    }
+
+    /// As [`Store::write`], without waiting for the disk: what is written survives the end of this
+    /// process at once, and a power failure from the next `write` or the closing on. Several of
+    /// these in a row stay in order, whatever happens.
+    pub(in crate::memory) fn write_soon<T>(
+        &mut self,
+        work: impl FnMut(&Transaction<'_>) -> Result<T, Failure>,
+    ) -> Result<T, MemoryError> {
+        self.patiently(|store| {
+            let connection = &store.for_writing()?.connection;
+            Ok(connection.pragma_update(None, "synchronous", "NORMAL")?)
+        })?;
+        let done = self.write(work);
+        let restored = self.patiently(|store| {
+            let connection = &store.for_writing()?.connection;
+            Ok(connection.pragma_update(None, "synchronous", "FULL")?)
+        });
+        restored.and(done)
+    }
+
+    /// Runs a statement that cannot be in a transaction (`VACUUM`, checkpoints).
+    pub(super) fn alone<T>(
+        &mut self,
+        mut work: impl FnMut(&Connection) -> Result<T, Failure>,
+    ) -> Result<T, MemoryError> {
+        self.patiently(|store| work(&store.for_writing()?.connection))
+    }
+
+    /// Reads what cannot be in a transaction (`VACUUM INTO`). `None` where there is no database yet.
+    pub(super) fn read_alone<T>(
+        &mut self,
+        mut work: impl FnMut(&Connection) -> Result<T, Failure>,
+    ) -> Result<Option<T>, MemoryError> {
+        self.patiently(|store| match store.for_reading()? {
+            Some(open) => work(&open.connection).map(Some),
+            None => Ok(None),
+        })
+    }
+
+    /// Hands out the connection itself, for a copy of pages that bypasses SQL. What the connection
+    /// remembers of the file is stale afterwards, so it is closed.
+    pub(super) fn overwrite(
+        &mut self,
+        mut work: impl FnMut(&mut Connection) -> Result<(), Failure>,
+    ) -> Result<(), MemoryError> {
+        let done = self.patiently(|store| work(&mut store.for_writing()?.connection));
+        self.close();
+        done
+    }
+
+    /// Closes the connection. As the last one it also empties the write-ahead log.
+    pub(super) fn close(&mut self) {
+        self.open = None;
+    }
+
+    /// Repeats while the lock is held by somebody else, until patience runs out.
+    fn patiently<T>(
+        &mut self,
+        mut work: impl FnMut(&mut Self) -> Result<T, Failure>,
+    ) -> Result<T, MemoryError> {
+        let start = Instant::now();
+        loop {
+            match work(self) {
+                Ok(value) => return Ok(value),
+                Err(Failure::Memory(error)) => return Err(error),
+                Err(Failure::Sql(error)) if !is_busy(&error) => {
+                    return Err(MemoryError::from_sql(self.path(), error));
+                }
+                Err(Failure::Sql(_)) if start.elapsed() < self.patience => {
+                    thread::sleep(Duration::from_millis(rand::random_range(1..20)));
+                }
+                Err(Failure::Sql(_)) => {
+                    let path = self.path().to_path_buf();
+                    let holders = file::lock_holders(&path, file::Lock::Write);
+                    return Err(MemoryError::Locked { path, waited: start.elapsed(), holders });
+                }
+            }
+        }
+    }
+
+    fn for_reading(&mut self) -> Result<Option<&mut Open>, Failure> {
+        if self.open.is_none() {
+            let Place::File(path) = &self.place else { return Ok(None) };
+            let Some(connection) = open_to_read(path)? else { return Ok(None) };
+            match migrations::standing(&connection, path) {
+                Ok(Standing::Current) => self.open = Some(Open { connection, writable: false }),
+                Ok(Standing::Empty) => return Ok(None),
+                Ok(Standing::Older(_)) => {
+                    drop(connection);
+                    return self.for_writing().map(Some);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(self.open.as_mut())
+    }
+
+    fn for_writing(&mut self) -> Result<&mut Open, Failure> {
+        if !self.open.as_ref().is_some_and(|open| open.writable) {
+            self.open = None;
+            let connection = match &self.place {
+                Place::File(path) => open_to_write(path)?,
+                Place::Memory => {
+                    let mut connection = Connection::open_in_memory()?;
+                    harden(&connection)?;
+                    migrations::migrate(&mut connection, Path::new("<memory>"))?;
+                    connection
+                }
+            };
+            self.open = Some(Open { connection, writable: true });
+        }
+        self.open.as_mut().ok_or(Failure::Memory(MemoryError::OwnerGone))
+    }
+}
+
+/// `None` where there is no file.
+fn open_to_read(path: &Path) -> Result<Option<Connection>, Failure> {
+    if !file::exists(path)? {
+        return Ok(None);
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)
+        .map_err(|error| MemoryError::from_sql(path, error))?;
+    // The first read is what finds out whether the write-ahead log can be used.
+    let first = harden(&connection).and_then(|()| {
+        connection.pragma_query_value(None, "schema_version", |row| row.get::<_, i64>(0))
+    });
+    match first {
+        Ok(_) => Ok(Some(connection)),
+        Err(error) if needs_write_access(&error) => open_frozen(path, error).map(Some),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A directory that we may not write, and no log in it: nobody can be writing here, so the file
+/// is read as it stands.
+fn open_frozen(path: &Path, error: rusqlite::Error) -> Result<Connection, Failure> {
+    let log = std::fs::metadata(file::with_suffix(path, "-wal")).map_or(0, |log| log.len());
+    if log > 0 {
+        return Err(error.into());
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_URI;
+    let mut uri = url::Url::from_file_path(path).map_err(|()| error)?;
+    uri.set_query(Some("immutable=1"));
+    let connection = Connection::open_with_flags(uri.as_str(), flags)?;
+    harden(&connection)?;
+    Ok(connection)
+}
+
+fn needs_write_access(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(rusqlite::ErrorCode::CannotOpen | rusqlite::ErrorCode::ReadOnly)
+    )
+}
+
+fn open_to_write(path: &Path) -> Result<Connection, Failure> {
+    file::create(path)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(path, flags)
+        .map_err(|error| MemoryError::from_sql(path, error))?;
+    harden(&connection)?;
+    let standing = migrations::standing(&connection, path)?;
+    if connection.is_readonly(rusqlite::MAIN_DB)? {
+        let detail = "the file is read-only".to_owned();
+        return Err(MemoryError::ReadOnly { path: path.to_path_buf(), detail }.into());
+    }
+    set_journal(&connection, path)?;
+    if let Standing::Older(version) = standing {
+        let backup = migrations::backup_before(&connection, path, version)?;
+        tracing::info!(backup = %backup.display(), version, "memory backed up before migration");
+    }
+    if standing != Standing::Current {
+        migrations::migrate(&mut connection, path)?;
+    }
+    migrations::verify(&connection, path)?;
+    Ok(connection)
+}
+
+/// Settings that each connection gets; none of them touches the file.
+fn harden(connection: &Connection) -> Result<(), rusqlite::Error> {
+    connection.busy_timeout(ATTEMPT)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, true)?;
+    connection.execute_batch(
+        "PRAGMA cell_size_check = ON;
+         PRAGMA mmap_size = 0;
+         PRAGMA synchronous = FULL;
+         PRAGMA secure_delete = ON;
+         PRAGMA temp_store = MEMORY;",
+    )
+}
+
+/// WAL where its shared memory works; the old journal on network file systems.
+fn set_journal(connection: &Connection, path: &Path) -> Result<(), rusqlite::Error> {
+    let wanted = if file::is_on_network(path) { "delete" } else { "wal" };
+    let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
+    if mode != wanted {
+        connection.pragma_update_and_check(None, "journal_mode", wanted, |_| Ok(()))?;
+    }
+    connection.execute_batch("PRAGMA journal_size_limit = 4194304")
+}
+
+/// A newer program may have migrated the file while we had it open.
+fn refuse_newer(transaction: &Transaction<'_>, path: &Path) -> Result<(), Failure> {
+    let found: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if found > migrations::LATEST {
+        let path = path.to_path_buf();
+        return Err(MemoryError::Newer { path, found, known: migrations::LATEST }.into());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[path = "store_tests.rs"]
+mod tests;
