@@ -196,9 +196,8 @@ impl Agent {
         let request = Message { role: Role::User, parts: concealed(task.input, &vault) };
         let mut state = RunState::new(history);
         state.allowed = allowed;
-        if let Some(error) = refused {
-            let hint = "`agi-agent session list` shows the stored sessions".to_owned();
-            state.fail(ExitCode::Input, error, Some(hint));
+        if let Some(Refusal { code, error, hint }) = refused {
+            state.fail(code, error, hint);
             return Ended { state, session_id, conditions: Conditions::NotChecked };
         }
         let (rules, schema) = match self.checked(task.output_schema) {

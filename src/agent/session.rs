@@ -8,10 +8,12 @@ use crate::memory::MemoryError;
 use crate::memory::MemoryHandle;
 use crate::memory::Pending;
 use crate::memory::Session;
+use crate::protocol::ExitCode;
 use crate::protocol::ItemBody;
 use crate::protocol::ItemStatus;
 use crate::protocol::Message;
 
+use super::Refusal;
 use super::events::Emitter;
 
 /// Which conversation a run belongs to.
@@ -37,6 +39,24 @@ pub(super) struct SessionLog {
     complained: bool,
 }
 
+impl Refusal {
+    /// There is none like it.
+    fn unknown(error: String) -> Self {
+        let hint = "`agi-agent session list` shows the stored sessions".to_owned();
+        Self { code: ExitCode::Input, error, hint: Some(hint) }
+    }
+}
+
+impl From<&MemoryError> for Refusal {
+    fn from(error: &MemoryError) -> Self {
+        match error.exit_code() {
+            // To a run, a session that is not there is wrong input.
+            ExitCode::TaskFailed => Self::unknown(error.to_string()),
+            code => Self { code, error: error.to_string(), hint: error.hint() },
+        }
+    }
+}
+
 /// What a new session is called after.
 pub(super) struct Heading<'a> {
     pub(super) title: &'a str,
@@ -55,12 +75,12 @@ impl SessionLog {
         Self { memory, session, pending: None, complained: false }
     }
 
-    /// Opens the chosen conversation and gives what was said in it. The error is one line.
+    /// Opens the chosen conversation and gives what was said in it.
     pub(super) async fn open(
         memory: Option<MemoryHandle>,
         choice: &SessionChoice,
         heading: &Heading<'_>,
-    ) -> Result<(Self, Vec<Message>), String> {
+    ) -> Result<(Self, Vec<Message>), Refusal> {
         let id = match choice {
             SessionChoice::New => {
                 let session = Session::new(heading.title, heading.model, heading.cwd);
@@ -74,16 +94,15 @@ impl SessionLog {
             SessionChoice::Latest => None,
         };
         let Some(handle) = memory else {
-            return Err("without a memory there is no earlier session to continue".to_owned());
+            let error = "without a memory there is no earlier session to continue";
+            return Err(Refusal::unknown(error.to_owned()));
         };
         let id = match id {
             Some(id) => id,
             None => latest(&handle, heading.cwd).await?,
         };
-        let (session, history) = match handle.session_load(id).await {
-            Ok(found) => found,
-            Err(error) => return Err(error.to_string()),
-        };
+        let (session, history) =
+            handle.session_load(id).await.map_err(|error| Refusal::from(&error))?;
         Ok((Self::kept(Some(handle), session), history))
     }
 
@@ -119,10 +138,10 @@ impl SessionLog {
     }
 }
 
-async fn latest(memory: &MemoryHandle, cwd: &str) -> Result<String, String> {
+async fn latest(memory: &MemoryHandle, cwd: &str) -> Result<String, Refusal> {
     let found: Result<_, MemoryError> = memory.last_session(Some(cwd.to_owned())).await;
-    match found.map_err(|error| error.to_string())? {
+    match found.map_err(|error| Refusal::from(&error))? {
         Some(summary) => Ok(summary.session.id),
-        None => Err(format!("no session was started in `{cwd}` yet")),
+        None => Err(Refusal::unknown(format!("no session was started in `{cwd}` yet"))),
     }
 }

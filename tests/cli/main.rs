@@ -38,6 +38,9 @@ mod doctor;
 #[cfg(target_os = "linux")]
 mod execution;
 
+#[cfg(target_os = "linux")]
+mod exit_codes;
+
 mod file;
 
 #[cfg(target_os = "linux")]

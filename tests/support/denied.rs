@@ -47,6 +47,15 @@ pub fn landlock(command: &mut Command) {
     install(command, program);
 }
 
+/// No further thread or process can be had.
+pub fn threads(command: &mut Command) {
+    let mut program = start();
+    for number in [libc::SYS_clone3, libc::SYS_clone] {
+        program.extend(refuse(&Refusal { number, error: libc::EAGAIN }));
+    }
+    install(command, program);
+}
+
 /// No further process can be had: what a shell sees at the user's limit.
 pub fn processes(command: &mut Command) {
     let mut program = start();

@@ -210,7 +210,8 @@ pub fn finish(command: &mut Command) -> Finished {
     collect(&output, duration)
 }
 
-fn collect(output: &Output, duration: Duration) -> Finished {
+/// What an ended process left.
+pub fn collect(output: &Output, duration: Duration) -> Finished {
     Finished {
         code: code(output.status),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),

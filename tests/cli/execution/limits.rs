@@ -14,6 +14,7 @@ use crate::hostile::each_of_two;
 use crate::hostile::is_running;
 use crate::support::TestContext;
 use crate::support::finish;
+use crate::support::lacking;
 
 /// A command under limits (`-c` assignments); its result as data.
 fn shell(ground: &Ground, limits: &[&str], command: &str) -> (Value, Duration) {
@@ -178,7 +179,9 @@ impl Drop for Group {
 #[test]
 fn what_the_kernel_ends_for_lack_of_memory_is_said_so() {
     use std::os::unix::process::CommandExt as _;
-    let Some(group) = Group::of(400 << 20) else { return };
+    let Some(group) = Group::of(400 << 20) else {
+        return lacking("a control group", "the kernel's out-of-memory killer");
+    };
     let mut rows = Rows::new("out of memory");
     for contained in [false, true] {
         let ground = Ground::new(Setting { contained, ordinary: false });
