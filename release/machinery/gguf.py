@@ -1,4 +1,4 @@
-"""Writes GGUF files: keys, tensors, and the 8-bit form Q8_0.
+"""Writes GGUF files: keys, tensors, and the forms of 8 and 16 bits.
 
 Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md (version 3). Pure
 Python: what is converted here has 23 million numbers, and the build needs no package.
@@ -7,6 +7,7 @@ Python: what is converted here has 23 million numbers, and the build needs no pa
 from __future__ import annotations
 
 import struct
+import sys
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from typing import Union
 
 MAGIC, VERSION, ALIGNMENT = b"GGUF", 3, 32
 #: Numbers of ggml's tensor types.
-F32, Q8_0 = 0, 8
+F32, F16, Q8_0, BF16 = 0, 1, 8, 30
 #: Values that share one scale in Q8_0.
 BLOCK = 32
 
@@ -49,17 +50,12 @@ class Writer:
         """Add a list of `int32`."""
         self._add_list(key, 5, len(values), struct.pack(f"<{len(values)}i", *values))
 
-    def add_floats(self, key: str, values: Sequence[float]) -> None:
-        """Add a list of `float32`."""
-        self._add_list(key, 6, len(values), struct.pack(f"<{len(values)}f", *values))
-
     def _add_list(self, key: str, kind: int, count: int, data: bytes) -> None:
         self.keys.append(_text(key) + struct.pack("<IIQ", 9, kind, count) + data)
 
     def tensor(self, name: str, shape: Sequence[int], values: array[float], kind: int) -> None:
         """Add a tensor of `float32` values; `shape` has the longest stride first, as numpy."""
-        data = quantise(values) if kind == Q8_0 else values.tobytes()
-        self.tensors.append((name, tuple(reversed(shape)), kind, data))
+        self.tensors.append((name, tuple(reversed(shape)), kind, encoded(values, kind)))
 
     def write(self, path: Path) -> None:
         """Write the file."""
@@ -74,6 +70,32 @@ class Writer:
             stream.write(start.ljust(_padded(len(start)), b"\0"))
             for *_, data in self.tensors:
                 stream.write(data.ljust(_padded(len(data)), b"\0"))
+
+
+def encoded(values: array[float], kind: int) -> bytes:
+    """Numbers as one of ggml's types has them.
+
+    Raises:
+        ValueError: A type that is not written here.
+    """
+    if kind == F32:
+        return values.tobytes()
+    if kind == F16:
+        return struct.pack(f"<{len(values)}e", *values)
+    if kind == BF16:
+        return brain(values)
+    if kind == Q8_0:
+        return quantise(values)
+    raise ValueError(f"no tensors of type {kind} are written here")
+
+
+def brain(values: array[float]) -> bytes:
+    """BF16: the upper half of a `float32`, rounded to the nearest, ties to even."""
+    bits = array("I", values.tobytes())
+    upper = array("H", [(one + 0x7FFF + (one >> 16 & 1)) >> 16 for one in bits])
+    if sys.byteorder == "big":
+        upper.byteswap()
+    return upper.tobytes()
 
 
 def quantise(values: array[float]) -> bytes:

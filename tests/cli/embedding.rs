@@ -58,9 +58,8 @@ fn vectors_are_those_of_the_reference() {
     for (number, (row, (text, expected))) in rows.iter().zip(&reference).enumerate() {
         assert_eq!(row["index"], number);
         let near = cosine(&vector(row), expected);
-        // Weights of 8 bits: what is no sentence (nothing, one word 400 times) comes out less exact.
-        let degenerate = text.is_empty() || text.starts_with("word word");
-        assert!(near > if degenerate { 0.998 } else { 0.9993 }, "{near}: {text}");
+        // Also of what is no sentence: nothing at all, one word 400 times.
+        assert!(near > 0.9995, "{near}: {text}");
     }
     // Meaning, not only numbers: two meals are nearer to each other than to the stock market.
     let [meal, same, other] = [0, 1, 2].map(|index| vector(&rows[index]));
