@@ -166,6 +166,12 @@ pub fn policy(settings: &Settings, places: &Places, directory: &Path) -> Policy 
     policy
 }
 
+/// The sandbox of a run. Agents of one user meet in their data directory, wherever the database is.
+pub fn sandbox(settings: &Settings, places: &Places, directory: &Path) -> Sandbox {
+    let running = places.data_dir.as_ref().map(|directory| directory.join("running"));
+    Sandbox::new(policy(settings, places, directory)).with_others_in(running)
+}
+
 /// What tools may use.
 pub fn tool_context(
     context: &CommandContext,
@@ -185,12 +191,12 @@ pub fn tool_context_in(
     client: Client,
 ) -> ToolContext {
     let directory = directory.to_path_buf();
-    let policy = policy(settings, places, &directory);
-    let opener = Opener::new(policy.path_rules());
+    let sandbox = sandbox(settings, places, &directory);
+    let opener = Opener::new(sandbox.policy().path_rules());
     opener.protect(&memory.as_ref().map(MemoryHandle::protected_files).unwrap_or_default());
     ToolContext {
         opener,
-        sandbox: Arc::new(Sandbox::new(policy)),
+        sandbox: Arc::new(sandbox),
         memory,
         http: Arc::new(client),
         cwd: directory,

@@ -14,6 +14,9 @@ pub enum SandboxError {
     /// The working directory is no directory of the workspace.
     #[error("`{path}` cannot be the working directory: {reason}")]
     WorkingDirectory { path: String, reason: String },
+    /// A file of the agent's own has a second name where commands reach it; the command did not run.
+    #[error("`{name}` is another name (a hard link) of the agent's own `{own}`")]
+    SecondName { own: String, name: String },
     /// The operating system refused a pipe, a process or a descriptor.
     #[error("a child process could not be managed: {source}")]
     Process { source: io::Error },
@@ -27,6 +30,9 @@ impl SandboxError {
     pub fn hint(&self) -> Option<&str> {
         match self {
             Self::Unavailable { hint, .. } => Some(hint),
+            Self::SecondName { .. } => Some(
+                "commands could read or change it by that name: remove the link, or copy the file",
+            ),
             _ => None,
         }
     }

@@ -35,7 +35,6 @@ use super::command::Finished;
 use super::error::SandboxError;
 use super::limit::Limit;
 use super::policy::Rung;
-use super::snapshot::Snapshot;
 
 use capture::Output;
 use limits::Kills;
@@ -81,6 +80,7 @@ async fn run_with(
     probe: bool,
 ) -> Result<Finished, SandboxError> {
     let cwd = working_directory(sandbox, &command.cwd)?;
+    sandbox.refuse_second_names()?;
     let clock = Instant::now();
     let mut spec = start::spec(sandbox, &command, &cwd);
     if probe {
@@ -93,9 +93,7 @@ async fn run_with(
     loop {
         let rung = best_rung(sandbox);
         let launcher = sandbox.launchers.get(sandbox, rung).await?;
-        let snapshot =
-            (!sandbox.policy.write.is_empty()).then(|| Snapshot::take(&sandbox.policy.write));
-        let started = start::start(&launcher, &spec, &command, snapshot).await?;
+        let started = start::start(&launcher, &spec, &command, sandbox.snapshot()).await?;
         // Read while the command starts.
         let killer = Kills::so_far();
         let ended = match started {

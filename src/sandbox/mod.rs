@@ -27,6 +27,9 @@ mod portable;
 
 mod scratch;
 
+#[cfg(unix)]
+mod second_names;
+
 mod snapshot;
 
 mod spill;
@@ -66,6 +69,8 @@ pub struct Sandbox {
     policy: Policy,
     /// The program to start again; `None`: this one.
     helper: Option<PathBuf>,
+    /// Where agents tell each other in which workspaces their commands run.
+    running: Option<PathBuf>,
     /// Before the temporary directory: dropped first, it ends what may still write there.
     #[cfg(target_os = "linux")]
     launchers: linux::Launchers,
@@ -84,6 +89,7 @@ impl Sandbox {
         Self {
             policy,
             helper: None,
+            running: None,
             #[cfg(target_os = "linux")]
             launchers: linux::Launchers::default(),
             scratch: OnceLock::new(),
@@ -98,6 +104,14 @@ impl Sandbox {
     #[must_use]
     pub fn with_helper(mut self, program: &Path) -> Self {
         self.helper = Some(program.to_path_buf());
+        self
+    }
+
+    /// Goes by what other agents of this user saw, whose commands run in the same workspace. They leave
+    /// it in `directory`, which is made on demand and has to be out of the reach of commands.
+    #[must_use]
+    pub fn with_others_in(mut self, directory: Option<PathBuf>) -> Self {
+        self.running = directory;
         self
     }
 
@@ -150,6 +164,19 @@ impl Sandbox {
     pub fn child_environment(&self) -> &[(std::ffi::OsString, std::ffi::OsString)] {
         self.environment
             .get_or_init(|| environment::for_children(&Environment::of_process(), &self.policy.env))
+    }
+
+    /// What a command that can write must not have changed when it ends.
+    fn snapshot(&self) -> Option<snapshot::Snapshot> {
+        let write = &self.policy.write;
+        (!write.is_empty()).then(|| snapshot::Snapshot::take(write, self.running.as_deref()))
+    }
+
+    /// A file of the agent's own may have another name where commands reach it.
+    fn refuse_second_names(&self) -> Result<(), SandboxError> {
+        #[cfg(unix)]
+        second_names::refuse(&self.policy)?;
+        Ok(())
     }
 
     /// Runs a command to its end and returns what it printed. On time-out or cancellation the whole

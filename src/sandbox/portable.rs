@@ -21,7 +21,6 @@ use super::command::Recorder;
 use super::error::SandboxError;
 use super::macos;
 use super::policy::Rung;
-use super::snapshot::Snapshot;
 
 /// Apple's launcher of a profile.
 const SANDBOX_EXEC: &str = "/usr/bin/sandbox-exec";
@@ -57,8 +56,8 @@ pub(super) async fn run(
 ) -> Result<Finished, SandboxError> {
     let rung = rung(sandbox)?;
     let clock = Instant::now();
-    let snapshot =
-        (!sandbox.policy.write.is_empty()).then(|| Snapshot::take(&sandbox.policy.write));
+    sandbox.refuse_second_names()?;
+    let snapshot = sandbox.snapshot();
     let program =
         command.argv.first().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     if command.terminal {

@@ -202,6 +202,10 @@ fn failure(shown: &str, error: SandboxError) -> ToolError {
         SandboxError::WorkingDirectory { .. } => {
             ToolError::Denied { target: shown.to_owned(), reason: error.to_string() }
         }
+        SandboxError::SecondName { .. } => ToolError::Denied {
+            target: shown.to_owned(),
+            reason: format!("{error}; {}", error.hint().unwrap_or_default()),
+        },
         SandboxError::Start { .. } | SandboxError::Process { .. } => {
             ToolError::ForModel(error.to_string())
         }

@@ -3,11 +3,11 @@
 use std::process::Command;
 use std::process::Stdio;
 use std::time::Duration;
-use std::time::Instant;
 
 use crate::support::TestContext;
 use crate::support::binary;
 use crate::support::finish;
+use crate::support::wait_until;
 
 /// Refuses Landlock as a kernel without it does (x86-64 and aarch64 have the same number), then executes.
 pub const WITHOUT_LANDLOCK: &str = r"
@@ -27,14 +27,6 @@ fn is_running(mark: &str) -> bool {
         let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
         String::from_utf8_lossy(&line).contains(mark)
     })
-}
-
-fn wait_until(limit: Duration, what: &str, mut condition: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !condition() {
-        assert!(start.elapsed() < limit, "{what} took longer than {limit:?}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
 }
 
 #[test]

@@ -210,6 +210,21 @@ pub fn finish(command: &mut Command) -> Finished {
     collect(&output, duration)
 }
 
+/// What a child printed that was started with pipes, once it has ended.
+pub fn collected(child: std::process::Child) -> Finished {
+    let start = Instant::now();
+    collect(&child.wait_with_output().expect("it ends"), start.elapsed())
+}
+
+/// Waits until something holds, not longer than `limit`.
+pub fn wait_until(limit: Duration, what: &str, mut condition: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < limit, "{what} took longer than {limit:?}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
 /// What an ended process left.
 pub fn collect(output: &Output, duration: Duration) -> Finished {
     Finished {

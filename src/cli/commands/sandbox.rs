@@ -86,7 +86,7 @@ pub async fn run(
     }
     let settings = context.settings_with(assignments(&args))?;
     let cwd = context.directory()?.to_path_buf();
-    let sandbox = Sandbox::new(wiring::policy(&settings, &context.places, &cwd));
+    let sandbox = wiring::sandbox(&settings, &context.places, &cwd);
     if args.explain {
         explain(&sandbox, context).await?;
     }
@@ -228,7 +228,9 @@ impl From<SandboxError> for CommandError {
     fn from(error: SandboxError) -> Self {
         let code = match &error {
             SandboxError::Unavailable { .. } => ExitCode::SandboxUnavailable,
-            SandboxError::WorkingDirectory { .. } => ExitCode::PermissionDenied,
+            SandboxError::WorkingDirectory { .. } | SandboxError::SecondName { .. } => {
+                ExitCode::PermissionDenied
+            }
             SandboxError::Start { .. } => ExitCode::Input,
             SandboxError::Process { .. } | SandboxError::Restore { .. } => ExitCode::FatalTool,
         };

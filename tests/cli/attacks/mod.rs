@@ -6,6 +6,8 @@
 
 mod table;
 
+mod two_agents;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

@@ -39,8 +39,8 @@ pub const FILES: [Attack; 46] = [
     row(1, "make-hooks", Denied, Restored),
     row(2, "write-hook", Denied, Restored),
     row(3, "rename-onto-hooks", Denied, Restored),
-    row(4, "exchange-git", Denied, Steering),
-    row(5, "rename-git-away", Denied, Steering),
+    row(4, "exchange-git", Denied, Restored),
+    row(5, "rename-git-away", Denied, Restored),
     row(6, "link-hooks", Denied, Restored),
     row(7, "rename-link-onto-hooks", Denied, Restored),
     row(8, "hard-link-in", Denied, Restored),
@@ -154,12 +154,12 @@ pub const PROCESSES: [Attack; 33] = [
 pub const RACES: [Attack; 4] = [
     row(102, "race-of-arguments", Denied, Restored),
     row(103, "race-of-links", Denied, Restored),
-    row(104, "hooks-after-everything", Restored, Steering),
-    row(105, "common-directory-after-everything", Restored, Steering),
+    row(104, "hooks-after-everything", Restored, Restored),
+    row(105, "common-directory-after-everything", Restored, Restored),
 ];
 
 /// Programs that stay after the command, and what a shell can do.
-pub const OWN: [Attack; 16] = [
+pub const OWN: [Attack; 19] = [
     row(106, "writer-that-stays", Denied, Restored),
     row(107, "renamer-that-stays", Denied, Restored),
     row(108, "swapper-that-stays", Denied, Restored),
@@ -168,12 +168,15 @@ pub const OWN: [Attack; 16] = [
     row(111, "mode-of-config", Denied, Restored),
     row(112, "git config core.hooksPath /x", Denied, Restored),
     row(113, "rm -rf .git/hooks .git/config && mkdir .git/hooks", Denied, Restored),
-    row(114, "mkdir n && mv .git n/deep", Denied, Steering),
-    row(115, "mv .git g2 && mv prep .git", Denied, Steering),
-    row(116, "mv .git g2 && ln -s g2 .git", Denied, Steering),
+    row(114, "mkdir n && mv .git n/deep", Denied, Restored),
+    row(115, "mv .git g2 && mv prep .git", Denied, Restored),
+    row(116, "mv .git g2 && ln -s g2 .git", Denied, Restored),
     row(117, "umount .git", Denied, Denied),
     row(118, "mount -o remount,rw .git", Denied, Denied),
     row(119, "echo x > /dev/tcp/127.0.0.1/80", Denied, Denied),
     row(120, "rm -r .git", Denied, Steering),
+    row(122, "mv .git/objects o && mkdir .git/objects", Denied, Restored),
+    row(123, "mv .git/info i && mv .git n && mkdir -p .git/info", Denied, Restored),
+    row(124, "rm -rf .git && git init -q . && git config x.y z", Denied, Steering),
     row(121, "cp .git/config c && mv c .git/config && echo evil >> .git/config", Denied, Restored),
 ];

@@ -218,7 +218,10 @@ fn intact(home: &Path) -> bool {
     !home.join(".config/agi-agent/config.json").exists()
         && !home.join(".config/agi-agent/profiles").exists()
         && fs::read_to_string(database).is_ok_and(|text| text == "database")
-        && fs::read_dir(home.join(".local/share/agi-agent")).is_ok_and(|list| list.count() == 1)
+        && fs::read_dir(home.join(".local/share/agi-agent")).unwrap().flatten().all(|entry| {
+            // What agents tell each other of workspaces in which commands run.
+            ["agent.db", "running"].contains(&&*entry.file_name().to_string_lossy())
+        })
 }
 
 /// Files outside that run by themselves are refused; inside, the person who is asked and the model

@@ -12,7 +12,6 @@ use crate::cli::context::CommandContext;
 use crate::cli::wiring;
 use crate::config::settings::Settings;
 use crate::network;
-use crate::sandbox::Sandbox;
 use crate::system::memory;
 
 /// Nobody had this program before.
@@ -56,7 +55,7 @@ pub(super) async fn sandbox(context: &CommandContext, settings: &Settings) -> Fi
         }
     };
     let level = settings.sandbox.level.as_str();
-    let sandbox = Sandbox::new(wiring::policy(settings, &context.places, directory));
+    let sandbox = wiring::sandbox(settings, &context.places, directory);
     match sandbox.probe().await {
         Ok(rung) => Finding::ok("sandbox", format!("{level}, held by {}", rung.as_str())),
         Err(error) => Finding::problem(

@@ -1,0 +1,65 @@
+//! Two agents of one user in one workspace at the same time: what the command of one has changed is not
+//! what the other takes for the original.
+
+use std::fs;
+use std::time::Duration;
+
+use crate::hostile::Ground;
+use crate::hostile::each;
+use crate::support::collected;
+use crate::support::wait_until;
+
+/// Agents whose commands overlap: each is told to end by a file.
+fn run_together(ground: &Ground, first: &str, second: &str, ends_first: usize) -> [String; 2] {
+    let script = |number: usize, script: &str| {
+        format!("{script}; touch began{number}; until [ -e end{number} ]; do sleep 0.02; done")
+    };
+    let level = ["sandbox", "--level", "workspace-write", "--timeout", "30", "--", "bash", "-c"];
+    let start = |number: usize, text: &str| {
+        let mut command = ground.command_as_it_is(&[&level[..], &[&script(number, text)]].concat());
+        let mut agent = command.spawn().unwrap();
+        let began = ground.work().join(format!("began{number}"));
+        wait_until(Duration::from_secs(30), "the start of a command", || {
+            began.exists() || agent.try_wait().unwrap().is_some()
+        });
+        agent
+    };
+    let mut agents = [Some(start(0, first)), Some(start(1, second))];
+    let mut said = [String::new(), String::new()];
+    for number in [ends_first, 1 - ends_first] {
+        fs::write(ground.work().join(format!("end{number}")), "").unwrap();
+        said[number] = collected(agents[number].take().unwrap()).stderr;
+    }
+    said
+}
+
+#[test]
+fn what_one_agents_command_changed_is_not_the_others_original() {
+    each("two agents", |ground, rows| {
+        for is_there in [true, false] {
+            for ends_first in [0, 1] {
+                fs::remove_dir_all(ground.work()).unwrap();
+                fs::create_dir_all(ground.work()).unwrap();
+                if is_there {
+                    fs::create_dir(ground.work().join(".git")).unwrap();
+                    fs::write(ground.work().join(".git/config"), "[core]\n").unwrap();
+                }
+                // Gives all of it away, once, to the user that the agents run as.
+                drop(ground.command(&["--version"]));
+                let evil = "mkdir -p .git/hooks .agi-agent; echo evil > .git/hooks/pre-commit; \
+                            echo evil >> .git/config; echo evil > .agi-agent/config.json";
+                let said = run_together(ground, evil, "true", ends_first);
+                let git = ground.work().join(".git");
+                let config = fs::read_to_string(git.join("config")).ok();
+                let held = config == is_there.then(|| "[core]\n".to_owned())
+                    && !git.join("hooks").exists()
+                    && !ground.work().join(".agi-agent").exists();
+                let what = format!(
+                    "{} a repository: {is_there}; agent {ends_first} ends first",
+                    ground.setting
+                );
+                rows.row(what, held, &format!("{config:?} {}", said.concat()));
+            }
+        }
+    });
+}
