@@ -135,5 +135,6 @@ fn lock_of_all(path: &Path) -> io::Result<File> {
 /// One file per workspace.
 fn name(root: &Path) -> String {
     let digest = Sha256::digest(root.as_os_str().as_encoded_bytes());
-    digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    let (first, _) = digest.split_at(16);
+    format!("{:032x}", first.iter().fold(0_u128, |sum, byte| (sum << 8) | u128::from(*byte)))
 }
