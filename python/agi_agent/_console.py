@@ -31,6 +31,8 @@ def prepare(paths: list[str], wheels: str | None, embedded: bool, static: bool) 
         _add_wheels(wheels)
     if static:
         _refuse_extensions()
+    if sys.argv[:1] == ["-"]:
+        _have_no_file()
     if sys.argv[:1] in ([""], ["-"]) or sys.flags.inspect:
         _use_our_line_editor()
 
@@ -81,6 +83,17 @@ def _refuse_extensions() -> None:
     # Assigned through a variable: it is a method of somebody else's class.
     target: Any = ExtensionFileLoader
     target.create_module = create_module
+
+
+def _have_no_file() -> None:
+    """Keep a program on standard input from being called a file.
+
+    CPython would name it `<stdin>`, and `multiprocessing` would tell the processes
+    that it spawns to run a file of that name.
+    """
+    import __main__
+
+    __main__.__file__ = None
 
 
 def _use_our_line_editor() -> None:

@@ -20,6 +20,7 @@ pub use self::models::python_model::PythonModel;
 pub use self::models::remote::RemoteModel;
 pub use self::models::transformers::TransformersModel;
 pub use self::python::console::Console;
+pub use self::python::console::PYTHON_MARK;
 pub use self::python::error::BridgeError;
 pub use self::python::error::ErrorKind;
 pub use self::python::worker::Answer;

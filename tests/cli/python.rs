@@ -143,3 +143,73 @@ fn sandboxed_children_need_no_home_and_no_configuration() {
     let finished = context.run(["python", "-I", "-c", "print('\u{e9}', ascii('\u{e9}'))"]);
     assert_eq!(finished.stdout, "é '\\xe9'\n", "UTF-8 whatever the locale");
 }
+
+/// What a program finds out about the interpreter it runs in, it can start: `subprocess`,
+/// `multiprocessing` with each way to start, `concurrent.futures`.
+#[test]
+#[cfg(unix)]
+fn a_program_starts_its_own_interpreter() {
+    let context = TestContext::new();
+    context.write(
+        "pool.py",
+        "
+import multiprocessing, sys
+from concurrent.futures import ProcessPoolExecutor
+
+def square(number):
+    return number * number
+
+if __name__ == '__main__':
+    for way in ('fork', 'spawn', 'forkserver'):
+        how = multiprocessing.get_context(way)
+        with ProcessPoolExecutor(2, mp_context=how) as pool:
+            print(way, list(pool.map(square, range(5))))
+        with how.Manager() as manager:
+            shared = manager.dict(a=1)
+            child = how.Process(target=shared.update, args=({'b': 2},))
+            child.start(); child.join()
+            print(way, dict(shared), child.exitcode)
+",
+    );
+    let (code, stdout, stderr) = python(&context, &["pool.py"]);
+    let line = |way: &str| format!("{way} [0, 1, 4, 9, 16]\n{way} {{'a': 1, 'b': 2}} 0\n");
+    let expected = [line("fork"), line("spawn"), line("forkserver")].concat();
+    assert_eq!((code, stdout, stderr), (0, expected, String::new()));
+    context.write("child.py", "import sys; print(sys.argv[1:], sys.flags.isolated)");
+    context.write("package/__main__.py", "print('package')");
+    let code = "
+import os, subprocess, sys
+def run(*arguments, **more):
+    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, **more)
+    print((done.stdout + done.stderr).strip())
+run('-c', 'print(6 * 7)')
+run('-I', '-X', 'utf8', '-c', 'import sys; print(sys.flags.isolated, sys.argv)', 'x')
+run('child.py', 'run', '-q')
+run('-m', 'package')
+run('-', input='print(\"typed\")')
+run(input='print(\"typed\")')
+run('-c', 'import subprocess, sys; subprocess.run([sys.executable, \"-c\", \"print(7)\"])')
+run('status', '--json')
+print(os.popen(f'{sys.executable} -c \"print(8)\"').read().strip())
+sys.stdout.flush()
+os.execl(sys.executable, 'python', '-c', 'print(9)')
+";
+    let (status, stdout, stderr) = python(&context, &["-c", code]);
+    let mut lines: Vec<&str> = stdout.lines().collect();
+    let status_of_agent = lines.iter().position(|line| line.starts_with('{'));
+    let end = lines.iter().position(|line| *line == "}").map_or(0, |end| end + 1);
+    lines.drain(status_of_agent.expect("the agent's own status")..end);
+    let expected =
+        ["42", "1 ['-c', 'x']", "['run', '-q'] 0", "package", "typed", "typed", "7", "8", "9"];
+    assert_eq!((status, lines, stderr.as_str()), (0, expected.to_vec(), ""));
+}
+
+/// A name or the environment alone make nobody an interpreter, and the agent's commands stay the agent's.
+#[test]
+fn without_the_mark_nothing_is_python() {
+    let mut context = TestContext::new();
+    assert_eq!(context.run(["-c", "print(1)"]).code, 2);
+    context.env("_AGI_AGENT_PYTHON", "/somewhere/else/agi-agent");
+    assert_eq!(context.run(["-c", "print(1)"]).code, 2);
+    assert!(context.run(["--version"]).stdout.starts_with("agi-agent"));
+}

@@ -24,6 +24,10 @@ use super::interpreter::Config;
 use super::interpreter::Home;
 use super::interpreter::Stopped;
 
+/// The variable by which a program that our interpreter starts knows `sys.executable`, which is its value:
+/// see `cli::commands::as_python`.
+pub const PYTHON_MARK: &str = "_AGI_AGENT_PYTHON";
+
 /// One run of the interpreter.
 #[derive(Debug, Default)]
 pub struct Console {
@@ -46,6 +50,7 @@ impl Console {
             BridgeError::new(ErrorKind::Start, message)
         };
         trust_the_same_store().map_err(failed)?;
+        leave_mark();
         match self.start() {
             Ok(()) => {}
             Err(Stopped::Exit(status)) => return Ok(status),
@@ -80,6 +85,13 @@ impl Console {
         ))?;
         Ok(())
     }
+}
+
+/// What is started as `sys.executable` is to be an interpreter again.
+fn leave_mark() {
+    let executable = Home::of_this_process().executable;
+    // SAFETY: nothing else runs in this process yet that could read the environment at the same time.
+    unsafe { std::env::set_var(PYTHON_MARK, executable) };
 }
 
 /// CPython gives its status as an `int`; a process has eight bits.

@@ -4,6 +4,8 @@
 //! in front our configuration is not read: sandboxed children start in this way, and must work where
 //! there is no home and no configuration that they may open.
 
+mod started;
+
 use std::ffi::OsStr;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -12,10 +14,12 @@ use clap::Args;
 use clap::FromArgMatches;
 
 use crate::bridge::Console;
+use crate::bridge::PYTHON_MARK;
 use crate::cli::args::Cli;
 use crate::cli::commands::Command;
 use crate::cli::context::CommandContext;
 use crate::cli::error::CommandError;
+use crate::config::env::Environment;
 use crate::protocol::ExitCode;
 
 const NAME: &str = "python";
@@ -43,6 +47,14 @@ pub struct PythonArgs {
     /// What `python3` takes: options, then `-c CODE`, `-m MODULE`, FILE or `-`, then arguments
     #[arg(value_name = "ARGUMENTS", trailing_var_arg = true, allow_hyphen_values = true)]
     arguments: Vec<OsString>,
+}
+
+/// The same with the word `python` in front where our interpreter started this file as its own
+/// `sys.executable`.
+pub fn completed(argv: Vec<OsString>, environment: &Environment) -> Vec<OsString> {
+    let Some(mark) = environment.path(PYTHON_MARK) else { return argv };
+    let ours = <Cli as clap::CommandFactory>::command();
+    started::completed(argv, mark.as_os_str(), |word| ours.find_subcommand(word).is_some())
 }
 
 /// Puts `--` where Python's own arguments begin, because `-c`, `-q` and others mean something else

@@ -13,6 +13,7 @@ use rustix::net::SocketType;
 use rustix::thread::CapabilitySet;
 use rustix::thread::CapabilitySets;
 
+use super::grants::SHARED_MEMORY;
 use super::helper::Failure;
 use super::landlock;
 use super::landlock::Grant;
@@ -65,12 +66,13 @@ struct Enforced {
 
 impl Ready {
     /// Enters the namespaces that commands share and prepares the rest.
-    pub(super) fn new(bounds: Bounds) -> Result<Self, Failure> {
+    pub(super) fn new(mut bounds: Bounds) -> Result<Self, Failure> {
         let network = bounds.has(NETWORK);
         let namespaces = bounds.has(NAMESPACES);
         if namespaces {
             namespaces::enter(network)?;
             namespaces::hide(&bounds.hidden)?;
+            own_shared_memory(&mut bounds)?;
         }
         let limits = bounds.limits;
         let enforced = bounds.has(ENFORCE).then(|| Enforced::new(bounds, network)).transpose()?;
@@ -98,6 +100,16 @@ impl Ready {
     pub(super) fn enforce(&self) -> Result<(), Failure> {
         self.enforced.as_ref().map_or(Ok(()), Enforced::apply)
     }
+}
+
+/// In namespaces shared memory is writable at every level, since it is nobody else's.
+fn own_shared_memory(bounds: &mut Bounds) -> Result<(), Failure> {
+    let path = SHARED_MEMORY.as_bytes();
+    let is_mounted = namespaces::share_memory(bounds.limits.memory)?;
+    if is_mounted && !bounds.grants.iter().any(|grant| grant.path == path) {
+        bounds.grants.push(Grant { rights: Rights::Write, path: path.to_vec() });
+    }
+    Ok(())
 }
 
 impl Enforced {

@@ -24,6 +24,9 @@ const DEVICES: [&str; 6] =
 /// descriptors of processes outside the sandbox), processors, the own cgroup's limits.
 const FACTS: [&str; 3] = ["/proc", "/sys/devices/system/cpu", "/sys/fs/cgroup"];
 
+/// Semaphores and shared memory of POSIX.
+pub(super) const SHARED_MEMORY: &str = "/dev/shm";
+
 /// What children of one policy are granted, and what that was read from.
 #[derive(Debug)]
 pub(super) struct Granted {
@@ -83,8 +86,8 @@ impl Granted {
             list.below(Rights::Write, path);
         }
         if !policy.write.is_empty() {
-            // Semaphores and shared memory of POSIX; shared with other programs of the same user.
-            list.grant(Rights::Write, Path::new("/dev/shm"));
+            // Without namespaces it is shared with other programs of the same user.
+            list.grant(Rights::Write, Path::new(SHARED_MEMORY));
         }
         if let Some(scratch) = scratch {
             list.see(scratch, false);

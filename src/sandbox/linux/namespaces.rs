@@ -5,6 +5,7 @@
 //! once; each command gets a mount, process and IPC namespace of its own, with its own procfs.
 #![expect(unsafe_code, reason = "leaving a namespace is an unsafe function of rustix; clone")]
 
+use std::ffi::CString;
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
@@ -17,6 +18,7 @@ use rustix::mount::MountPropagationFlags;
 use rustix::process::Pid;
 use rustix::thread::UnshareFlags;
 
+use super::grants::SHARED_MEMORY;
 use super::helper::Failure;
 use super::spec::Spec;
 use super::spec::Step;
@@ -59,6 +61,19 @@ pub(super) fn hide(directories: &[Vec<u8>]) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// Shared memory of POSIX (`multiprocessing`, semaphores) that is the commands' own: nobody outside sees it,
+/// and it is gone with the launcher. False: this system has no place for it.
+pub(super) fn share_memory(bytes: u64) -> Result<bool, Failure> {
+    let options = CString::new(format!("size={bytes},mode=1777"))
+        .map_err(|error| Failure::io(Step::Mounts, &error.into()))?;
+    let flags = MountFlags::NOSUID | MountFlags::NODEV;
+    match rustix::mount::mount("tmpfs", SHARED_MEMORY, "tmpfs", flags, options.as_c_str()) {
+        Ok(()) => Ok(true),
+        Err(Errno::NOENT | Errno::NOTDIR) => Ok(false),
+        Err(error) => Err(Failure::new(Step::Mounts, error)),
+    }
 }
 
 /// Forks; the child is in namespaces of its own (`own`), the first process there. `None`: in the child.

@@ -19,9 +19,13 @@ fn development() -> Vec<String> {
 
 /// Runs code; the agent's exit code, and what came of it as data.
 pub fn python(ground: &Ground, code: &str, timeout: u64) -> (i32, Value, String) {
+    python_at(ground, "workspace-write", code, timeout)
+}
+
+fn python_at(ground: &Ground, level: &str, code: &str, timeout: u64) -> (i32, Value, String) {
     let arguments = json!({"code": code, "timeout": timeout}).to_string();
     let fixed = ["tool", "run", "python_exec", "--args", &arguments, "--json"];
-    let level = ["--sandbox", "workspace-write"];
+    let level = ["--sandbox", level];
     let development = development();
     let development: Vec<&str> = development.iter().map(String::as_str).collect();
     let finished = ground.run(&[&fixed[..], &level, &development].concat());
@@ -73,6 +77,48 @@ fn case_46_python_code_has_the_bounds_of_a_command() {
     });
 }
 
+/// Processes of Python are commands like any others: they work, and have the same bounds.
+#[test]
+fn case_46_python_starts_processes_within_the_bounds() {
+    each("case 46, processes", |ground, rows| {
+        let base = ground.outside().parent().unwrap().to_string_lossy().into_owned();
+        let code = "
+import math, multiprocessing, subprocess, sys
+from concurrent.futures import ProcessPoolExecutor
+for way in ('fork', 'spawn'):
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context(way)) as pool:
+        print(way, list(pool.map(math.factorial, range(5))))
+steal = \"print('got', open('$BASE/outside/secret').read())\"
+for arguments in (['-c', steal], ['-I', '-c', steal], ['run', '--model', 'builtin', '2 + 2']):
+    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True)
+    print(arguments[0], done.returncode, 'got' in done.stdout)
+";
+        let code = code.replace("$BASE", &base);
+        for level in ["workspace-write", "read-only"] {
+            // Without namespaces there is no shared memory that is nobody else's.
+            if level == "read-only" && ground.rung() != "namespaces" {
+                continue;
+            }
+            let (_, value, stderr) = python_at(ground, level, &code, 30);
+            let text = value["data"]["stdout"].as_str().unwrap_or_default();
+            let lines: Vec<&str> = text.lines().collect();
+            let works = lines.first() == Some(&"fork [1, 1, 2, 6, 24]")
+                && lines.get(1) == Some(&"spawn [1, 1, 2, 6, 24]");
+            rows.row(
+                format!("{} {level} pools", ground.setting),
+                works,
+                &format!("{value} {stderr}"),
+            );
+            let held = lines.get(2..4) == Some(&["-c 1 False", "-I 1 False"]);
+            rows.row(
+                format!("{} {level} children", ground.setting),
+                held,
+                &format!("{value} {stderr}"),
+            );
+        }
+    });
+}
+
 #[test]
 fn case_46_what_was_drawn_comes_back_and_nothing_else_does() {
     each("case 46, drawings", |ground, rows| {
@@ -93,7 +139,7 @@ fn case_46_what_was_drawn_comes_back_and_nothing_else_does() {
             "import os; os.symlink('/dev/zero', os.environ['AGI_AGENT_PLOTS'] + '/plot-1.svg')",
             "import os; open(os.environ['AGI_AGENT_PLOTS'] + '/plot-1.svg', 'wb').write(b'\\xff' * 99)",
             "import os; open(os.environ['AGI_AGENT_PLOTS'] + '/plot-1.svg', 'w').write('x' * (3 << 20))",
-            "import os; os.truncate(os.open(os.environ['AGI_AGENT_PLOTS'] + '/plot-1.svg', 66), 9 << 30)",
+            "import os; os.truncate(os.open(os.environ['AGI_AGENT_PLOTS'] + '/plot-1.svg', 66), 7 << 30)",
         ] {
             let (_, value, stderr) = python(ground, &attack.replace("$BASE", &base), 20);
             let held = value["data"].is_object()

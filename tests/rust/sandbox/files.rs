@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use agi_agent::config::settings::SandboxLevel;
+use agi_agent::sandbox::Rung;
 
 use super::Place;
 use super::rungs;
@@ -23,11 +24,11 @@ async fn read_only_writes_nothing_but_its_private_temporary_directory() {
             "mkfifo p",
             "cp /bin/true $BASE/outside/",
             "echo x > /tmp/agi-outside-$$",
-            "echo x > /dev/shm/agi-outside-$$",
         ] {
             let finished = place.sh(&format!("{{ {way}; }} 2>/dev/null")).await;
             assert_ne!(finished.status.exit_code(), 0, "{rung:?}: {way}");
         }
+        shared_memory_is_the_commands_own(&place, rung).await;
         assert_eq!(std::fs::read_to_string(place.work().join("file")).unwrap(), "old");
         assert_eq!(std::fs::read_dir(place.work()).unwrap().count(), 1);
         let script =
@@ -42,6 +43,19 @@ async fn read_only_writes_nothing_but_its_private_temporary_directory() {
         drop(place);
         assert!(!temporary.parent().unwrap().exists());
     }
+}
+
+/// In namespaces commands have shared memory of their own, at every level; elsewhere none at this one.
+async fn shared_memory_is_the_commands_own(place: &Place, rung: Rung) {
+    let name = format!("agi-outside-{}", std::process::id());
+    let outside = PathBuf::from(format!("/dev/shm/{name}"));
+    std::fs::write(&outside, "outside").unwrap();
+    let script = format!("cat /dev/shm/{name}; echo x > /dev/shm/{name}-new && ls /dev/shm");
+    let seen = place.sh(&format!("{{ {script}; }} 2>/dev/null")).await.stdout.text();
+    let written = PathBuf::from(format!("/dev/shm/{name}-new")).exists();
+    std::fs::remove_file(&outside).unwrap();
+    let expected = if rung == Rung::Namespaces { format!("{name}-new\n") } else { String::new() };
+    assert_eq!((seen, written), (expected, false), "{rung:?}");
 }
 
 #[tokio::test]
