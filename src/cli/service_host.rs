@@ -8,8 +8,8 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::agent::Agent;
 use crate::config::env::Environment;
+use crate::config::error::Severity;
 use crate::config::layer::Assignments;
 use crate::config::layer::Merged;
 use crate::config::load;
@@ -18,10 +18,12 @@ use crate::config::resolve;
 use crate::config::settings::Settings;
 use crate::memory::MemoryHandle;
 use crate::service::Host;
+use crate::service::host::Prepared;
 use crate::service::host::Toolbox;
 use crate::service::wire::Failure;
 use crate::service::wire::FailureKind;
 use crate::service::wire::RunOptions;
+use crate::service::wire::Warning;
 
 use super::context::CommandContext;
 use super::error::CommandError;
@@ -70,10 +72,19 @@ impl ServiceHost {
         load::load(&self.environment, &self.places, profile, directory, assignments)
     }
 
-    fn settings(&self, directory: &Path, options: &RunOptions) -> Result<Settings, Failure> {
+    /// The settings of one run, and what a person at a terminal would be warned of.
+    fn settings(
+        &self,
+        directory: &Path,
+        options: &RunOptions,
+    ) -> Result<(Settings, Vec<Warning>), Failure> {
         let merged = self.merged(directory, options);
-        resolve::resolve(&merged, &self.environment, &self.places, directory)
-            .map_err(|error| failure(&error.into()))
+        let warnings = merged
+            .found(Severity::Warning)
+            .map(|warning| Warning { message: warning.headline(), hint: warning.remedy.clone() });
+        let settings = resolve::resolve(&merged, &self.environment, &self.places, directory)
+            .map_err(|error| failure(&error.into()))?;
+        Ok((settings, warnings.collect()))
     }
 
     /// The shared memory, unless a run wants none.
@@ -87,21 +98,22 @@ impl Host for ServiceHost {
         env!("CARGO_PKG_VERSION").to_owned()
     }
 
-    fn agent(&self, options: &RunOptions) -> Result<Agent, Failure> {
+    fn agent(&self, options: &RunOptions) -> Result<Prepared, Failure> {
         let directory = self.directory(options)?;
-        let settings = self.settings(&directory, options)?;
+        let (settings, warnings) = self.settings(&directory, options)?;
         let memory = self.memory_for(&settings);
-        wiring::agent_in(&directory, &self.places, &settings, memory)
-            .map_err(|error| failure(&error))
+        let agent = wiring::agent_in(&directory, &self.places, &settings, memory)
+            .map_err(|error| failure(&error))?;
+        Ok(Prepared { agent, warnings })
     }
 
     fn toolbox(&self, options: &RunOptions) -> Result<Toolbox, Failure> {
         let directory = self.directory(options)?;
-        let settings = self.settings(&directory, options)?;
+        let (settings, warnings) = self.settings(&directory, options)?;
         let memory = self.memory_for(&settings);
         let client = wiring::client(&settings).map_err(|error| failure(&error))?;
         let context = wiring::tool_context_in(&directory, &self.places, &settings, memory, client);
-        Ok(Toolbox { registry: wiring::registry(&settings), context })
+        Ok(Toolbox { registry: wiring::registry(&settings), context, warnings })
     }
 
     fn memory(&self) -> Result<MemoryHandle, Failure> {

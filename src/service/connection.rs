@@ -15,6 +15,9 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::wire::Notice;
+use super::wire::Warning;
+
 /// A request longer than this is refused.
 pub(super) const LINE_LIMIT: usize = 64 * 1024 * 1024;
 
@@ -94,6 +97,13 @@ impl Outgoing {
                 }
             }
             Err(error) => tracing::error!(%error, "a line cannot be written as JSON"),
+        }
+    }
+
+    /// Tells what is odd about a configuration.
+    pub(super) fn warn(&self, run: Option<&str>, warnings: Vec<Warning>) {
+        for warning in warnings {
+            self.send(&Notice::Warning { run: run.map(str::to_owned), warning });
         }
     }
 

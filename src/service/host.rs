@@ -4,15 +4,25 @@ use serde_json::Value;
 
 use super::wire::Failure;
 use super::wire::RunOptions;
+use super::wire::Warning;
 use crate::agent::Agent;
 use crate::memory::MemoryHandle;
 use crate::tools::Registry;
 use crate::tools::ToolContext;
 
+/// An agent for one run.
+pub struct Prepared {
+    pub agent: Agent,
+    /// What its configuration asked for in vain, an untrusted project's wishes among it.
+    pub warnings: Vec<Warning>,
+}
+
 /// Tools and what they may use, for calls without a model.
 pub struct Toolbox {
     pub registry: Registry,
     pub context: ToolContext,
+    /// As those of [`Prepared`].
+    pub warnings: Vec<Warning>,
 }
 
 /// Builds what is asked for, from the configuration and what a client wants changed of it.
@@ -21,7 +31,7 @@ pub trait Host: Send + Sync {
     fn version(&self) -> String;
 
     /// An agent for one run.
-    fn agent(&self, options: &RunOptions) -> Result<Agent, Failure>;
+    fn agent(&self, options: &RunOptions) -> Result<Prepared, Failure>;
 
     /// The tools, for `tool.list` and `tool.run`.
     fn toolbox(&self, options: &RunOptions) -> Result<Toolbox, Failure>;

@@ -6,6 +6,7 @@ use serde_json::Value;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
+use super::connection::Outgoing;
 use super::host::Host;
 use super::host::Toolbox;
 use super::wire::Call;
@@ -86,13 +87,15 @@ pub(super) async fn answer(host: &dyn Host, call: Call) -> Result<Value, Failure
     }
 }
 
-/// Runs a tool without a model.
+/// Runs a tool without a model; what is odd about the configuration is told first.
 pub(super) async fn run_tool(
     host: &dyn Host,
     params: ToolRun,
     cancel: CancellationToken,
+    outgoing: &Outgoing,
 ) -> Result<Value, Failure> {
-    let Toolbox { registry, context } = host.toolbox(&params.options)?;
+    let Toolbox { registry, context, warnings } = host.toolbox(&params.options)?;
+    outgoing.warn(None, warnings);
     let context = crate::tools::ToolContext { cancel, ..context };
     let arguments = Value::Object(params.arguments).to_string();
     let call = ToolCall { id: "call".to_owned(), name: params.name, arguments };

@@ -17,6 +17,7 @@ use super::connection;
 use super::connection::Input;
 use super::connection::Outgoing;
 use super::host::Host;
+use super::host::Prepared;
 use super::methods;
 use super::runs;
 use super::runs::RunApprover;
@@ -158,7 +159,7 @@ impl Server {
                 let (host, outgoing) = (Arc::clone(&self.host), self.outgoing.clone());
                 let cancel = self.tools.child_token();
                 self.tasks.spawn(async move {
-                    let result = methods::run_tool(host.as_ref(), params, cancel).await;
+                    let result = methods::run_tool(host.as_ref(), params, cancel, &outgoing).await;
                     outgoing.send(&answered(Some(id), result));
                 });
                 return;
@@ -180,10 +181,11 @@ impl Server {
     /// Starts a run. Its events come after the answer that names it.
     fn start(&mut self, id: RequestId, start: &RunStart) -> Result<(), Failure> {
         let task = runs::task(start)?;
-        let agent = self.host.agent(&start.options)?;
+        let Prepared { agent, warnings } = self.host.agent(&start.options)?;
         let (run, cancellation) = self.runs.open();
         let started = RunStarted { run: run.clone(), model: agent.model_name() };
         self.outgoing.send(&answered(Some(id), methods::value(&started)));
+        self.outgoing.warn(Some(&run), warnings);
         let sink = Arc::new(RunSink::new(run.clone(), self.outgoing.clone()));
         let runs = self.runs.clone();
         let approver = start.approvals.then(|| -> Arc<dyn Approver> {

@@ -81,12 +81,12 @@ impl Host for TestHost {
         "1.2.3".to_owned()
     }
 
-    fn agent(&self, options: &RunOptions) -> Result<Agent, Failure> {
+    fn agent(&self, options: &RunOptions) -> Result<Prepared, Failure> {
         let script = options.config.get("script").ok_or_else(|| {
             Failure::new(FailureKind::Configuration, "no script").with_hint("give one")
         })?;
-        let Toolbox { registry, context } = self.toolbox(options)?;
-        Ok(Agent::new(AgentParts {
+        let Toolbox { registry, context, warnings } = self.toolbox(options)?;
+        let agent = Agent::new(AgentParts {
             model: Arc::new(ScriptedModel::from_json(&script.to_string()).unwrap()),
             registry,
             tools: context,
@@ -112,7 +112,8 @@ impl Host for TestHost {
             prices: Prices::default(),
             platform: "test".to_owned(),
             pacing: Pacing::default(),
-        }))
+        });
+        Ok(Prepared { agent, warnings })
     }
 
     fn toolbox(&self, _options: &RunOptions) -> Result<Toolbox, Failure> {
@@ -120,7 +121,7 @@ impl Host for TestHost {
         context.memory = Some(self.memory.clone());
         let tools: Vec<Arc<dyn Tool>> =
             vec![Arc::new(KillProgram), Arc::new(crate::tools::memory_add::MemoryAdd)];
-        Ok(Toolbox { registry: Registry::new(tools), context })
+        Ok(Toolbox { registry: Registry::new(tools), context, warnings: Vec::new() })
     }
 
     fn memory(&self) -> Result<MemoryHandle, Failure> {

@@ -393,6 +393,16 @@ pub struct ToolRan {
     pub duration_ms: u64,
 }
 
+/// What a person on a terminal would read as `warning: …` and `hint: …`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Warning {
+    /// One line: file, line and column, and what is odd.
+    pub message: String,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
 /// What is told unasked.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(tag = "method", content = "params")]
@@ -400,6 +410,17 @@ pub enum Notice {
     /// Something happened in a run.
     #[serde(rename = "event")]
     Event { run: String, event: Envelope },
+    /// The configuration holds something odd, or an untrusted project asked for something in vain.
+    /// Told between the answer of `run.start` and the run's first event, and before the answer of
+    /// `tool.run`.
+    #[serde(rename = "warning")]
+    Warning {
+        /// Absent where it is about no run.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        run: Option<String>,
+        #[serde(flatten)]
+        warning: Warning,
+    },
     /// A call waits for the client's `approval.respond`.
     #[serde(rename = "approval.request")]
     ApprovalRequest {
