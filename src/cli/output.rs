@@ -13,6 +13,7 @@ use tracing::level_filters::LevelFilter;
 use crate::config::env::Environment;
 use crate::protocol::ExitCode;
 use crate::protocol::secrets::Vault;
+use crate::system::standard;
 use crate::system::terminal;
 use crate::system::terminal::Stream;
 use crate::system::visible::visible;
@@ -94,6 +95,9 @@ impl Output {
 
     /// Bytes of the result.
     pub fn raw(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
+        if standard::output_was_closed() && !bytes.is_empty() {
+            return Err(std::io::Error::other("it is closed").into());
+        }
         Ok(self.stdout.write_all(bytes)?)
     }
 

@@ -16,6 +16,8 @@ pub mod running;
 
 pub mod signal;
 
+pub mod standard;
+
 pub mod terminal;
 
 pub mod user;

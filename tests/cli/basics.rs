@@ -101,6 +101,24 @@ fn a_full_disk_behind_stdout_is_an_error() {
     assert!(finished.stderr.contains("cannot write the result to standard output"));
 }
 
+/// Rust's runtime would put `/dev/null` there, and the answer would be lost with exit code 0.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_closed_stdout_is_an_error() {
+    let context = TestContext::new();
+    for arguments in [&["run", "what is 2 + 3"][..], &["help-exit-codes"]] {
+        let sealed = context.command(arguments);
+        let mut shell = std::process::Command::new("/bin/sh");
+        shell.args(["-c", "exec \"$@\" >&-", "sh"]).arg(sealed.get_program()).args(arguments);
+        shell.current_dir(context.work()).env_clear();
+        shell.envs(sealed.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        shell.stdin(std::process::Stdio::null()).stderr(std::process::Stdio::piped());
+        let finished = crate::support::finish(&mut shell);
+        assert_eq!(finished.code, 1, "{}", finished.stderr);
+        assert!(finished.stderr.contains("standard output: it is closed"), "{}", finished.stderr);
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn a_closed_pipe_behind_stdout_is_an_error() {
