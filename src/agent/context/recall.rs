@@ -15,6 +15,34 @@ use crate::agent::events::Emitter;
 /// Items that are recalled at most.
 const ITEMS: usize = 5;
 
+/// Words of a task that say nothing of what it is about: each would bring up whatever holds it too.
+const EMPTY: [&str; 76] = [
+    "a", "about", "all", "an", "and", "any", "are", "as", "at", "be", "but", "by", "can", "did",
+    "do", "does", "each", "every", "file", "files", "find", "for", "from", "give", "had", "has",
+    "have", "how", "i", "if", "in", "into", "is", "it", "its", "list", "many", "me", "much", "my",
+    "no", "not", "of", "on", "or", "our", "out", "please", "run", "show", "so", "tell", "than",
+    "that", "the", "their", "them", "then", "there", "these", "they", "this", "those", "to", "up",
+    "was", "we", "were", "what", "when", "where", "which", "who", "why", "with", "you",
+];
+
+/// The words of a task that something remembered could be about.
+fn words_of(task: &str) -> String {
+    let says_something = |word: &&str| {
+        let bare = word.trim_matches(|letter: char| !letter.is_alphanumeric()).to_lowercase();
+        !EMPTY.contains(&bare.as_str())
+    };
+    let mut words: Vec<String> = Vec::new();
+    // Every second part stands between double quotes, and stays whole.
+    for (index, part) in task.split('"').enumerate() {
+        if index % 2 == 1 {
+            words.push(format!("\"{part}\""));
+        } else {
+            words.extend(part.split_whitespace().filter(says_something).map(str::to_owned));
+        }
+    }
+    words.join(" ")
+}
+
 /// The contents of the best items, best first; and which of them nobody vouches for.
 pub(in crate::agent) async fn recall(
     memory: Option<&MemoryHandle>,
@@ -23,7 +51,7 @@ pub(in crate::agent) async fn recall(
     vault: &Vault,
 ) -> (Vec<String>, Option<String>) {
     let Some(memory) = memory else { return (Vec::new(), None) };
-    let query = Query { text: task.to_owned(), limit: ITEMS, category: None, tags: Vec::new() };
+    let query = Query { text: words_of(task), limit: ITEMS, category: None, tags: Vec::new() };
     let mut hits = match memory.search(query).await {
         Ok(hits) => hits,
         Err(error) => {
@@ -51,5 +79,20 @@ fn note(item: Item) -> String {
     match item.trust {
         Trust::Untrusted => format!("[untrusted] {}", item.content),
         Trust::Person | Trust::Agent => item.content,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::EMPTY;
+    use super::words_of;
+
+    #[test]
+    fn only_words_that_say_something_are_looked_for() {
+        assert!(EMPTY.is_sorted(), "a list that people extend");
+        assert_eq!(words_of("How many lines is README.md?"), "lines README.md?");
+        assert_eq!(words_of("what is my favourite colour"), "favourite colour");
+        assert_eq!(words_of("what is it"), "");
+        assert_eq!(words_of("deploy \"to the\" staging host"), "deploy \"to the\" staging host");
     }
 }
