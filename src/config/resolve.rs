@@ -336,7 +336,7 @@ impl Resolver<'_> {
             let remedy = near::closest(&provider, &PROVIDERS).map_or_else(
                 || {
                     format!(
-                        "providers are {}; any OpenAI-compatible server is `openai` with `model.base_url`",
+                        "a model is named with its provider, as `openai/{provider}`; providers are {}; any OpenAI-compatible server is `openai` with `model.base_url`",
                         PROVIDERS.join(", ")
                     )
                 },

@@ -34,6 +34,8 @@ fn a_home_that_cannot_be_written_is_told_and_the_answer_comes() {
     let finished = context.run(TASK);
     std::fs::set_permissions(context.home(), std::fs::Permissions::from_mode(0o755)).unwrap();
     assert_eq!((finished.code, finished.stdout.as_str()), (0, "3\n"), "{}", finished.stderr);
+    let told = "warning: this conversation cannot be stored: ";
+    assert!(finished.stderr.contains(told), "{}", finished.stderr);
 }
 
 #[cfg(target_os = "linux")]

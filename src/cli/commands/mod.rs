@@ -59,13 +59,13 @@ pub enum Command {
     /// Show the configuration and where it comes from
     Config(config::ConfigArgs),
 
-    /// Believe the files of a project, or no more
+    /// Trust the files of a project, or trust them no more
     Trust(trust::TrustArgs),
 
     /// Show which model, limits and files are in force
     Status,
 
-    /// Check what people ask support for
+    /// Check this machine and the configuration for what commonly goes wrong
     Doctor,
 
     /// Read, write, edit, search and count files

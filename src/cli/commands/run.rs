@@ -30,10 +30,9 @@ a terminal nobody is asked: a call that would need a question is declined, and t
 Standard input is read for `-` and `--stdin` only.";
 
 /// What stdout carries.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum OutputFormat {
     /// The final answer
-    #[default]
     Text,
     /// One object with everything
     Json,
@@ -54,9 +53,9 @@ pub struct RunArgs {
     /// Put a file below the task (text or image); repeatable
     #[arg(short = 'f', long = "file", value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// What stdout carries
-    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
-    pub output_format: OutputFormat,
+    /// What stdout carries; `text` where nothing is said, `json` with --json
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub output_format: Option<OutputFormat>,
     /// Write the final answer to FILE as well
     #[arg(short = 'o', long = "output", value_name = "FILE")]
     pub output_file: Option<PathBuf>,
@@ -108,7 +107,7 @@ pub struct RunArgs {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Model")]
 pub struct ModelArgs {
-    /// Model, as `PROVIDER/NAME` (openai, anthropic, local, transformers, scripted, builtin)
+    /// Model, as `PROVIDER/NAME` (openai, anthropic, local, transformers, custom, scripted, builtin)
     #[arg(long, value_name = "PROVIDER/NAME")]
     pub model: Option<String>,
     /// Refuse the builtin model

@@ -1,5 +1,6 @@
 //! `agi-agent sandbox`: runs a command inside the bounds that tools get, or says what they are.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -171,7 +172,8 @@ async fn explain(sandbox: &Sandbox, context: &mut CommandContext) -> Result<(), 
         if shown.is_empty() { "nothing".to_owned() } else { shown.join(", ") }
     };
     let write: Vec<&PathBuf> = policy.write.iter().collect();
-    let own: Vec<&PathBuf> = policy.protected.iter().collect();
+    let own: BTreeSet<&PathBuf> = policy.protected.iter().collect();
+    let own: Vec<&PathBuf> = own.into_iter().collect();
     for (name, value) in [
         ("level", policy.level.as_str().to_owned()),
         ("held by", rung.as_str().to_owned()),

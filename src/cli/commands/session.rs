@@ -12,6 +12,7 @@ use crate::cli::error::CommandError;
 use crate::cli::error::WriteError;
 use crate::cli::output::printable;
 use crate::memory::Conversation;
+use crate::memory::MemoryError;
 use crate::memory::MemoryHandle;
 use crate::protocol::ExitCode;
 use crate::protocol::Message;
@@ -167,7 +168,11 @@ async fn find(id: String, memory: &MemoryHandle) -> Result<Conversation, Command
     } else {
         id
     };
-    Ok(memory.session_show(id).await?)
+    memory.session_show(id).await.map_err(|error| {
+        let missing = matches!(error, MemoryError::NotFound { .. });
+        let told = CommandError::from(error);
+        if missing { told.with_hint("`agi-agent session list` shows what there is") } else { told }
+    })
 }
 
 async fn delete(

@@ -45,6 +45,8 @@ pub async fn execute(
     args: RunArgs,
     context: &mut CommandContext,
 ) -> Result<ExitCode, CommandError> {
+    let plain = if context.global.json { OutputFormat::Json } else { OutputFormat::Text };
+    let format = args.output_format.unwrap_or(plain);
     let mut settings = context.settings_with(args.assignments()?)?;
     settings.model.require_model = args.model.require_model;
     settings.memory.ephemeral |= args.ephemeral;
@@ -68,8 +70,8 @@ pub async fn execute(
     let task = Task { input, session, output_schema, expect: args.expect, forbid: args.forbid };
     let cancel = Cancellation::new();
     let _signals = interrupt::cancel_on_signals(&cancel);
-    let outcome = follow(&agent, task, args.output_format, &cancel, &mut context.output).await?;
-    deliver::deliver(&outcome, args.output_format, args.output_file.as_deref(), context)
+    let outcome = follow(&agent, task, format, &cancel, &mut context.output).await?;
+    deliver::deliver(&outcome, format, args.output_file.as_deref(), context)
 }
 
 /// Nobody should mistake the builtin model for the one they thought they had configured.

@@ -60,7 +60,7 @@ pub fn show(
 }
 
 /// What a person wants to see go by: on a terminal always, elsewhere with `-v`. Retries and
-/// compaction explain a wait or a loss and are told in any case.
+/// compaction explain a wait or a loss, and they and warnings are told in any case.
 fn progress_line(event: &Event, output: &Output) -> Option<String> {
     let chatty = output.shows_progress() || output.verbosity() > 0;
     match event {
@@ -83,6 +83,10 @@ fn progress_line(event: &Event, output: &Output) -> Option<String> {
         Event::ContextCompacted { tokens_before, tokens_after, .. } => Some(format!(
             "note: the conversation was shortened from about {tokens_before} to {tokens_after} tokens"
         )),
+        // What was skipped, could not be kept, or turned up by itself.
+        Event::ItemCompleted { item: Item { body: ItemBody::Error { message }, .. } } => {
+            Some(format!("warning: {}", crate::cli::output::printable(message)))
+        }
         Event::Heartbeat { waiting_for, elapsed_ms } if chatty => {
             Some(format!("still waiting for {waiting_for} ({} s)", elapsed_ms / 1000))
         }

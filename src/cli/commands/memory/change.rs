@@ -12,6 +12,9 @@ use crate::memory::MemoryHandle;
 use crate::protocol::ExitCode;
 
 #[derive(Debug, Args)]
+#[command(
+    override_usage = "agi-agent memory update <ID> [TEXT] [--category <NAME>] [--tag <NAME>]... [--no-tags] [--confidence <NUMBER>]"
+)]
 #[group(required = true, multiple = true, id = "changes", args = ["text", "category", "tags", "no_tags", "confidence"])]
 pub(super) struct UpdateArgs {
     /// The item's id
