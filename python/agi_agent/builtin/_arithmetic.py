@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _HEADS = phrases(
     """
+    what do you get if you | what do i get if i | what is the answer to |
     what is the result of | what is the value of | what is | what are | what does |
     how much is | how much are | how much does | calculate | compute | evaluate |
     work out | calc | the result of | the value of | figure out | find

@@ -19,7 +19,7 @@ _HEADS = phrases(
     show me the output of | show the output of | print the output of |
     give me the output of | get the output of | what is the output of |
     the output of | output of | what does the command | what does | show me what |
-    call | invoke
+    call | invoke | do | start
     """
 )
 _ASKS = words(
@@ -81,11 +81,19 @@ def _cut(result: Result) -> str:
     return ""
 
 
+def _goes_on(phrase: Phrase) -> bool:
+    """Whether a command stands right before: "run `a`, `b` and then `c`"."""
+    at = phrase.at - 1
+    while at > 0 and phrase.tokens[at].lower in (",", ";", "and", "then"):
+        at -= 1
+    return 0 < at < phrase.at - 1 and phrase.tokens[at].kind == CODE
+
+
 def running(phrase: Phrase) -> Step | None:
     """Takes a request to run the command in backquotes."""
     head = phrase.says(*_HEADS)
     token = phrase.peek()
-    if not head or token is None:
+    if token is None or not (head or _goes_on(phrase)):
         return None
     if token.lower == ":":
         phrase.at += 1

@@ -92,7 +92,7 @@ def by_age(phrase: Phrase, selection: Selection) -> bool:
     elif not changed:
         return False
     elif not negated and phrase.says("today"):
-        newer = _midnight()
+        newer = _midnight(0)
     elif phrase.says("since", "after"):
         newer = _moment(phrase)
     elif phrase.says("before"):
@@ -116,9 +116,11 @@ def by_age(phrase: Phrase, selection: Selection) -> bool:
     return True
 
 
-def _midnight() -> str:
-    """When today began here, in RFC 3339."""
-    now = time.localtime()
+def _midnight(days: int) -> str:
+    """When the day that was so many days ago began here, in RFC 3339."""
+    today = time.localtime()
+    date_then = (today.tm_year, today.tm_mon, today.tm_mday - days)
+    now = time.localtime(time.mktime((*date_then, 0, 0, 0, 0, 0, -1)))
     hours, minutes = divmod(abs(now.tm_gmtoff) // 60, 60)
     sign = "-" if now.tm_gmtoff < 0 else "+"
     date = f"{now.tm_year:04}-{now.tm_mon:02}-{now.tm_mday:02}"
@@ -126,7 +128,11 @@ def _midnight() -> str:
 
 
 def _moment(phrase: Phrase) -> str | None:
-    """Takes `2 days`, `a week ago` or the date `2026-01-31`."""
+    """Takes `2 days`, `a week ago`, `yesterday` or the date `2026-01-31`."""
+    if phrase.says("yesterday"):
+        return _midnight(1)
+    if phrase.says("today"):
+        return _midnight(0)
     token = phrase.peek()
     if token is not None and len(token.text) == 10 and token.text[4::3] == "--":
         if token.text.replace("-", "").isdigit():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from agi_agent.builtin._listing import MAX_LISTED, find_calls, found, found_total
 from agi_agent.builtin._nouns import (
+    is_bare_name,
     is_glob_word,
     looks_like_path,
     path,
@@ -224,7 +225,8 @@ def finding(phrase: Phrase) -> Step | None:
     before = phrase.at
     if not nouns(phrase, selection):
         phrase.at = before
-        if asks or not (phrase.says("everything", "anything") or _age_first(phrase)):
+        everything = not asks and phrase.says("everything", "anything")
+        if not (everything or _age_first(phrase, asks)):
             return None
         modifiers(phrase, selection)
         return (
@@ -244,9 +246,11 @@ def finding(phrase: Phrase) -> Step | None:
     return FindFiles(selection)
 
 
-def _age_first(phrase: Phrase) -> bool:
-    """Whether it begins like "modified in the last 2 days"."""
-    return phrase.next_word() in ("modified", "changed", "edited", "newer", "older")
+def _age_first(phrase: Phrase, asks: bool) -> bool:
+    """Whether it begins like "modified in the last 2 days", after "what" too."""
+    ways = ("modified", "changed") if asks else ("modified", "changed", "edited",
+                                                 "newer", "older")  # fmt: skip
+    return phrase.next_word() in ways
 
 
 def _asked(phrase: Phrase, start: int) -> bool:
@@ -263,7 +267,14 @@ def finding_by_name(phrase: Phrase) -> Step | None:
     if phrase.says("is there", "do we have", "do i have", "are there"):
         if not phrase.says("a file called", "a file named", "any file called",
                 "any file named", "any files called", "any files named"):  # fmt: skip
-            return None
+            phrase.skip("a", "an", "any")
+            token = phrase.peek()
+            # A Makefile or a LICENSE may be a file; a problem is none.
+            if token is None or not (
+                looks_like_path(token.text)
+                or (is_bare_name(token) and token.text[0].isupper())
+            ):
+                return None
     elif phrase.says("where is", "where are", "locate", "find me", "find", "search for",
                      "look for"):  # fmt: skip
         phrase.skip("a", "the", "any", "all", "my", "our")

@@ -119,6 +119,11 @@ def _value(
     if result is not None and result.flag("binary"):
         message = f"cannot show `{file}`: it is not text ({result.count('size')} bytes)"
         raise StepFailed(message)
+    if content and not text.strip("\r\n"):
+        # An answer of nothing would look like none.
+        end = first + len(shown) - 1
+        lines = f"line {first}" if len(shown) == 1 else f"lines {first} to {end}"
+        text = f"{lines} of `{file}`: empty"
     if not content:
         only = f"`{file}` has only {total} line{'s' if total > 1 else ''}"
         text = f"`{file}` is empty" if total == 0 else only

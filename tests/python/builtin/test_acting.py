@@ -69,11 +69,17 @@ def test_creating_does_not_overwrite(tools: Executor) -> None:
         "run the shell command `printf out` and show me the output",
         "output of `printf out`",
         "RUN `printf out`",
+        "do `printf out`",
+        "start `printf out`",
     ],
 )
 def test_commands(tools: Executor, task: str) -> None:
     assert ask(task, tools) == "out"
     assert tools.calls == [("shell", {"command": "printf out"})]
+
+
+def test_commands_one_after_the_other(tools: Executor) -> None:
+    assert ask("run `printf a`, `printf b` and then `printf c`", tools) == "a\nb\nc"
 
 
 def test_a_failing_command_says_how_it_ended(tools: Executor) -> None:

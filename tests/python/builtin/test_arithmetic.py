@@ -13,6 +13,7 @@ from executor import Executor, ask
         ("What is 15 % of 80?", "12"),
         ("2^10", "1024"),
         ("2 ^10", "1024"),
+        ("what do you get if you multiply 12 by 12", "144"),
         ("sum of 1, 2 and 3", "6"),
         ("12 times 7", "84"),
         ("What's 12x7?", "84"),

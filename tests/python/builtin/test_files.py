@@ -46,6 +46,10 @@ from executor import Executor, ask
         ("find files whose name contains guide", ["docs/guide.md"]),
         ("list all folders", ["data", "docs", "python", "python/pkg", "src"]),
         ("get me the toml files", []),
+        ("do we have a Makefile?", ["Makefile"]),
+        ("is there a guide.md", ["docs/guide.md"]),
+        ("what changed in the last 3 hours", ["docs/guide.md", "src/main.rs"]),
+        ("which rust files were modified since yesterday", ["src/main.rs"]),
         (
             "files bigger than 10 bytes and older than 15 days",
             ["Makefile", "data/big.bin", "python/pkg/b.py"],
@@ -225,3 +229,9 @@ def test_today_begins_at_midnight_here(tools: Executor) -> None:
     assert (began.hour, began.minute, began.second) == (0, 0, 0)
     assert timedelta(0) <= now - began < timedelta(hours=25)
     assert began.utcoffset() == now.utcoffset()
+
+
+def test_a_line_that_is_empty_is_said_to_be(tools: Executor) -> None:
+    (tools.root / "gap.txt").write_text("a\n\n\nb\n")
+    assert ask("give me line 2 of gap.txt", tools) == "line 2 of `gap.txt`: empty"
+    assert ask("show lines 2-3 of gap.txt", tools) == "lines 2 to 3 of `gap.txt`: empty"
