@@ -12,7 +12,15 @@ mod config;
 
 mod contracts;
 
+#[cfg(unix)]
+mod corpus;
+
 mod docs;
+
+/// What the fuzzer judges by (`tests/fuzz`).
+#[cfg(unix)]
+#[path = "../fuzz/judges/mod.rs"]
+mod judges;
 
 mod layering;
 

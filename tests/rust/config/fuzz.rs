@@ -1,31 +1,17 @@
-//! Mutates configurations at random and loads them: no panic, every place inside its file, no secret
-//! in what is said, and what is accepted always fits the typed settings.
+//! Mutates configurations at random for `judges::configuration`.
 //!
-//! A second in the ordinary suite; `AGI_FUZZ_SECONDS=600` runs longer. Not guided by coverage: the
-//! compiler here is a stable one, and instrumenting this crate would mean building Python's bindings
-//! and SQLite anew. The seeds are all broken files of `mutate`, so that every message is near.
+//! A second in the ordinary suite; `AGI_FUZZ_SECONDS=600` runs longer. Not guided by coverage: that is
+//! `tests/fuzz`. The seeds are all broken files of `mutate`, so that every message is near.
 
-use std::path::Path;
 use std::time::Duration;
 use std::time::Instant;
 
-use agi_agent::config::error::Diagnostic;
-use agi_agent::config::error::Place;
-use agi_agent::config::error::Severity;
-use agi_agent::config::layer::Layer;
-use agi_agent::config::load;
-use agi_agent::config::project::dotenv;
-use agi_agent::config::report;
-use agi_agent::config::table::check::Strictness;
 use rand::RngExt as _;
 use rand::SeedableRng as _;
 use rand::rngs::SmallRng;
 
-use super::Machine;
 use super::mutate;
-
-/// Never in any output.
-const CANARY: &str = "sk-canary-of-the-fuzzer";
+use crate::judges::configuration::judge;
 
 const GOOD: &str = r#"{
   // a comment
@@ -105,48 +91,6 @@ fn mutate(bytes: &mut Vec<u8>, seeds: &[Vec<u8>], random: &mut SmallRng) {
     bytes.truncate(8 * 1024);
 }
 
-fn judge(bytes: &[u8], machine: &Machine) {
-    let path = Path::new("c.json");
-    let (leaves, findings) = match load::parse(path, bytes.to_vec(), Strictness::Lenient) {
-        Ok(checked) => (checked.leaves, checked.diagnostics),
-        Err(error) => (Vec::new(), vec![error]),
-    };
-    let text = String::from_utf8_lossy(bytes);
-    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-    for finding in &findings {
-        judge_finding(finding, text);
-    }
-    if findings.iter().any(|finding| finding.severity == Severity::Error) {
-        return;
-    }
-    // What the table accepts, the typed settings do.
-    let merged = agi_agent::config::layer::Merged::of_leaves(leaves, Layer::User);
-    let (environment, places) = (machine.environment(), machine.places());
-    let resolved =
-        agi_agent::config::resolve::resolve(&merged, &environment, &places, Path::new("/w"));
-    if let Err(error) = resolved {
-        // Only what no single value shows: a provider's name, one price of two.
-        let known = error.errors.iter().all(|error| {
-            error.message.contains("unknown provider") || error.message.contains("needs both")
-        });
-        assert!(known, "{error}\n{text}");
-    }
-    drop(dotenv::configuration(path, bytes));
-}
-
-fn judge_finding(finding: &Diagnostic, text: &str) {
-    let Place::File { line, column, .. } = finding.place else { panic!("{finding:?}") };
-    let lines: Vec<&str> = text.split('\n').collect();
-    assert!(line >= 1 && line <= lines.len(), "{finding:?}\n{text}");
-    assert!(column >= 1 && column <= lines[line - 1].chars().count() + 1, "{finding:?}\n{text}");
-    if let Some(excerpt) = &finding.excerpt {
-        assert!(excerpt.width >= 1 && excerpt.text.chars().count() <= 102, "{excerpt:?}");
-        assert!(!excerpt.text.contains(char::is_control), "{excerpt:?}");
-    }
-    let said = format!("{}{:?}{}", finding.headline(), finding.remedy, report::as_json(finding));
-    assert!(!said.contains(CANARY), "a secret is shown: {said}\n{text}");
-}
-
 #[test]
 fn random_files_never_panic() {
     let seconds = std::env::var("AGI_FUZZ_SECONDS").ok().and_then(|text| text.parse().ok());
@@ -156,7 +100,6 @@ fn random_files_never_panic() {
     for cases in [mutate::types(), mutate::typos(), mutate::syntax(), mutate::duplicates()] {
         seeds.extend(cases.into_iter().map(|case| case.bytes));
     }
-    let machine = Machine::new();
     let end = Instant::now() + Duration::from_secs(seconds.unwrap_or(1));
     let mut runs = 0_u64;
     while Instant::now() < end {
@@ -166,7 +109,7 @@ fn random_files_never_panic() {
             let mut bytes = seeds[pick].clone();
             mutate(&mut bytes, &seeds, &mut random);
             let before = bytes.clone();
-            let judged = std::panic::catch_unwind(|| judge(&bytes, &machine));
+            let judged = std::panic::catch_unwind(|| judge(&bytes));
             let text = String::from_utf8_lossy(&before);
             assert!(judged.is_ok(), "seed {seed}, run {runs}: {}", text.escape_debug());
             runs += 1;
