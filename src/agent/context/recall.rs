@@ -25,7 +25,7 @@ const EMPTY: [&str; 76] = [
     "was", "we", "were", "what", "when", "where", "which", "who", "why", "with", "you",
 ];
 
-/// The words of a task that something remembered could be about.
+/// The words of a task that something remembered could be about; all of them where none is.
 fn words_of(task: &str) -> String {
     let says_something = |word: &&str| {
         let bare = word.trim_matches(|letter: char| !letter.is_alphanumeric()).to_lowercase();
@@ -40,7 +40,7 @@ fn words_of(task: &str) -> String {
             words.extend(part.split_whitespace().filter(says_something).map(str::to_owned));
         }
     }
-    words.join(" ")
+    if words.is_empty() { task.to_owned() } else { words.join(" ") }
 }
 
 /// The contents of the best items, best first; and which of them nobody vouches for.
@@ -92,7 +92,7 @@ mod tests {
         assert!(EMPTY.is_sorted(), "a list that people extend");
         assert_eq!(words_of("How many lines is README.md?"), "lines README.md?");
         assert_eq!(words_of("what is my favourite colour"), "favourite colour");
-        assert_eq!(words_of("what is it"), "");
+        assert_eq!(words_of("do it"), "do it");
         assert_eq!(words_of("deploy \"to the\" staging host"), "deploy \"to the\" staging host");
     }
 }
