@@ -56,6 +56,9 @@ def respond(request: ModelRequest) -> ChatAnswer:
             or needs a tool that is not offered.
     """
     conversation = Conversation(request)
+    if conversation.has_image:
+        message = "the builtin model does not look at pictures"
+        raise _outside(message)
     attached = conversation.attached
     steps = plan(conversation.task, attached.kinds() if attached is not None else ())
     if steps is None:

@@ -23,6 +23,7 @@ class Conversation:
 
     Attributes:
         task: The person's last message; empty if it is not text alone.
+        has_image: Whether a picture came with it.
         attached: The one file or standard input that came with it, if there is one.
         results: What came of the calls since, in the order of the calls.
         calls: How many calls the whole conversation holds, for fresh ids.
@@ -36,6 +37,9 @@ class Conversation:
         begin = _task_index(messages)
         texts = _texts(messages[begin]) if begin >= 0 else []
         self.task = texts[0] if texts else ""
+        self.has_image = begin >= 0 and any(
+            part["type"] == "image" for part in messages[begin]["parts"]
+        )
         self.attached: Value | None = None
         if len(texts) == 2:
             self.attached = _attachment(texts[1])

@@ -57,3 +57,11 @@ def test_it_is_not_guessed_which_of_two_is_meant() -> None:
     stdin = "<stdin>\nx\n</stdin>"
     with pytest.raises(OutsideBuiltinError):
         respond(with_text("count the lines in it", stdin, stdin))
+
+
+def test_a_picture_is_refused_as_such(tools: Executor) -> None:
+    asked = request("what is this")
+    picture = {"type": "image", "media_type": "image/png", "data": "iVBORw0KGgo="}
+    asked["messages"][0]["parts"].append(picture)
+    with pytest.raises(OutsideBuiltinError, match="does not look at pictures"):
+        respond(asked)
