@@ -88,6 +88,29 @@ impl PendingSecret {
 }
 
 impl ModelSettings {
+    /// A model that somebody named and of which nothing else is said.
+    pub fn new(provider: &str, name: &str) -> Self {
+        Self {
+            provider: provider.to_owned(),
+            name: name.to_owned(),
+            base_url: None,
+            api: ModelApi::Chat,
+            api_key: None,
+            pending: Vec::new(),
+            context_window: None,
+            max_output_tokens: None,
+            temperature: None,
+            reasoning_effort: None,
+            script: None,
+            named: true,
+            require_model: false,
+            headers: Vec::new(),
+            price: None,
+            local: LocalSettings::default(),
+            route: None,
+        }
+    }
+
     /// Reads what lies in files and behind commands.
     pub fn read_secrets(&mut self) -> Result<(), ConfigError> {
         for pending in std::mem::take(&mut self.pending) {

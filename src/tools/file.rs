@@ -3,18 +3,76 @@
 
 use std::path::Path;
 
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 
 use super::Claim;
+use super::Tool;
 use super::ToolContext;
 use super::ToolError;
+use super::ToolOutput;
+use super::arguments;
 use crate::files::FileError;
 use crate::files::changing::later::runs_later;
 use crate::files::changing::write::Change;
 use crate::files::finding::name::shown;
 use crate::files::finding::walk::Problems;
+use crate::protocol::Effect;
 use crate::protocol::ItemBody;
+use crate::protocol::ToolSpec;
 use crate::system::opener::OpenError;
+use crate::system::opener::Opener;
+
+/// A tool that reads files, at most, and does nothing else: what such tools differ in.
+pub(super) trait ReadsFiles: Send + Sync {
+    const NAME: &'static str;
+    const DESCRIPTION: &'static str;
+    /// `path` is what the call is aimed at; without one it is the working directory.
+    type Arguments: DeserializeOwned + JsonSchema + Send + 'static;
+
+    /// Does it, on a thread that may wait.
+    fn read(
+        arguments: Self::Arguments,
+        opener: &Opener,
+        cancel: &CancellationToken,
+    ) -> Result<ToolOutput, ToolError>;
+}
+
+#[async_trait]
+impl<T: ReadsFiles> Tool for T {
+    fn spec(&self) -> ToolSpec {
+        ToolSpec {
+            name: T::NAME.to_owned(),
+            description: T::DESCRIPTION.to_owned(),
+            parameters: arguments::schema::<T::Arguments>(),
+        }
+    }
+
+    fn check(&self, arguments: &Value) -> Result<(), ToolError> {
+        arguments::parse::<T::Arguments>(arguments).map(drop)
+    }
+
+    fn effect(&self, _arguments: &Value) -> Effect {
+        Effect::Read
+    }
+
+    fn claim(&self, arguments: &Value, context: &ToolContext) -> Claim {
+        file_claim(arguments, context, false)
+    }
+
+    fn target(&self, arguments: &Value) -> String {
+        arguments["path"].as_str().unwrap_or(".").to_owned()
+    }
+
+    async fn run(&self, arguments: Value, context: &ToolContext) -> Result<ToolOutput, ToolError> {
+        let arguments: T::Arguments = arguments::parse(&arguments)?;
+        let (opener, cancel) = (context.opener.clone(), context.cancel.clone());
+        context.blocking(move || T::read(arguments, &opener, &cancel)).await
+    }
+}
 
 /// A file error as the tool's: what the policy forbids is a denial, the rest is told to the model.
 pub(super) fn tool_error(error: FileError) -> ToolError {

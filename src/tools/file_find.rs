@@ -3,19 +3,15 @@
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
-use super::Claim;
-use super::Tool;
-use super::ToolContext;
 use super::ToolError;
 use super::ToolOutput;
-use super::arguments;
-use super::file::file_claim;
+use super::file::ReadsFiles;
 use super::file::problem_notes;
 use super::file::tool_error;
 use super::file::with_unread;
@@ -27,10 +23,9 @@ use crate::files::finding::find::SortBy;
 use crate::files::finding::name::NameGlob;
 use crate::files::finding::name::shown;
 use crate::files::finding::walk::Walk;
-use crate::protocol::Effect;
-use crate::protocol::ToolSpec;
 use crate::system::clock;
 use crate::system::opener::EntryKind;
+use crate::system::opener::Opener;
 
 /// Entries shown when the model names no number, and the most it may ask for.
 const USUAL: usize = 200;
@@ -56,7 +51,7 @@ enum Sort {
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Args {
+pub(super) struct Args {
     path: Option<PathBuf>,
     /// glob
     name: Option<String>,
@@ -106,41 +101,18 @@ impl Args {
     }
 }
 
-#[async_trait]
-impl Tool for FileFind {
-    fn spec(&self) -> ToolSpec {
-        ToolSpec {
-            name: "file_find".to_owned(),
-            description: "Find files by name, size (bytes), age; list directories".to_owned(),
-            parameters: arguments::schema::<Args>(),
-        }
-    }
+impl ReadsFiles for FileFind {
+    const NAME: &'static str = "file_find";
+    const DESCRIPTION: &'static str = "Find files by name, size (bytes), age; list directories";
+    type Arguments = Args;
 
-    fn check(&self, arguments: &Value) -> Result<(), ToolError> {
-        arguments::parse::<Args>(arguments).map(drop)
-    }
-
-    fn effect(&self, _arguments: &Value) -> Effect {
-        Effect::Read
-    }
-
-    fn claim(&self, arguments: &Value, context: &ToolContext) -> Claim {
-        file_claim(arguments, context, false)
-    }
-
-    fn target(&self, arguments: &Value) -> String {
-        arguments["path"].as_str().unwrap_or(".").to_owned()
-    }
-
-    async fn run(&self, arguments: Value, context: &ToolContext) -> Result<ToolOutput, ToolError> {
-        let args: Args = arguments::parse(&arguments)?;
-        let (opener, cancel) = (context.opener.clone(), context.cancel.clone());
-        context
-            .blocking(move || {
-                let found = find::find(&opener, &args.find()?, &cancel).map_err(tool_error)?;
-                Ok(ToolOutput::text(text(&found)).with_data(data(&found)))
-            })
-            .await
+    fn read(
+        args: Args,
+        opener: &Opener,
+        cancel: &CancellationToken,
+    ) -> Result<ToolOutput, ToolError> {
+        let found = find::find(opener, &args.find()?, cancel).map_err(tool_error)?;
+        Ok(ToolOutput::text(text(&found)).with_data(data(&found)))
     }
 }
 

@@ -6,25 +6,19 @@
 
 use std::path::PathBuf;
 
-use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::Value;
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
-use super::Claim;
-use super::Tool;
-use super::ToolContext;
 use super::ToolError;
 use super::ToolOutput;
-use super::arguments;
-use super::file::file_claim;
+use super::file::ReadsFiles;
 use super::file::tool_error;
 use crate::files::read;
 use crate::files::read::Text;
 use crate::files::read::Window;
-use crate::protocol::Effect;
-use crate::protocol::ToolSpec;
+use crate::system::opener::Opener;
 
 /// Bytes of one call.
 const MAX_BYTES: usize = 30 * 1024;
@@ -34,49 +28,26 @@ pub struct FileRead;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Args {
+pub(super) struct Args {
     path: PathBuf,
     offset: Option<u64>,
     limit: Option<u64>,
 }
 
-#[async_trait]
-impl Tool for FileRead {
-    fn spec(&self) -> ToolSpec {
-        ToolSpec {
-            name: "file_read".to_owned(),
-            description: "Read a text file, or limit lines from line offset (from 1)".to_owned(),
-            parameters: arguments::schema::<Args>(),
-        }
-    }
+impl ReadsFiles for FileRead {
+    const NAME: &'static str = "file_read";
+    const DESCRIPTION: &'static str = "Read a text file, or limit lines from line offset (from 1)";
+    type Arguments = Args;
 
-    fn check(&self, arguments: &Value) -> Result<(), ToolError> {
-        arguments::parse::<Args>(arguments).map(drop)
-    }
-
-    fn effect(&self, _arguments: &Value) -> Effect {
-        Effect::Read
-    }
-
-    fn claim(&self, arguments: &Value, context: &ToolContext) -> Claim {
-        file_claim(arguments, context, false)
-    }
-
-    fn target(&self, arguments: &Value) -> String {
-        arguments["path"].as_str().unwrap_or_default().to_owned()
-    }
-
-    async fn run(&self, arguments: Value, context: &ToolContext) -> Result<ToolOutput, ToolError> {
-        let args: Args = arguments::parse(&arguments)?;
-        let (opener, cancel) = (context.opener.clone(), context.cancel.clone());
-        context
-            .blocking(move || {
-                let first = args.offset.unwrap_or(1).max(1);
-                let window = Window { offset: first, limit: args.limit, max_bytes: MAX_BYTES };
-                let text = read::read(&opener, &args.path, window, &cancel).map_err(tool_error)?;
-                Ok(output(&args, first, text))
-            })
-            .await
+    fn read(
+        args: Args,
+        opener: &Opener,
+        cancel: &CancellationToken,
+    ) -> Result<ToolOutput, ToolError> {
+        let first = args.offset.unwrap_or(1).max(1);
+        let window = Window { offset: first, limit: args.limit, max_bytes: MAX_BYTES };
+        let text = read::read(opener, &args.path, window, cancel).map_err(tool_error)?;
+        Ok(output(&args, first, text))
     }
 }
 

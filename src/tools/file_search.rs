@@ -5,20 +5,16 @@
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
-use super::Claim;
-use super::Tool;
-use super::ToolContext;
 use super::ToolError;
 use super::ToolOutput;
-use super::arguments;
+use super::file::ReadsFiles;
 use super::file::counted;
-use super::file::file_claim;
 use super::file::problem_notes;
 use super::file::tool_error;
 use super::file::with_unread;
@@ -28,8 +24,7 @@ use crate::files::finding::search;
 use crate::files::finding::search::Search;
 use crate::files::finding::search::SearchResult;
 use crate::files::finding::walk::Walk;
-use crate::protocol::Effect;
-use crate::protocol::ToolSpec;
+use crate::system::opener::Opener;
 
 /// Lines or files shown when the model names no number, and the most it may ask for.
 const USUAL: usize = 100;
@@ -49,7 +44,7 @@ enum Mode {
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Args {
+pub(super) struct Args {
     /// regex
     pattern: String,
     path: Option<PathBuf>,
@@ -61,53 +56,30 @@ struct Args {
     limit: Option<usize>,
 }
 
-#[async_trait]
-impl Tool for FileSearch {
-    fn spec(&self) -> ToolSpec {
-        ToolSpec {
-            name: "file_search".to_owned(),
-            description: "Search file contents (ripgrep)".to_owned(),
-            parameters: arguments::schema::<Args>(),
-        }
-    }
+impl ReadsFiles for FileSearch {
+    const NAME: &'static str = "file_search";
+    const DESCRIPTION: &'static str = "Search file contents (ripgrep)";
+    type Arguments = Args;
 
-    fn check(&self, arguments: &Value) -> Result<(), ToolError> {
-        arguments::parse::<Args>(arguments).map(drop)
-    }
-
-    fn effect(&self, _arguments: &Value) -> Effect {
-        Effect::Read
-    }
-
-    fn claim(&self, arguments: &Value, context: &ToolContext) -> Claim {
-        file_claim(arguments, context, false)
-    }
-
-    fn target(&self, arguments: &Value) -> String {
-        arguments["path"].as_str().unwrap_or(".").to_owned()
-    }
-
-    async fn run(&self, arguments: Value, context: &ToolContext) -> Result<ToolOutput, ToolError> {
-        let args: Args = arguments::parse(&arguments)?;
-        let (opener, cancel) = (context.opener.clone(), context.cancel.clone());
-        context
-            .blocking(move || {
-                let mode = args.mode.unwrap_or_default();
-                let glob = args.glob.as_deref().map(NameGlob::new).transpose();
-                let search = Search {
-                    pattern: args.pattern,
-                    literal: args.literal.unwrap_or(false),
-                    ignore_case: args.ignore_case.unwrap_or(false),
-                    walk: Walk { root: args.path.unwrap_or_else(|| ".".into()), hidden: false },
-                    glob: glob.map_err(tool_error)?,
-                    context: args.context.unwrap_or(0).min(50),
-                    limit: args.limit.unwrap_or(USUAL).clamp(1, MOST),
-                    lines: mode == Mode::Lines,
-                };
-                let result = search::search(&opener, &search, &cancel).map_err(tool_error)?;
-                Ok(ToolOutput::text(text(&result, mode)).with_data(data(&result)))
-            })
-            .await
+    fn read(
+        args: Args,
+        opener: &Opener,
+        cancel: &CancellationToken,
+    ) -> Result<ToolOutput, ToolError> {
+        let mode = args.mode.unwrap_or_default();
+        let glob = args.glob.as_deref().map(NameGlob::new).transpose();
+        let search = Search {
+            pattern: args.pattern,
+            literal: args.literal.unwrap_or(false),
+            ignore_case: args.ignore_case.unwrap_or(false),
+            walk: Walk { root: args.path.unwrap_or_else(|| ".".into()), hidden: false },
+            glob: glob.map_err(tool_error)?,
+            context: args.context.unwrap_or(0).min(50),
+            limit: args.limit.unwrap_or(USUAL).clamp(1, MOST),
+            lines: mode == Mode::Lines,
+        };
+        let result = search::search(opener, &search, cancel).map_err(tool_error)?;
+        Ok(ToolOutput::text(text(&result, mode)).with_data(data(&result)))
     }
 }
 

@@ -3,19 +3,15 @@
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
-use super::Claim;
-use super::Tool;
-use super::ToolContext;
 use super::ToolError;
 use super::ToolOutput;
-use super::arguments;
-use super::file::file_claim;
+use super::file::ReadsFiles;
 use super::file::problem_notes;
 use super::file::tool_error;
 use super::file::with_unread;
@@ -27,8 +23,7 @@ use crate::files::stats::Counts;
 use crate::files::stats::FileCounts;
 use crate::files::stats::Stats;
 use crate::files::stats::StatsResult;
-use crate::protocol::Effect;
-use crate::protocol::ToolSpec;
+use crate::system::opener::Opener;
 
 /// Files that are shown one by one; the total is of all.
 const FILES: usize = 200;
@@ -44,54 +39,31 @@ enum Hash {
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Args {
+pub(super) struct Args {
     path: PathBuf,
     name: Option<String>,
     hash: Option<Hash>,
 }
 
-#[async_trait]
-impl Tool for FileStats {
-    fn spec(&self) -> ToolSpec {
-        ToolSpec {
-            name: "file_stats".to_owned(),
-            description: "Count lines, words, bytes, chars of a file or directory".to_owned(),
-            parameters: arguments::schema::<Args>(),
-        }
-    }
+impl ReadsFiles for FileStats {
+    const NAME: &'static str = "file_stats";
+    const DESCRIPTION: &'static str = "Count lines, words, bytes, chars of a file or directory";
+    type Arguments = Args;
 
-    fn check(&self, arguments: &Value) -> Result<(), ToolError> {
-        arguments::parse::<Args>(arguments).map(drop)
-    }
-
-    fn effect(&self, _arguments: &Value) -> Effect {
-        Effect::Read
-    }
-
-    fn claim(&self, arguments: &Value, context: &ToolContext) -> Claim {
-        file_claim(arguments, context, false)
-    }
-
-    fn target(&self, arguments: &Value) -> String {
-        arguments["path"].as_str().unwrap_or_default().to_owned()
-    }
-
-    async fn run(&self, arguments: Value, context: &ToolContext) -> Result<ToolOutput, ToolError> {
-        let args: Args = arguments::parse(&arguments)?;
-        let (opener, cancel) = (context.opener.clone(), context.cancel.clone());
-        context
-            .blocking(move || {
-                let name = args.name.as_deref().map(NameGlob::new).transpose();
-                let stats = Stats {
-                    walk: Walk { root: args.path, hidden: false },
-                    name: name.map_err(tool_error)?,
-                    sha256: args.hash == Some(Hash::Sha256),
-                    limit: FILES,
-                };
-                let result = stats::stats(&opener, &stats, &cancel).map_err(tool_error)?;
-                Ok(ToolOutput::text(text(&result)).with_data(data(&result)))
-            })
-            .await
+    fn read(
+        args: Args,
+        opener: &Opener,
+        cancel: &CancellationToken,
+    ) -> Result<ToolOutput, ToolError> {
+        let name = args.name.as_deref().map(NameGlob::new).transpose();
+        let stats = Stats {
+            walk: Walk { root: args.path, hidden: false },
+            name: name.map_err(tool_error)?,
+            sha256: args.hash == Some(Hash::Sha256),
+            limit: FILES,
+        };
+        let result = stats::stats(opener, &stats, cancel).map_err(tool_error)?;
+        Ok(ToolOutput::text(text(&result)).with_data(data(&result)))
     }
 }
 

@@ -22,6 +22,11 @@ fn ask(context: &TestContext) -> Finished {
     context.run(["run", "--no-memory", "--offline", "--model", "openai/m", "hi"])
 }
 
+/// As [`ask`], with the work done in a directory below.
+fn ask_in(context: &TestContext, directory: &str) -> Finished {
+    context.run(["-C", directory, "run", "--no-memory", "--offline", "--model", "openai/m", "hi"])
+}
+
 fn trust(context: &TestContext) {
     let trusted = context.run(["trust"]);
     assert_eq!(trusted.code, 0, "{}", trusted.stderr);
@@ -122,18 +127,7 @@ fn a_forged_worktree_is_not_the_repository_it_claims_to_be() {
     context.write("evil/.git", format!("gitdir: {}\n", main.display()));
     context.write("evil/commondir", good.join(".git").display().to_string());
     context.write("evil/.agi-agent/config.json", &config);
-    let run = |directory: &str| {
-        context.run([
-            "-C",
-            directory,
-            "run",
-            "--no-memory",
-            "--offline",
-            "--model",
-            "openai/m",
-            "hi",
-        ])
-    };
+    let run = |directory: &str| ask_in(&context, directory);
     assert_eq!(run("evil").code, 45);
     assert!(attacker.requests().is_empty());
     assert_eq!(run("good").code, 0, "the control");
@@ -150,18 +144,7 @@ fn a_nested_repository_has_its_own_trust_and_inherits_none() {
     context.write("vendor/evil/.agi-agent/config.json", to(&attacker));
     context.write("src/main.rs", "");
     trust(&context);
-    let run = |directory: &str| {
-        context.run([
-            "-C",
-            directory,
-            "run",
-            "--no-memory",
-            "--offline",
-            "--model",
-            "openai/m",
-            "hi",
-        ])
-    };
+    let run = |directory: &str| ask_in(&context, directory);
     let finished = run("vendor/evil");
     assert_eq!(finished.code, 45, "{}", finished.stderr);
     assert!(attacker.requests().is_empty() && own.requests().is_empty());

@@ -6,7 +6,6 @@ use std::time::Instant;
 
 use agi_agent::bridge::Python;
 use agi_agent::bridge::RemoteModel;
-use agi_agent::config::models::local::LocalSettings;
 use agi_agent::config::settings::ModelApi;
 use agi_agent::config::settings::ModelSettings;
 use agi_agent::config::settings::NetworkSettings;
@@ -52,23 +51,10 @@ pub(crate) fn network() -> NetworkSettings {
 
 fn settings((provider, api): (&str, ModelApi), base_url: String) -> ModelSettings {
     ModelSettings {
-        provider: provider.to_owned(),
-        name: "mock-model".to_owned(),
         base_url: Some(base_url),
         api,
         api_key: Some(Secret::new("sk-very-secret")),
-        pending: Vec::new(),
-        context_window: None,
-        max_output_tokens: None,
-        temperature: None,
-        reasoning_effort: None,
-        script: None,
-        named: true,
-        require_model: false,
-        headers: Vec::new(),
-        price: None,
-        local: LocalSettings::default(),
-        route: None,
+        ..ModelSettings::new(provider, "mock-model")
     }
 }
 

@@ -15,6 +15,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 use tokio::sync::watch;
@@ -23,6 +25,7 @@ use tokio::time::timeout_at;
 
 use super::attached::Attached;
 use super::buffer::Returned;
+use super::convert;
 use super::error::BridgeError;
 use super::error::ErrorKind;
 use super::interpreter;
@@ -100,6 +103,17 @@ impl Python {
     /// once; a failure shows in the first call.
     pub fn warm_up(&self) {
         self.0.jobs();
+    }
+
+    /// [`Self::call`] with values: payload and answer cross as JSON text, and nothing else does.
+    pub async fn ask<P: Serialize, A: DeserializeOwned>(
+        &self,
+        op: &'static str,
+        payload: &P,
+    ) -> Result<A, BridgeError> {
+        let payload = convert::to_wire(op, payload)?;
+        let answer = self.call(op, payload, Vec::new()).await?;
+        convert::from_wire(op, &answer.json)
     }
 
     /// [`Self::call_within`] with [`CALL_DEADLINE`].

@@ -291,51 +291,35 @@ pub(in crate::memory) fn insert(
     transaction: &Transaction<'_>,
     record: &Record,
 ) -> Result<(), Failure> {
-    let provenance = record.provenance.as_ref().map(to_json).transpose()?;
-    transaction
-        .prepare_cached(
-            "INSERT INTO items (id, content, category, tags, grams, source, confidence, trust, \
-             provenance, created_at, updated_at) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-        )?
-        .execute(params![
-            record.id,
-            record.content,
-            record.category,
-            to_json(&record.tags)?,
-            grams::column(&record.content),
-            record.source,
-            record.confidence,
-            record.trust.as_str(),
-            provenance,
-            record.created_at,
-            record.updated_at,
-        ])?;
-    Ok(())
+    let sql = "INSERT INTO items (id, content, category, tags, grams, source, confidence, trust, \
+               provenance, created_at, updated_at) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+    write(transaction, sql, record)
 }
 
 /// Writes every field of the row that has the record's id.
 pub(super) fn replace(transaction: &Transaction<'_>, record: &Record) -> Result<(), Failure> {
-    let provenance = record.provenance.as_ref().map(to_json).transpose()?;
-    transaction
-        .prepare_cached(
-            "UPDATE items SET content = ?2, category = ?3, tags = ?4, grams = ?5, source = ?6, \
-             confidence = ?7, trust = ?8, provenance = ?9, created_at = ?10, updated_at = ?11 \
-             WHERE id = ?1",
-        )?
-        .execute(params![
-            record.id,
-            record.content,
-            record.category,
-            to_json(&record.tags)?,
-            grams::column(&record.content),
-            record.source,
-            record.confidence,
-            record.trust.as_str(),
-            provenance,
-            record.created_at,
-            record.updated_at,
-        ])?;
+    let sql = "UPDATE items SET content = ?2, category = ?3, tags = ?4, grams = ?5, source = ?6, \
+               confidence = ?7, trust = ?8, provenance = ?9, created_at = ?10, updated_at = ?11 \
+               WHERE id = ?1";
+    write(transaction, sql, record)
+}
+
+/// Executes a statement with the columns of a record, in their order.
+fn write(transaction: &Transaction<'_>, sql: &str, record: &Record) -> Result<(), Failure> {
+    transaction.prepare_cached(sql)?.execute(params![
+        record.id,
+        record.content,
+        record.category,
+        to_json(&record.tags)?,
+        grams::column(&record.content),
+        record.source,
+        record.confidence,
+        record.trust.as_str(),
+        record.provenance.as_ref().map(to_json).transpose()?,
+        record.created_at,
+        record.updated_at,
+    ])?;
     Ok(())
 }
 

@@ -3,7 +3,6 @@
 
 use std::path::Path;
 
-use agi_agent::config::table::check::Strictness;
 use agi_agent::config::env::Environment;
 use agi_agent::config::error::Diagnostic;
 use agi_agent::config::error::Place;
@@ -15,6 +14,7 @@ use agi_agent::config::places::Places;
 use agi_agent::config::project::dotenv;
 use agi_agent::config::report;
 use agi_agent::config::resolve;
+use agi_agent::config::table::check::Strictness;
 
 /// Never in any output.
 const CANARY: &str = "sk-canary-of-the-fuzzer";

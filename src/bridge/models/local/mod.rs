@@ -15,8 +15,6 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -30,8 +28,6 @@ pub use found::find;
 pub use found::listing;
 
 use crate::bridge::jobs;
-use crate::bridge::python::convert;
-use crate::bridge::python::error::BridgeError;
 use crate::bridge::python::names;
 use crate::bridge::python::worker::Python;
 use crate::config::settings::ModelSettings;
@@ -81,7 +77,7 @@ impl LocalModel {
             model: wire::Model::new(&self.settings, &self.found, self.window()),
             request,
         };
-        let opened: wire::OpenAnswer = call(&self.python, names::LOCAL_OPEN, &payload).await?;
+        let opened: wire::OpenAnswer = self.python.ask(names::LOCAL_OPEN, &payload).await?;
         let mut stream = Stream { python: self.python.clone(), id: Some(opened.stream) };
         let mut told = Told::default();
         let (mut job, mut stage) = (opened.wait, Some(ModelStage::Load));
@@ -96,7 +92,7 @@ impl LocalModel {
                 }
             }
             let payload = wire::StreamPayload { stream: opened.stream };
-            let fed: wire::FeedAnswer = call(&self.python, names::LOCAL_FEED, &payload).await?;
+            let fed: wire::FeedAnswer = self.python.ask(names::LOCAL_FEED, &payload).await?;
             for delta in fed.deltas {
                 // The port's rule: a slow reader loses deltas, never the reply.
                 deltas.try_send(delta).ok();
@@ -181,20 +177,10 @@ impl Drop for Stream {
         let python = self.python.clone();
         runtime.spawn(async move {
             let payload = wire::StreamPayload { stream };
-            let closed: Result<(), _> = call(&python, names::LOCAL_CLOSE, &payload).await;
+            let closed: Result<(), _> = python.ask(names::LOCAL_CLOSE, &payload).await;
             if let Err(error) = closed {
                 tracing::debug!(%error, stream, "a local answer could not be closed");
             }
         });
     }
-}
-
-async fn call<P: Serialize, A: DeserializeOwned>(
-    python: &Python,
-    op: &'static str,
-    payload: &P,
-) -> Result<A, BridgeError> {
-    let payload = convert::to_wire(op, payload)?;
-    let answer = python.call(op, payload, Vec::new()).await?;
-    convert::from_wire(op, &answer.json)
 }

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
@@ -20,7 +18,6 @@ use super::wire::FeedAnswer;
 use super::wire::FeedPayload;
 use super::wire::OpenAnswer;
 use super::wire::OpenPayload;
-use crate::bridge::python::convert;
 use crate::bridge::python::error::BridgeError;
 use crate::bridge::python::names;
 use crate::bridge::python::worker::Python;
@@ -123,7 +120,7 @@ impl RemoteModel {
             },
             request,
         };
-        let opened: OpenAnswer = call(&self.python, names::ADAPTER_OPEN, &payload).await?;
+        let opened: OpenAnswer = self.python.ask(names::ADAPTER_OPEN, &payload).await?;
         let stream = Stream { python: self.python.clone(), id: Some(opened.stream) };
         let text = |value: serde_json::Value| value.as_str().unwrap_or_default().to_owned();
         let mut headers: Vec<_> =
@@ -152,7 +149,7 @@ impl RemoteModel {
         let body = String::from_utf8_lossy(&body);
         let payload =
             ErrorPayload { provider: &self.settings.provider, status, headers, body: &body };
-        let told: ErrorAnswer = match call(&self.python, names::ADAPTER_ERROR, &payload).await {
+        let told: ErrorAnswer = match self.python.ask(names::ADAPTER_ERROR, &payload).await {
             Ok(told) => told,
             Err(error) => return error.into(),
         };
@@ -248,7 +245,7 @@ impl Stream {
             return Ok(false);
         }
         let payload = FeedPayload { stream, events, done };
-        let fed: FeedAnswer = call(&self.python, names::ADAPTER_FEED, &payload).await?;
+        let fed: FeedAnswer = self.python.ask(names::ADAPTER_FEED, &payload).await?;
         for delta in fed.deltas {
             // The port's rule: a slow reader loses deltas, never the reply.
             deltas.try_send(delta).ok();
@@ -263,7 +260,7 @@ impl Stream {
             return Err(Failed::new(error, Failure::Final));
         };
         let payload = ClosePayload { stream, complete: true };
-        let closed: CloseAnswer = call(&self.python, names::ADAPTER_CLOSE, &payload).await?;
+        let closed: CloseAnswer = self.python.ask(names::ADAPTER_CLOSE, &payload).await?;
         closed.reply.ok_or_else(|| {
             let error = ModelError::new(ModelErrorKind::Interpreter, "the adapter gave no reply");
             Failed::new(error, Failure::Final)
@@ -277,21 +274,10 @@ impl Drop for Stream {
         let python = self.python.clone();
         runtime.spawn(async move {
             let payload = ClosePayload { stream, complete: false };
-            let closed: Result<CloseAnswer, _> =
-                call(&python, names::ADAPTER_CLOSE, &payload).await;
+            let closed: Result<CloseAnswer, _> = python.ask(names::ADAPTER_CLOSE, &payload).await;
             if let Err(error) = closed {
                 tracing::debug!(%error, stream, "an adapter could not be closed");
             }
         });
     }
-}
-
-async fn call<P: Serialize, A: DeserializeOwned>(
-    python: &Python,
-    op: &'static str,
-    payload: &P,
-) -> Result<A, BridgeError> {
-    let payload = convert::to_wire(op, payload)?;
-    let answer = python.call(op, payload, Vec::new()).await?;
-    convert::from_wire(op, &answer.json)
 }

@@ -3,31 +3,15 @@
 use super::Endpoint;
 use super::names_of;
 use crate::bridge::models::remote::wire::AuthStyle;
-use crate::config::models::local::LocalSettings;
-use crate::config::settings::ModelApi;
 use crate::config::settings::ModelSettings;
 use crate::config::settings::Secret;
 use crate::protocol::ModelErrorKind;
 
 fn settings(provider: &str, base_url: Option<&str>, key: Option<&str>) -> ModelSettings {
     ModelSettings {
-        provider: provider.to_owned(),
-        name: "m".to_owned(),
         base_url: base_url.map(str::to_owned),
-        api: ModelApi::Chat,
         api_key: key.map(Secret::new),
-        pending: Vec::new(),
-        context_window: None,
-        max_output_tokens: None,
-        temperature: None,
-        reasoning_effort: None,
-        script: None,
-        named: true,
-        require_model: false,
-        headers: Vec::new(),
-        price: None,
-        local: LocalSettings::default(),
-        route: None,
+        ..ModelSettings::new(provider, "m")
     }
 }
 
