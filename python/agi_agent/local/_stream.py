@@ -7,10 +7,10 @@ says which job is waited for next. Nothing here blocks.
 from __future__ import annotations
 
 from agi_agent import _errors
-from agi_agent.local import _conversation, _families, _kernel, _model
+from agi_agent.local import _conversation, _kernel, _model
+from agi_agent.local._hold import hold
 from agi_agent.local._reader import Reader
 from agi_agent.local._sampling import sampling
-from agi_agent.local.grammar import Caps, Rules, literal, value_rule
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -150,28 +150,13 @@ class Stream:
 
     def _hold(self, opened: bool) -> list[str]:
         """Decide what the model may write; gives what makes the grammar begin."""
-        tools = self.request.get("tools") or []
-        schema = self.request.get("output_schema")
-        required = bool(tools) and self.settings.get("tool_choice") == "required"
-        model = self._model
-        if model is None or not (tools or schema is not None):
+        if self._model is None:
             return []
-        rules, caps, choices = Rules(), Caps(), []
-        if tools:
-            choices.append(_families.calls_rule(rules, model.family, tools, caps))
-        if schema is not None and not required:
-            choices.append(value_rule(rules, schema, caps))
-        root = " | ".join(choices)
-        self._held_from_start = schema is not None or required
-        if not self._held_from_start:
-            self._grammar = rules.text(root)
-            return [model.family.trigger]
-        if opened:
-            root = f"{literal('</think>')} [\\n]{{0,2}} ({root})"
-            self._grammar = rules.text(root)
-            return ["</think>"]
-        self._grammar = rules.text(root)
-        return []
+        held = hold(self._model.family, self.settings, self.request, opened=opened)
+        if held is None:
+            return []
+        self._grammar, self._held_from_start = held.grammar, held.whole
+        return held.triggers
 
     def _take(self) -> LocalFeedAnswer:
         """Pass on what was written since."""

@@ -3,8 +3,9 @@
 Started as `agi-agent python -m agi_agent.local.hub` by `src/bridge/transformers`, with
 the person's wheels on the path. Reads one JSON line per request from standard input
 (`op`, `payload`) and writes one per answer (`answer` or `error`). Models come from the
-disk: the hub's client is told to stay offline. Code of a model's repository runs only
-where the person has named the model (`model.transformers.trust_remote_code`).
+disk: the hub's client is told to stay offline, and on Linux the process has no network
+(`python --child`). Code of a model's repository runs only where the person has named
+the model (`model.transformers.trust_remote_code`).
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import IO, Any
 
-    from agi_agent.local._torch import Answer
+    from agi_agent.local.own_torch._answer import Answer
 
+_LAST_TOKEN = 0.8
+"""Seconds that an answer has to end when it is told to; then the child is ended."""
 _OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_HUB_DISABLE_TELEMETRY")
 
 
@@ -34,6 +37,7 @@ class Hub:
         self.operations: dict[str, Callable[[Any], Any]] = {
             "hub.open": self._open,
             "hub.feed": self._feed,
+            "hub.close": self._close,
         }
 
     def handle(self, line: str) -> str:
@@ -50,12 +54,11 @@ class Hub:
         return _json_text.dumps({"error": told})
 
     def _open(self, payload: Any) -> Any:
-        from agi_agent.local import _torch
+        from agi_agent.local.own_torch._answer import Answer
 
         if self._answer is not None:
-            self._answer.stop()
-        model = _torch.loaded(payload["model"])
-        self._answer = _torch.Answer(model, payload["model"], payload["request"])
+            self._answer.stop(_LAST_TOKEN)
+        self._answer = Answer(payload["model"], payload["request"])
         self._number += 1
         return {"stream": self._number}
 
@@ -64,6 +67,11 @@ class Hub:
             message = f"there is no stream {payload['stream']}"
             raise _errors.PayloadError(message)
         return self._answer.feed()
+
+    def _close(self, _payload: Any) -> Any:
+        """End the answer on its way; says whether it has ended."""
+        answer, self._answer = self._answer, None
+        return {"ended": answer is None or answer.stop(_LAST_TOKEN)}
 
 
 def serve(requests: IO[str], answers: IO[str]) -> None:
@@ -81,6 +89,8 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     serve(sys.stdin, answers)
+    # A thread of torch may compute for minutes; nobody waits for what it finds.
+    os._exit(0)
 
 
 if __name__ == "__main__":
