@@ -7,6 +7,7 @@
 
 mod bounds;
 mod capture;
+mod child;
 mod grants;
 mod helper;
 mod keeper;
@@ -42,6 +43,7 @@ use spec::Report;
 use spec::Step;
 use start::Started;
 
+pub(super) use child::hold_child;
 pub(super) use helper::helper_main;
 pub(super) use launcher::Launchers;
 

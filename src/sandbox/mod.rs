@@ -200,6 +200,13 @@ use linux as platform;
 #[cfg(not(target_os = "linux"))]
 use portable as platform;
 
+/// What a child of the bridge does to itself before it runs the person's own Python: no connections
+/// (Linux: by a filter of system calls), ended with its parent, no core files. It keeps the person's
+/// files and devices. To be called while the process has one thread.
+pub fn hold_child() -> std::io::Result<()> {
+    platform::hold_child()
+}
+
 /// The helper's whole life: `main` calls this first when the first argument is [`HELPER_ARGUMENT`].
 /// No runtime, no argument parser, no interpreter is started on this way.
 pub fn helper_main() -> ! {

@@ -30,6 +30,12 @@ pub(super) fn helper_main() -> ! {
     crate::system::process::end_with(2)
 }
 
+/// Nothing is held on these platforms; docs/local-models.md says so.
+#[expect(clippy::unnecessary_wraps, reason = "Linux's signature")]
+pub(super) fn hold_child() -> io::Result<()> {
+    Ok(())
+}
+
 /// See [`Sandbox::probe`].
 pub(super) async fn probe(sandbox: &Sandbox) -> Result<Rung, SandboxError> {
     std::future::ready(rung(sandbox)).await

@@ -2,7 +2,8 @@
 //!
 //! The child is this file again (`agi-agent python -m agi_agent.local.hub`) with the person's wheels
 //! on its path: their compiled code never runs in the process that has the database open. It speaks
-//! the operations of the bridge as JSON lines. It opens no connection: models are used from the disk.
+//! the operations of the bridge as JSON lines. It can open no connection: models are used from the
+//! disk. docs/local-models.md says what bounds it.
 
 mod child;
 
@@ -18,6 +19,7 @@ use child::Child;
 use super::local::has_transformers;
 use crate::config::models::local::AUTO;
 use crate::config::models::local::Sampling;
+use crate::config::models::local::ToolChoice;
 use crate::config::settings::ModelSettings;
 use crate::protocol::ChatModel;
 use crate::protocol::ModelDelta;
@@ -25,7 +27,9 @@ use crate::protocol::ModelError;
 use crate::protocol::ModelErrorKind;
 use crate::protocol::ModelReply;
 use crate::protocol::ModelRequest;
+use crate::protocol::ModelStage;
 use crate::protocol::port::ModelInfo;
+use crate::system::memory;
 
 /// Tokens of the window where the settings do not say.
 const USUAL_WINDOW: u64 = 8192;
@@ -51,7 +55,11 @@ struct Model<'a> {
     temperature: Option<f64>,
     sampling: Sampling,
     thinking: bool,
+    tool_choice: ToolChoice,
+    threads: Option<u32>,
     device: Option<&'a str>,
+    /// Bytes that the system can give now.
+    memory: Option<u64>,
     trust_remote_code: bool,
 }
 
@@ -68,7 +76,17 @@ struct OpenAnswer {
 #[derive(Deserialize)]
 struct FeedAnswer {
     deltas: Vec<ModelDelta>,
+    stage: Option<String>,
     reply: Option<ModelReply>,
+}
+
+/// What a person is told while nothing is written yet.
+fn silent(stage: &str) -> Option<ModelStage> {
+    match stage {
+        "load" => Some(ModelStage::Load),
+        "read" => Some(ModelStage::Read),
+        _ => None,
+    }
 }
 
 impl TransformersModel {
@@ -82,9 +100,18 @@ impl TransformersModel {
         }
         let wheels = settings.local.transformers.wheels.as_deref();
         if !wheels.is_some_and(has_transformers) {
-            let hint = "install them with `pip install --target DIR torch transformers`, and set \
-                        `python.wheels` to DIR";
-            return Err(wrong("there are no wheels of torch and transformers").with_hint(hint));
+            let message = match wheels {
+                None => "`python.wheels` names no directory with torch and transformers".to_owned(),
+                Some(wheels) => {
+                    format!(
+                        "there are no wheels of torch and transformers in `{}`",
+                        wheels.display()
+                    )
+                }
+            };
+            let hint = "install them with `pip install --target DIR --python-version 3.13 \
+                        --only-binary=:all: torch transformers`, and set `python.wheels` to DIR";
+            return Err(wrong(&message).with_hint(hint));
         }
         if settings.name == AUTO {
             let hint = "`--model transformers/DIRECTORY`, as `save_pretrained` writes it";
@@ -109,6 +136,9 @@ impl TransformersModel {
                 temperature: settings.temperature,
                 sampling: settings.local.sampling,
                 thinking: settings.local.thinking,
+                tool_choice: settings.local.tool_choice,
+                threads: settings.local.threads,
+                memory: memory::available(),
                 device: transformers.device.as_deref(),
                 trust_remote_code: transformers.trust_remote_code.contains(&settings.name),
             },
@@ -124,8 +154,15 @@ impl TransformersModel {
     ) -> Result<ModelReply, ModelError> {
         let opened: OpenAnswer = child.call("hub.open", &self.payload(request)).await?;
         let stream = StreamPayload { stream: opened.stream };
+        let mut told = None;
         loop {
             let fed: FeedAnswer = child.call("hub.feed", &stream).await?;
+            // How far it is, transformers does not say: the stage is told once.
+            if let Some(stage) = fed.stage.as_deref().and_then(silent)
+                && told.replace(stage) != Some(stage)
+            {
+                deltas.try_send(ModelDelta::Progress { stage, done: 0.0 }).ok();
+            }
             for delta in fed.deltas {
                 // The port's rule: a slow reader loses deltas, never the reply.
                 deltas.try_send(delta).ok();
@@ -156,16 +193,20 @@ impl ChatModel for TransformersModel {
         let mut place = self.child.lock().await;
         let mut child = match place.take() {
             Some(child) => child,
-            None => Child::start(self.settings.local.transformers.wheels.as_deref())?,
+            None => Child::start(self.settings.local.transformers.wheels.as_deref()).await?,
         };
         let result = tokio::select! {
             biased;
             () = cancel.cancelled() => Err(ModelError::new(ModelErrorKind::Cancelled, "cancelled")),
             reply = self.answer(&mut child, request, &deltas) => reply,
         };
-        // After anything but an answer the child may be in the middle of a line: it is ended (by
-        // being dropped), and the next request starts another.
-        if result.is_ok() {
+        // The model stays in memory, unless the child does not come back from what it does: then it is
+        // ended (by being dropped), and the next request starts another.
+        let free = match &result {
+            Err(error) if error.kind == ModelErrorKind::Cancelled => child.close().await,
+            _ => child.usable,
+        };
+        if free {
             *place = Some(child);
         }
         result

@@ -21,6 +21,7 @@ use crate::cli::context::CommandContext;
 use crate::cli::error::CommandError;
 use crate::config::env::Environment;
 use crate::protocol::ExitCode;
+use crate::sandbox;
 
 const NAME: &str = "python";
 
@@ -44,6 +45,9 @@ pub struct PythonArgs {
     /// Search DIR for modules before all others; can be given several times
     #[arg(long, value_name = "DIR")]
     path: Vec<PathBuf>,
+    /// This process is a child of the agent: it has no network and ends with its parent
+    #[arg(long, hide = true)]
+    child: bool,
     /// What `python3` takes: options, then `-c CODE`, `-m MODULE`, FILE or `-`, then arguments
     #[arg(value_name = "ARGUMENTS", trailing_var_arg = true, allow_hyphen_values = true)]
     arguments: Vec<OsString>,
@@ -69,6 +73,7 @@ pub fn separated(mut argv: Vec<OsString>) -> Vec<OsString> {
         let text = argument.to_string_lossy();
         at += match text.as_ref() {
             "--path" => 2,
+            "--child" => 1,
             "--help" | "--" => return argv,
             text if text.starts_with("--path=") => 1,
             _ => break,
@@ -89,6 +94,12 @@ fn is_this_command(argv: &[OsString]) -> bool {
 
 /// Runs Python; gives its status.
 pub fn run(args: PythonArgs, context: &mut CommandContext) -> Result<u8, CommandError> {
+    if args.child {
+        sandbox::hold_child().map_err(|error| {
+            let message = format!("this child cannot be kept from the network: {error}");
+            CommandError::new(ExitCode::SandboxUnavailable, message)
+        })?;
+    }
     let mut console = Console { arguments: args.arguments, path: args.path, ..Console::default() };
     if !console.arguments.first().is_some_and(|first| is_isolating(first)) {
         console.wheels = context.settings()?.python.wheels;
@@ -125,6 +136,10 @@ mod tests {
             (
                 "agi-agent python --path a --path=b x.py --path c",
                 "agi-agent python --path a --path=b -- x.py --path c",
+            ),
+            (
+                "agi-agent python --child --path a -E -m hub",
+                "agi-agent python --child --path a -- -E -m hub",
             ),
             ("agi-agent --offline python -q", "agi-agent --offline python -- -q"),
             ("agi-agent python --help", "agi-agent python --help"),

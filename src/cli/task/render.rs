@@ -72,7 +72,9 @@ fn progress_line(event: &Event, output: &Output) -> Option<String> {
                 ModelStage::Load => "loading the model",
                 ModelStage::Read => "reading the prompt",
             };
-            Some(format!("{what}: {:.0} %", f64::from(*done) * 100.0))
+            // Not every model says how far it is.
+            let share = (*done > 0.0).then(|| format!(": {:.0} %", f64::from(*done) * 100.0));
+            Some(format!("{what}{}", share.unwrap_or_default()))
         }
         Event::ModelRung(RungTaken { place, model, reason: Some(reason), .. }) => {
             Some(format!("note: rung {place}, `{model}`, answers now: {reason}"))

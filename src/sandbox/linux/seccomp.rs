@@ -165,6 +165,20 @@ pub(super) fn of_commands() -> Vec<sock_filter> {
     program.end()
 }
 
+/// For a child that may do all but reach others: no sockets, and no way around the filter.
+pub(super) fn without_network() -> Vec<sock_filter> {
+    let mut program = Program::new();
+    program.refuse(&[
+        libc::SYS_io_uring_setup,
+        libc::SYS_io_uring_enter,
+        libc::SYS_io_uring_register,
+        libc::SYS_pidfd_getfd,
+        libc::SYS_ptrace,
+    ]);
+    program.sockets();
+    program.end()
+}
+
 struct Program {
     instructions: Vec<sock_filter>,
 }
@@ -393,6 +407,15 @@ mod tests {
                 assert_eq!(of_number(&filter, number), expected, "{number}");
             }
             assert_eq!(verdict(&filter, AUDIT_ARCH ^ 1, 0, [0; 3]), ENOSYS, "another architecture");
+        }
+        let offline = super::without_network();
+        for (number, expected) in [
+            (libc::SYS_io_uring_setup, EPERM),
+            (libc::SYS_connect, EPERM),
+            (libc::SYS_ioctl, RET_ALLOW),
+            (libc::SYS_clone3, RET_ALLOW),
+        ] {
+            assert_eq!(of_number(&offline, number), expected, "{number}");
         }
         assert_eq!(of_number(&super::of_commands(), libc::SYS_mount), EPERM);
         assert_eq!(of_number(&super::of_commands(), libc::SYS_umount2), RET_ALLOW);
