@@ -78,3 +78,5 @@ mod startup;
 mod surroundings;
 
 mod tool;
+
+mod transformers;

@@ -12,14 +12,14 @@ use serde_json::json;
 
 use crate::support::TestContext;
 
-struct Service {
+pub(crate) struct Service {
     child: Child,
     to: Option<ChildStdin>,
     from: BufReader<ChildStdout>,
 }
 
 impl Service {
-    fn start(context: &TestContext) -> Self {
+    pub(crate) fn start(context: &TestContext) -> Self {
         let mut command = context.command(["serve", "--stdio"]);
         let mut child = command.stdin(std::process::Stdio::piped()).spawn().unwrap();
         let to = child.stdin.take();
@@ -27,24 +27,36 @@ impl Service {
         Self { child, to, from }
     }
 
-    fn send(&mut self, line: &Value) {
+    pub(crate) fn send(&mut self, line: &Value) {
         writeln!(self.to.as_mut().unwrap(), "{line}").unwrap();
     }
 
-    fn next(&mut self) -> Value {
+    pub(crate) fn next(&mut self) -> Value {
         let mut line = String::new();
         assert_ne!(self.from.read_line(&mut line).unwrap(), 0, "the service has ended");
         serde_json::from_str(&line).unwrap()
     }
 
-    fn ask(&mut self, method: &str, params: Value) -> Value {
+    pub(crate) fn ask(&mut self, method: &str, params: Value) -> Value {
         self.send(&json!({"id": 1, "method": method, "params": params}));
         let answer = self.next();
         assert_eq!(answer["id"], 1, "{answer}");
         answer
     }
 
-    fn result_of(&mut self, run: &str) -> Value {
+    /// Waits until a run writes its answer.
+    pub(crate) fn await_text(&mut self, run: &str) {
+        loop {
+            let line = self.next();
+            let event = &line["params"]["event"];
+            if line["params"]["run"] == run && event["type"] == "item.updated" {
+                return;
+            }
+            assert_ne!(event["type"], "result", "{line}");
+        }
+    }
+
+    pub(crate) fn result_of(&mut self, run: &str) -> Value {
         loop {
             let mut line = self.next();
             let event = line["params"]["event"].take();
@@ -54,7 +66,7 @@ impl Service {
         }
     }
 
-    fn end(mut self) -> Option<i32> {
+    pub(crate) fn end(mut self) -> Option<i32> {
         drop(self.to.take());
         self.child.wait().unwrap().code()
     }

@@ -7,6 +7,12 @@
 
 mod child;
 
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::PoisonError;
+
 use async_trait::async_trait;
 use serde::Deserialize;
 use serde::Serialize;
@@ -37,8 +43,20 @@ const USUAL_WINDOW: u64 = 8192;
 /// A model of the provider `transformers`.
 pub struct TransformersModel {
     settings: ModelSettings,
-    /// Started by the first request, kept for the next; one answer at a time.
-    child: Mutex<Option<Child>>,
+    place: Place,
+}
+
+/// Where a child is kept: started by the first request, there for the next one, whichever run it is
+/// of. One answer at a time.
+type Place = Arc<Mutex<Option<Child>>>;
+
+/// The place for the child with these wheels. A process has few of them, for as long as it lives: the
+/// model stays in memory between the runs of `serve`. At its end the child ends with it.
+fn place(wheels: &Path) -> Place {
+    static PLACES: std::sync::Mutex<BTreeMap<PathBuf, Place>> =
+        std::sync::Mutex::new(BTreeMap::new());
+    let mut places = PLACES.lock().unwrap_or_else(PoisonError::into_inner);
+    Arc::clone(places.entry(wheels.to_path_buf()).or_default())
 }
 
 #[derive(Serialize)]
@@ -99,7 +117,7 @@ impl TransformersModel {
             return Err(wrong(message).with_hint("use `agi-agent-gnu`"));
         }
         let wheels = settings.local.transformers.wheels.as_deref();
-        if !wheels.is_some_and(has_transformers) {
+        let Some(wheels) = wheels.filter(|wheels| has_transformers(wheels)) else {
             let message = match wheels {
                 None => "`python.wheels` names no directory with torch and transformers".to_owned(),
                 Some(wheels) => {
@@ -112,12 +130,13 @@ impl TransformersModel {
             let hint = "install them with `pip install --target DIR --python-version 3.13 \
                         --only-binary=:all: torch transformers`, and set `python.wheels` to DIR";
             return Err(wrong(&message).with_hint(hint));
-        }
+        };
+        let place = place(wheels);
         if settings.name == AUTO {
             let hint = "`--model transformers/DIRECTORY`, as `save_pretrained` writes it";
             return Err(wrong("no model of transformers is named").with_hint(hint));
         }
-        Ok(Self { settings, child: Mutex::new(None) })
+        Ok(Self { settings, place })
     }
 
     fn window(&self) -> u64 {
@@ -190,7 +209,7 @@ impl ChatModel for TransformersModel {
         deltas: mpsc::Sender<ModelDelta>,
         cancel: CancellationToken,
     ) -> Result<ModelReply, ModelError> {
-        let mut place = self.child.lock().await;
+        let mut place = self.place.lock().await;
         let mut child = match place.take() {
             Some(child) => child,
             None => Child::start(self.settings.local.transformers.wheels.as_deref()).await?,
