@@ -26,6 +26,7 @@ def exchange(tmp_path, repository):
 
     def run(*calls):
         (tmp_path / "transformers.py").write_text(TRANSFORMERS)
+        (tmp_path / "torch.py").write_text("")
         lines = "".join(
             call if isinstance(call, str) else json.dumps(call) + "\n" for call in calls
         )
@@ -49,22 +50,29 @@ def opening(**model):
     return {"op": "hub.open", "payload": {"model": model, "request": request}}
 
 
+FEED = {"op": "hub.feed", "payload": {"stream": 1}}
+
+
+def first_error(answers):
+    """Loading goes on beside the pipe: its error is the answer of a later `feed`."""
+    return next(answer["error"] for answer in answers if "error" in answer)
+
+
 def test_what_cannot_be_loaded_is_said_in_one_line(exchange):
-    (answer,) = exchange(opening(name="nowhere", trust_remote_code=True))
-    error = answer["error"]
+    opened = opening(name="nowhere", trust_remote_code=True)
+    error = first_error(exchange(opened, *[FEED] * 50))
     assert error["kind"] == "configuration"
     assert error["message"] == (
-        "`nowhere` cannot be loaded by transformers: no such directory nowhere"
+        "`nowhere` cannot be loaded by transformers: OSError: no such directory nowhere"
     )
 
 
 def test_code_of_a_repository_needs_the_models_name(exchange):
-    (answer,) = exchange(opening(name="odd/one"))
-    assert "model.transformers.trust_remote_code" in answer["error"]["hint"]
+    error = first_error(exchange(opening(name="odd/one"), *[FEED] * 50))
+    assert "model.transformers.trust_remote_code" in error["hint"]
 
 
 def test_the_child_goes_on_after_nonsense(exchange):
-    feed = {"op": "hub.feed", "payload": {"stream": 1}}
-    answers = exchange("nonsense\n", {"op": "no.such", "payload": {}}, feed, feed)
+    answers = exchange("nonsense\n", {"op": "no.such", "payload": {}}, FEED, FEED)
     kinds = [answer["error"]["kind"] for answer in answers]
     assert kinds == ["interpreter"] * 4

@@ -140,7 +140,7 @@ def _check_room(name: str, room: int | None) -> None:
     weights = sum(path.stat().st_size for path in files)
     if room is not None and weights > room:
         message = (
-            f"the model needs more than {weights / 1e9:.1f} GB of memory (its weights), "
+            f"the model needs more than {weights / 1e9:.1f} GB of memory, "
             f"{room / 1e9:.1f} GB can be had"
         )
         raise _errors.ServerError(message, "take a smaller model, or free memory")
