@@ -71,6 +71,7 @@ impl Ready {
         let namespaces = bounds.has(NAMESPACES);
         if namespaces {
             namespaces::enter(network)?;
+            namespaces::pin(&bounds.pinned)?;
             namespaces::hide(&bounds.hidden)?;
             own_shared_memory(&mut bounds)?;
         }

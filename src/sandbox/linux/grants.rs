@@ -34,6 +34,8 @@ pub(super) struct Granted {
     /// Directories whose files are out of reach, and whose entries the right to list a directory above
     /// would show: Landlock has no right for one directory alone.
     hidden: Vec<PathBuf>,
+    /// Directories on the way to hidden ones, which must stay where they are; parents first.
+    pinned: Vec<PathBuf>,
     seen: Vec<(PathBuf, Option<Seen>)>,
 }
 
@@ -60,12 +62,16 @@ impl Seen {
 
 impl Granted {
     /// What a child under `policy` is granted. `scratch`: its private temporary directory; `program`:
-    /// this executable, which `python_exec` starts.
-    pub(super) fn new(policy: &Policy, scratch: Option<&Path>, program: &Path) -> Self {
-        let mut list = List {
-            granted: Self { grants: Vec::new(), hidden: Vec::new(), seen: Vec::new() },
-            protected: &policy.protected,
-        };
+    /// this executable, which `python_exec` starts; `mounts`: directories can be hidden and pinned.
+    pub(super) fn new(
+        policy: &Policy,
+        scratch: Option<&Path>,
+        program: &Path,
+        mounts: bool,
+    ) -> Self {
+        let (grants, hidden, pinned, seen) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut list =
+            List { granted: Self { grants, hidden, pinned, seen }, protected: &policy.protected };
         // These stay what they are while a system runs.
         for path in SYSTEM_READ.iter().filter(|path| **path != "/etc") {
             list.grant(Rights::Read, Path::new(path));
@@ -83,7 +89,9 @@ impl Granted {
             list.below(Rights::Read, path);
         }
         for path in &policy.write {
-            list.below(Rights::Write, path);
+            if !(mounts && list.around(path)) {
+                list.below(Rights::Write, path);
+            }
         }
         if !policy.write.is_empty() {
             // Without namespaces it is shared with other programs of the same user.
@@ -102,6 +110,10 @@ impl Granted {
 
     pub(super) fn hidden(&self) -> &[PathBuf] {
         &self.hidden
+    }
+
+    pub(super) fn pinned(&self) -> &[PathBuf] {
+        &self.pinned
     }
 
     /// Whether all names lead to what they led to then.
@@ -155,6 +167,37 @@ impl List<'_> {
         }
     }
 
+    /// Grants all of a writable root in which something protected lies, which is hidden: nobody can see
+    /// it, replace it, or move a directory on the way to it. What is not there yet gets an empty directory,
+    /// since only what is there can be hidden. False: that cannot be had here.
+    fn around(&mut self, root: &Path) -> bool {
+        let inside: Vec<&PathBuf> =
+            self.protected.iter().filter(|path| path.starts_with(root) && *path != root).collect();
+        let is_inside = self.protected.iter().any(|protected| root.starts_with(protected));
+        if is_inside || inside.is_empty() || root.parent().is_none() {
+            return false;
+        }
+        if !inside.iter().all(|path| std::fs::create_dir_all(path).is_ok()) {
+            return false;
+        }
+        for path in inside {
+            let mut way: Vec<&Path> =
+                path.ancestors().skip(1).take_while(|at| *at != root).collect();
+            way.reverse();
+            for directory in way {
+                if !self.granted.pinned.iter().any(|pinned| pinned == directory) {
+                    self.granted.pinned.push(directory.to_path_buf());
+                }
+                self.see(directory, false);
+            }
+            self.see(path, false);
+            self.hide(path);
+        }
+        self.see(root, false);
+        self.grant(Rights::Write, root);
+        true
+    }
+
     /// The permissions of the files keep an ordinary user from the secrets of `/etc`; root is granted
     /// everything else entry by entry.
     fn etc(&mut self) {
@@ -200,7 +243,7 @@ mod tests {
             env: Vec::new(),
         };
         let policy = Policy::new(&settings, &cwd, vec![cwd.join("data/agi-agent")]);
-        let all = Granted::new(&policy, None, std::path::Path::new("/x"));
+        let all = Granted::new(&policy, None, std::path::Path::new("/x"), false);
         let granted: Vec<String> = all
             .grants()
             .iter()
@@ -234,7 +277,7 @@ mod tests {
         let granted = || {
             let protected = vec![cwd.join("work/listed/data")];
             let policy = Policy::new(&settings, &cwd.join("work"), protected);
-            Granted::new(&policy, None, std::path::Path::new("/x"))
+            Granted::new(&policy, None, std::path::Path::new("/x"), false)
         };
         let before = granted();
         assert!(before.is_current());

@@ -93,8 +93,10 @@ pub(super) struct Launcher {
 impl Launcher {
     async fn start(sandbox: &Sandbox, rung: Rung) -> Result<Self, SandboxError> {
         let scratch = sandbox.temporary_directory();
-        let granted = (sandbox.policy.is_enforced())
-            .then(|| Granted::new(&sandbox.policy, scratch, &sandbox.program()));
+        let granted = (sandbox.policy.is_enforced()).then(|| {
+            let mounts = rung == Rung::Namespaces;
+            Granted::new(&sandbox.policy, scratch, &sandbox.program(), mounts)
+        });
         let bounds = bounds(sandbox, granted.as_ref(), scratch, rung);
         let (ours, theirs) = StdUnixStream::pair().map_err(SandboxError::process)?;
         let socket = OwnedFd::from(ours);
@@ -170,17 +172,19 @@ fn bounds(
         parent: u64::from(std::process::id()),
         flags,
         grants: granted.map_or_else(Vec::new, |granted| granted.grants().to_vec()),
-        hidden: granted
-            .into_iter()
-            .flat_map(Granted::hidden)
-            .map(|path| path.as_os_str().as_bytes().to_vec())
-            .collect(),
+        hidden: bytes(granted.map(Granted::hidden)),
+        pinned: bytes(granted.map(Granted::pinned)),
         forbidden: scratch
             .and_then(Path::parent)
             .map(|beside| beside.join("forbidden").as_os_str().as_bytes().to_vec())
             .unwrap_or_default(),
         limits: limits::of(&sandbox.policy),
     }
+}
+
+fn bytes(paths: Option<&[PathBuf]>) -> Vec<Vec<u8>> {
+    let paths = paths.unwrap_or_default().iter();
+    paths.map(|path| path.as_os_str().as_bytes().to_vec()).collect()
 }
 
 /// The helper with `socket` as its standard input; it has no other stream.

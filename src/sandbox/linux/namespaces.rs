@@ -49,6 +49,20 @@ pub(super) fn enter(network: bool) -> Result<(), Failure> {
     rustix::mount::mount_change("/", inward).map_err(|error| Failure::new(Step::Mounts, error))
 }
 
+/// Mounts directories on themselves: what is a mount point can be neither renamed nor removed, so that
+/// what lies below stays where it is.
+pub(super) fn pin(directories: &[Vec<u8>]) -> Result<(), Failure> {
+    for directory in directories {
+        let path = Path::new(OsStr::from_bytes(directory));
+        match rustix::mount::mount_bind_recursive(path, path) {
+            // Gone meanwhile.
+            Ok(()) | Err(Errno::NOENT | Errno::NOTDIR) => {}
+            Err(error) => return Err(Failure::new(Step::Mounts, error)),
+        }
+    }
+    Ok(())
+}
+
 /// Mounts something empty over directories whose entries nobody is to see.
 pub(super) fn hide(directories: &[Vec<u8>]) -> Result<(), Failure> {
     let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC | MountFlags::RDONLY;

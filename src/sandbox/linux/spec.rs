@@ -18,6 +18,8 @@ pub(super) struct Bounds {
     pub(super) grants: Vec<Grant>,
     /// Directories that are empty inside (namespaces).
     pub(super) hidden: Vec<Vec<u8>>,
+    /// Directories that nobody can rename or remove (namespaces), parents first.
+    pub(super) pinned: Vec<Vec<u8>>,
     /// Self-test: a file that must not be creatable. Empty: none known.
     pub(super) forbidden: Vec<u8>,
     pub(super) limits: Limits,
@@ -76,6 +78,7 @@ impl Bounds {
             put_bytes(&mut out, &grant.path);
         }
         put_list(&mut out, &self.hidden);
+        put_list(&mut out, &self.pinned);
         put_bytes(&mut out, &self.forbidden);
         let Limits { memory, file_size, processes, open_files } = self.limits;
         for number in [memory, file_size, processes, open_files] {
@@ -97,6 +100,7 @@ impl Bounds {
                 })
                 .collect::<Option<_>>()?,
             hidden: reader.list()?,
+            pinned: reader.list()?,
             forbidden: reader.bytes()?,
             limits: Limits {
                 memory: reader.number()?,
@@ -346,6 +350,7 @@ mod tests {
             flags: super::ENFORCE | super::NETWORK,
             grants: vec![Grant { rights: Rights::Write, path: b"/w".to_vec() }],
             hidden: vec![b"/y".to_vec()],
+            pinned: vec![b"/z".to_vec()],
             forbidden: b"/x".to_vec(),
             limits: Limits { memory: 2, file_size: 3, processes: 4, open_files: 5 },
         };

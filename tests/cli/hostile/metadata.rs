@@ -212,6 +212,39 @@ fn case_10_the_agents_own_files_are_out_of_reach_even_where_they_do_not_exist() 
     });
 }
 
+/// A person at work in their home directory: commands create files there, and beside what they cannot
+/// see. Without namespaces only in directories on the way to nothing protected.
+#[test]
+fn a_home_directory_can_be_the_workspace() {
+    each("home as workspace", |ground, rows| {
+        let home = ground.home();
+        fs::create_dir_all(home.join("project")).unwrap();
+        fs::create_dir_all(home.join(".local/share/agi-agent")).unwrap();
+        fs::write(home.join(".local/share/agi-agent/agent.db"), "database").unwrap();
+        let namespaces = ground.rung() == "namespaces";
+        for (way, everywhere) in [
+            ("echo x > project/file && mv project/file project/g", true),
+            ("echo x > file && mkdir new && mv file new/ && git init -q repo", false),
+            ("mkdir .config/other && echo x > .config/other/settings", false),
+            ("echo x > .local/share/file && rm .local/share/file", false),
+            ("rmdir .config/agi-agent || mv .config/agi-agent gone", false),
+        ] {
+            let level = ["sandbox", "--level", "workspace-write", "--", "bash", "-c", way];
+            let finished = ground.run(&[&["-C", "$BASE/home"][..], &level].concat());
+            let wanted = !way.starts_with("rmdir") && (everywhere || namespaces);
+            let held = (finished.code == 0) == wanted && intact(&home);
+            rows.row(format!("{} {way}", ground.setting), held, &finished.stderr);
+        }
+        let names =
+            ground.run(&["-C", "$BASE/home", "sandbox", "--", "ls", ".local/share/agi-agent"]);
+        rows.row(
+            format!("{} nothing is seen", ground.setting),
+            names.stdout.is_empty() || !namespaces,
+            &names.stdout,
+        );
+    });
+}
+
 /// No configuration appeared, and the database is what it was.
 fn intact(home: &Path) -> bool {
     let database = home.join(".local/share/agi-agent/agent.db");
