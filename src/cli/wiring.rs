@@ -30,11 +30,13 @@ use crate::config::settings::ModelSettings;
 use crate::config::settings::Settings;
 use crate::memory::MemoryHandle;
 use crate::network::Client;
+use crate::network::HostOutlet;
 use crate::protocol::ChatModel;
 use crate::protocol::ExitCode;
 use crate::protocol::ModelError;
 use crate::protocol::ModelErrorKind;
 use crate::protocol::secrets::is_secret_name;
+use crate::sandbox::NetRule;
 use crate::sandbox::Policy;
 use crate::sandbox::Sandbox;
 use crate::system::opener::Opener;
@@ -166,10 +168,31 @@ pub fn policy(settings: &Settings, places: &Places, directory: &Path) -> Policy 
     policy
 }
 
-/// The sandbox of a run. Agents of one user meet in their data directory, wherever the database is.
-pub fn sandbox(settings: &Settings, places: &Places, directory: &Path) -> Sandbox {
+/// The sandbox of a command that a person tries, as tools get it.
+pub fn sandbox(
+    settings: &Settings,
+    places: &Places,
+    directory: &Path,
+) -> Result<Sandbox, CommandError> {
+    Ok(sandbox_with(settings, places, directory, &client(settings)?))
+}
+
+/// The sandbox of a run: commands get out to the hosts that the policy names. Agents of one user meet in
+/// their data directory, wherever the database is.
+fn sandbox_with(
+    settings: &Settings,
+    places: &Places,
+    directory: &Path,
+    client: &Client,
+) -> Sandbox {
     let running = places.data_dir.as_ref().map(|directory| directory.join("running"));
-    Sandbox::new(policy(settings, places, directory)).with_others_in(running)
+    let sandbox = Sandbox::new(policy(settings, places, directory)).with_others_in(running);
+    match sandbox.policy().net.clone() {
+        NetRule::Hosts(rules) => {
+            sandbox.with_outlet(Arc::new(HostOutlet::new(client.clone(), rules)))
+        }
+        NetRule::Off | NetRule::All => sandbox,
+    }
 }
 
 /// What tools may use.
@@ -191,7 +214,7 @@ pub fn tool_context_in(
     client: Client,
 ) -> ToolContext {
     let directory = directory.to_path_buf();
-    let sandbox = sandbox(settings, places, &directory);
+    let sandbox = sandbox_with(settings, places, &directory, &client);
     let opener = Opener::new(sandbox.policy().path_rules());
     opener.protect(&memory.as_ref().map(MemoryHandle::protected_files).unwrap_or_default());
     ToolContext {

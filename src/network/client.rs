@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::Bytes;
+use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::header::HeaderMap;
 use reqwest::header::HeaderName;
 use reqwest::header::HeaderValue;
@@ -74,6 +75,8 @@ pub struct Client {
 struct Shared {
     settings: NetworkSettings,
     proxies: Vec<reqwest::Proxy>,
+    /// Which proxy a target is reached through, for those that ask before they connect.
+    matcher: OnceLock<Matcher>,
     traffic: Traffic,
     /// For `http://` without a secure proxy: no certificate is read.
     plain: OnceLock<Result<reqwest::Client, NetworkError>>,
@@ -99,6 +102,7 @@ impl Client {
             shared: Arc::new(Shared {
                 settings: settings.clone(),
                 proxies: if settings.offline { Vec::new() } else { proxy::all(settings)? },
+                matcher: OnceLock::new(),
                 traffic,
                 plain: OnceLock::new(),
                 secure: OnceLock::new(),
@@ -115,6 +119,11 @@ impl Client {
     /// The deadlines and bounds in force.
     pub fn settings(&self) -> &NetworkSettings {
         &self.shared.settings
+    }
+
+    /// The person's proxies, by target.
+    pub(super) fn proxies(&self) -> &Matcher {
+        self.shared.matcher.get_or_init(|| proxy::matcher(&self.shared.settings))
     }
 
     /// Refuses what `--offline` forbids.
@@ -276,4 +285,25 @@ fn text_headers(headers: &HeaderMap) -> Vec<(String, String)> {
             Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
         })
         .collect()
+}
+
+/// Short deadlines, no proxies.
+#[cfg(test)]
+pub(crate) fn settings_for_tests() -> NetworkSettings {
+    NetworkSettings {
+        offline: false,
+        ca: None,
+        ssl_cert_file: None,
+        ssl_cert_dir: None,
+        http_proxy: None,
+        https_proxy: None,
+        all_proxy: None,
+        no_proxy: None,
+        idle_timeout: Duration::from_secs(1),
+        total_timeout: Duration::from_secs(2),
+        connect_timeout: Duration::from_secs(1),
+        max_retries: 0,
+        record: None,
+        replay: None,
+    }
 }

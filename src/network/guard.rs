@@ -10,9 +10,12 @@ use url::Host;
 use url::Url;
 
 use super::error::NetworkError;
+use super::policy::Refusal;
 use super::policy::check_address;
-use super::policy::rule_covers;
+use super::policy::check_name;
 use super::resolver;
+use crate::protocol::host_rule;
+use crate::protocol::host_rule::Covered;
 
 /// The person's host rules, as far as they lift the ban on the own machine and network.
 #[derive(Debug, Clone, Default)]
@@ -22,41 +25,73 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// Whether a rule other than `all` covers the host.
-    pub fn names(&self, host: &str) -> bool {
-        self.rules.iter().any(|rule| rule != "all" && rule_covers(rule, host))
+    /// Whether any rule covers the host and port of a URL.
+    pub fn covers(&self, url: &Url) -> bool {
+        self.covered(url) != Covered::No
     }
 
-    /// Whether any rule covers the host.
-    pub fn covers(&self, host: &str) -> bool {
-        self.rules.iter().any(|rule| rule_covers(rule, host))
+    fn covered(&self, url: &Url) -> Covered {
+        let host = url.host_str().and_then(host_rule::host);
+        host.map_or(Covered::No, |host| {
+            host_rule::covered(&self.rules, &host, url.port_or_known_default())
+        })
     }
 
     /// The addresses that may be connected to; one that is not allowed refuses the whole name.
     pub(super) async fn addresses(&self, url: &Url) -> Result<Vec<SocketAddr>, NetworkError> {
-        let host = url.host_str().unwrap_or_default();
-        let found: Vec<IpAddr> = match url.host() {
-            Some(Host::Ipv4(address)) => vec![address.into()],
-            Some(Host::Ipv6(address)) => vec![address.into()],
-            Some(Host::Domain(name)) => resolver::resolve(name).await.map_err(|error| {
-                let reason =
-                    format!("the name cannot be resolved ({})", error.to_string().to_lowercase());
-                NetworkError::Unreachable { target: host.to_owned(), reason }
-            })?,
-            None => Vec::new(),
+        let target = url.host_str().unwrap_or_default();
+        let Some(host) = url.host().map(|host| host.to_owned()) else {
+            let reason = "the URL names no host".to_owned();
+            return Err(NetworkError::Unreachable { target: target.to_owned(), reason });
         };
-        if found.is_empty() {
-            let reason = "the name has no address".to_owned();
-            return Err(NetworkError::Unreachable { target: host.to_owned(), reason });
-        }
-        let named = self.names(host);
-        for address in &found {
-            check_address(host, *address, named).map_err(|refusal| NetworkError::Forbidden {
-                target: host.to_owned(),
-                reason: format!("may not be fetched: {refusal}"),
-            })?;
-        }
+        let found = Self::checked(&host, self.covered(url)).await?;
         // Port 0: the URL's own port is put in.
         Ok(found.into_iter().map(|address| SocketAddr::new(address, 0)).collect())
     }
+
+    /// The addresses of a host that a rule covers so far.
+    pub(super) async fn checked(
+        host: &Host<String>,
+        covered: Covered,
+    ) -> Result<Vec<IpAddr>, NetworkError> {
+        let target = host.to_string();
+        let unreachable =
+            |reason: String| NetworkError::Unreachable { target: target.clone(), reason };
+        let found: Vec<IpAddr> = match host {
+            Host::Ipv4(address) => vec![(*address).into()],
+            Host::Ipv6(address) => vec![(*address).into()],
+            Host::Domain(name) => resolver::resolve(name).await.map_err(|error| {
+                let reason = error.to_string().to_lowercase();
+                unreachable(format!("the name cannot be resolved ({reason})"))
+            })?,
+        };
+        if found.is_empty() {
+            return Err(unreachable("the name has no address".to_owned()));
+        }
+        for address in &found {
+            check_address(&target, *address, covered == Covered::ByName)
+                .map_err(|refusal| forbidden(&target, &refusal))?;
+        }
+        Ok(found)
+    }
+
+    /// A host that a proxy of the person's will look up: what its name or address says by itself must
+    /// do, since the addresses are not seen here.
+    pub(super) fn check_unresolved(
+        host: &Host<String>,
+        covered: Covered,
+    ) -> Result<(), NetworkError> {
+        let named = covered == Covered::ByName;
+        let checked = match host {
+            Host::Ipv4(address) => check_address(&host.to_string(), (*address).into(), named),
+            Host::Ipv6(address) => check_address(&host.to_string(), (*address).into(), named),
+            Host::Domain(name) => check_name(name, named),
+        };
+        checked.map_err(|refusal| forbidden(&host.to_string(), &refusal))
+    }
+}
+
+fn forbidden(target: &str, refusal: &Refusal) -> NetworkError {
+    let reason = format!("may not be reached: {refusal}");
+    NetworkError::Forbidden { target: target.to_owned(), reason }
 }

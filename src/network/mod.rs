@@ -7,6 +7,7 @@
 pub mod client;
 pub mod error;
 mod guard;
+mod outlet;
 pub mod policy;
 mod proxy;
 pub mod record;
@@ -20,6 +21,7 @@ mod tls;
 pub use client::{Client, HttpRequest, Method, Purpose};
 pub use error::NetworkError;
 pub use guard::Guard;
+pub use outlet::HostOutlet;
 pub use proxy::reach_proxies;
 pub use response::{Body, HttpResponse};
 pub use tls::trusted_certificates;

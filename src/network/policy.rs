@@ -10,6 +10,18 @@ use std::net::Ipv6Addr;
 use url::Host;
 use url::Url;
 
+/// Names of metadata services.
+const METADATA: [&str; 5] = [
+    "metadata",
+    "metadata.google.internal",
+    "metadata.goog",
+    "instance-data",
+    "instance-data.ec2.internal",
+];
+/// Ends of names that are never public (RFC 6762, RFC 8375, ICANN's `internal`, and habits).
+const PRIVATE: [&str; 8] =
+    ["local", "internal", "home.arpa", "lan", "home", "corp", "intranet", "private"];
+
 /// What an address is, as far as reaching it on somebody else's word is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AddressClass {
@@ -82,14 +94,18 @@ fn classify_v6(address: Ipv6Addr) -> AddressClass {
 /// for it. (Other names that happen to resolve to loopback do not count: asking for them already
 /// talks to a name server.)
 pub fn is_loopback_host(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => {
+    url.host().is_some_and(|host| is_loopback(&host))
+}
+
+/// The same for a host alone.
+pub fn is_loopback<S: AsRef<str>>(host: &Host<S>) -> bool {
+    match host {
+        Host::Ipv4(address) => address.is_loopback(),
+        Host::Ipv6(address) => {
             address.is_loopback()
                 || address.to_ipv4_mapped().is_some_and(|inner| inner.is_loopback())
         }
-        Some(Host::Domain(name)) => is_localhost(name),
-        None => false,
+        Host::Domain(name) => is_localhost(name.as_ref()),
     }
 }
 
@@ -97,25 +113,6 @@ pub fn is_loopback_host(url: &Url) -> bool {
 pub fn is_localhost(name: &str) -> bool {
     let name = name.trim_end_matches('.').to_ascii_lowercase();
     name == "localhost" || name.ends_with(".localhost")
-}
-
-/// Whether a host rule (`--net`) covers a host: `all`, an exact name or address, or `*.example.org`
-/// for the names below it. Names compare in their ASCII form, so a look-alike never matches.
-pub fn rule_covers(rule: &str, host: &str) -> bool {
-    let plain = |text: &str| {
-        text.trim()
-            .trim_start_matches('[')
-            .trim_end_matches(']')
-            .trim_end_matches('.')
-            .to_ascii_lowercase()
-    };
-    let (rule, host) = (plain(rule), plain(host));
-    match rule.strip_prefix("*.") {
-        Some(parent) => {
-            host.strip_suffix(parent).is_some_and(|below| below.len() > 1 && below.ends_with('.'))
-        }
-        None => rule == "all" || rule == host,
-    }
 }
 
 /// Why a URL must not be fetched for a model.
@@ -127,6 +124,8 @@ pub enum Refusal {
     Credentials,
     #[error("`{0}` is the name of a cloud's metadata service")]
     MetadataName(String),
+    #[error("`{0}` is a name of this machine or of a private network")]
+    PrivateName(String),
     #[error("`{host}` is {address}, {what}")]
     Address { host: String, address: IpAddr, what: &'static str },
 }
@@ -147,13 +146,31 @@ pub fn parse_fetch_url(text: &str) -> Result<Url, Refusal> {
         return Err(Refusal::Credentials);
     }
     if let Some(Host::Domain(name)) = url.host() {
-        let name = name.trim_end_matches('.');
-        let metadata = ["metadata", "metadata.google.internal", "metadata.goog", "instance-data"];
-        if metadata.contains(&name) || name == "instance-data.ec2.internal" {
-            return Err(Refusal::MetadataName(name.to_owned()));
-        }
+        check_metadata(name)?;
     }
     Ok(url)
+}
+
+fn check_metadata(name: &str) -> Result<(), Refusal> {
+    let name = name.trim_end_matches('.');
+    if METADATA.contains(&name) {
+        return Err(Refusal::MetadataName(name.to_owned()));
+    }
+    Ok(())
+}
+
+/// Checks a name whose addresses somebody else will look up (a proxy): names that mean a metadata
+/// service never pass, names of private networks only where a rule names them.
+pub fn check_name(name: &str, named: bool) -> Result<(), Refusal> {
+    check_metadata(name)?;
+    let name = name.trim_end_matches('.');
+    let is_private = is_localhost(name)
+        || !name.contains('.')
+        || PRIVATE.iter().any(|end| name.strip_suffix(end).is_some_and(|it| it.ends_with('.')));
+    if is_private && !named {
+        return Err(Refusal::PrivateName(name.to_owned()));
+    }
+    Ok(())
 }
 
 /// Checks one address that a fetch would connect to. `named` says that a rule of the person names

@@ -1,6 +1,7 @@
 //! Proxies: from what the environment names to the HTTP library's own, and whether somebody listens
 //! there.
 
+use hyper_util::client::proxy::matcher::Matcher;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use url::Url;
@@ -60,14 +61,30 @@ pub(super) fn all(settings: &NetworkSettings) -> Result<Vec<reqwest::Proxy>, Net
             |reason: String| NetworkError::Proxy { proxy: without_credentials(text), reason };
         let url = proxy_url(text).map_err(wrong)?;
         let proxy = make(&url).map_err(|error| wrong(error.to_string()))?;
-        // This machine is never reached through a proxy, as every other client does it.
-        let direct = format!(
-            "localhost,127.0.0.0/8,::1,{}",
-            settings.no_proxy.as_deref().unwrap_or_default()
-        );
-        made.push(proxy.no_proxy(reqwest::NoProxy::from_string(&direct)));
+        made.push(proxy.no_proxy(reqwest::NoProxy::from_string(&direct(settings))));
     }
     Ok(made)
+}
+
+/// Which proxy a target is reached through, by the same settings, which `all` has checked.
+pub(super) fn matcher(settings: &NetworkSettings) -> Matcher {
+    let proxy = |text: &Option<String>| -> String {
+        let text = text.as_deref().map(str::trim).filter(|text| !text.is_empty());
+        let text = text.filter(|_| !settings.offline);
+        text.and_then(|text| proxy_url(text).ok()).unwrap_or_default()
+    };
+    Matcher::builder()
+        .http(proxy(&settings.http_proxy))
+        .https(proxy(&settings.https_proxy))
+        .all(proxy(&settings.all_proxy))
+        .no(direct(settings))
+        .build()
+}
+
+/// What is never reached through a proxy: this machine, as every other client does it, and what the
+/// person named.
+fn direct(settings: &NetworkSettings) -> String {
+    format!("localhost,127.0.0.0/8,::1,{}", settings.no_proxy.as_deref().unwrap_or_default())
 }
 
 /// A proxy's URL; one without a scheme is meant as `http://`, as everywhere.

@@ -11,6 +11,7 @@ use rustls::ClientConfig;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use tokio_rustls::TlsConnector;
 
 use crate::config::settings::NetworkSettings;
 
@@ -43,6 +44,13 @@ fn authorities(settings: &NetworkSettings) -> Result<RootCertStore, NetworkError
         });
     }
     Ok(roots)
+}
+
+/// For connections to `https://` proxies, which are asked in HTTP/1.1. Reads files.
+pub(super) fn for_proxies(settings: &NetworkSettings) -> Result<TlsConnector, NetworkError> {
+    let mut config = trust_store(settings)?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(TlsConnector::from(Arc::new(config)))
 }
 
 fn configure(roots: RootCertStore) -> Result<ClientConfig, NetworkError> {

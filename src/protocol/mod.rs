@@ -5,9 +5,11 @@
 
 pub mod event;
 pub mod exit_code;
+pub mod host_rule;
 pub mod message;
 pub mod model;
 pub mod outcome;
+pub mod outlet;
 pub mod port;
 pub mod secrets;
 pub mod tool;
@@ -15,12 +17,14 @@ pub mod usage;
 
 pub use event::{Event, Item, ItemBody, ItemStatus};
 pub use exit_code::ExitCode;
+pub use host_rule::HostRule;
 pub use message::{Message, Part, Role};
 pub use model::{
     ModelDelta, ModelError, ModelErrorKind, ModelReply, ModelRequest, ModelStage, RungTaken,
     StopReason,
 };
 pub use outcome::{Denial, Outcome, OutcomeKind};
+pub use outlet::{Outlet, RefusedHost, Way};
 pub use port::{Approver, ChatModel, Embedder, EventSink};
 pub use tool::{Effect, ToolCall, ToolResult, ToolSpec};
 pub use usage::Usage;

@@ -9,9 +9,11 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use super::limit::Limit;
+use super::policy::Reach;
 use super::policy::Rung;
 use super::spill::Kept;
 use super::spill::Spill;
+use crate::protocol::RefusedHost;
 
 /// A command for [`super::Sandbox::run`].
 #[derive(Debug, Clone)]
@@ -73,6 +75,10 @@ pub struct Finished {
     pub restored: Vec<PathBuf>,
     /// It was ended because it exceeded this.
     pub stopped_by: Option<Limit>,
+    /// What it could connect to.
+    pub reach: Reach,
+    /// Hosts that it asked for in vain.
+    pub refused: Vec<RefusedHost>,
     pub rung: Rung,
 }
 

@@ -15,6 +15,7 @@ mod landlock;
 mod launcher;
 mod limits;
 mod namespaces;
+mod passage;
 mod seccomp;
 mod spec;
 mod start;
@@ -39,6 +40,7 @@ use super::policy::Rung;
 
 use capture::Output;
 use limits::Kills;
+use passage::Passage;
 use spec::Report;
 use spec::Step;
 use start::Started;
@@ -95,7 +97,10 @@ async fn run_with(
     loop {
         let rung = best_rung(sandbox);
         let launcher = sandbox.launchers.get(sandbox, rung).await?;
-        let started = start::start(&launcher, &spec, &command, sandbox.snapshot()).await?;
+        let passage = launcher.passage();
+        let told = passage.as_ref().map(|passage| passage.told(&spec));
+        let spec = told.as_ref().unwrap_or(&spec);
+        let started = start::start(&launcher, spec, &command, sandbox.snapshot()).await?;
         // Read while the command starts.
         let killer = Kills::so_far();
         let ended = match started {
@@ -106,7 +111,10 @@ async fn run_with(
             None => Ended::NotStarted,
         };
         match ended {
-            Ended::Finished(finished) => return Ok(*finished),
+            Ended::Finished(mut finished) => {
+                finished.refused = passage.map(Passage::settle).unwrap_or_default();
+                return Ok(*finished);
+            }
             // The command has not run: nothing was executed before every bound held.
             Ended::NotSetUp { step, .. } if rung == Rung::Namespaces && step.is_of_bounds() => {
                 sandbox.without_namespaces.store(true, Ordering::Relaxed);
@@ -266,6 +274,8 @@ async fn watch(
         pipe_held_by,
         restored,
         stopped_by,
+        reach: sandbox.reach(moment.rung),
+        refused: Vec::new(),
         rung: moment.rung,
     })))
 }

@@ -46,6 +46,7 @@ use std::sync::atomic::AtomicBool;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::env::Environment;
+use crate::protocol::Outlet;
 
 pub use command::Captured;
 pub use command::CommandSpec;
@@ -55,6 +56,7 @@ pub use error::SandboxError;
 pub use limit::Limit;
 pub use policy::NetRule;
 pub use policy::Policy;
+pub use policy::Reach;
 pub use policy::Rung;
 pub use spill::Kept;
 
@@ -62,6 +64,10 @@ use scratch::Scratch;
 
 /// The first argument with which this program is started again as the launcher of commands.
 pub const HELPER_ARGUMENT: &str = "__agi_helper";
+
+/// Why hosts that the policy names are not open to commands.
+pub const NO_HOSTS: &str = "single hosts are opened in a network namespace, which cannot be had here; \
+                            `--net all` opens the whole network";
 
 /// Starts commands under one policy. Shared by all tools of a run (`Arc`).
 #[derive(Debug)]
@@ -79,6 +85,8 @@ pub struct Sandbox {
     room: OnceLock<Option<Arc<spill::Room>>>,
     /// What children see of the environment; read once.
     environment: OnceLock<Vec<(std::ffi::OsString, std::ffi::OsString)>>,
+    /// How commands get to the hosts that the policy names; `None`: not at all.
+    outlet: Option<Arc<dyn Outlet>>,
     /// Set once namespaces could not be had; the next command does not try again.
     without_namespaces: AtomicBool,
 }
@@ -95,7 +103,26 @@ impl Sandbox {
             scratch: OnceLock::new(),
             room: OnceLock::new(),
             environment: OnceLock::new(),
+            outlet: None,
             without_namespaces: AtomicBool::new(false),
+        }
+    }
+
+    /// Opens the hosts that the policy names to commands, by way of `outlet`, where a rung can hold them
+    /// to it.
+    #[must_use]
+    pub fn with_outlet(mut self, outlet: Arc<dyn Outlet>) -> Self {
+        self.outlet = Some(outlet);
+        self
+    }
+
+    /// What commands can reach on a rung.
+    pub fn reach(&self, rung: Rung) -> Reach {
+        match &self.policy.net {
+            _ if !self.policy.is_enforced() => Reach::All,
+            NetRule::All => Reach::All,
+            NetRule::Hosts(_) if self.outlet.is_some() && rung == Rung::Namespaces => Reach::Hosts,
+            NetRule::Hosts(_) | NetRule::Off => Reach::Nothing,
         }
     }
 

@@ -13,8 +13,8 @@ use crate::system::opener::PathRules;
 pub enum NetRule {
     /// Nothing.
     Off,
-    /// Host patterns. `web_fetch` holds them; children have no network, since nothing here could tell
-    /// one host from another for them.
+    /// Host rules (`protocol::host_rule`). Children reach them through a proxy of this process, out of a
+    /// network namespace of their own, and nothing else; where that cannot be had they have no network.
     Hosts(Vec<String>),
     /// Everything.
     All,
@@ -23,15 +23,35 @@ pub enum NetRule {
 impl NetRule {
     /// From the words of the configuration: `all`, or host patterns.
     pub fn from_words(words: &[String]) -> Self {
-        if words.iter().any(|word| word == "all") {
+        if words.iter().any(|word| matches!(word.trim(), "all" | "*")) {
             return Self::All;
         }
         if words.is_empty() { Self::Off } else { Self::Hosts(words.to_vec()) }
     }
 
-    /// Whether children have the network.
+    /// Whether children have the whole network.
     pub fn is_open_to_children(&self) -> bool {
         *self == Self::All
+    }
+}
+
+/// What commands can really connect to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    Nothing,
+    /// The hosts of the policy.
+    Hosts,
+    All,
+}
+
+impl Reach {
+    /// The name in results.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Nothing => "off",
+            Self::Hosts => "hosts",
+            Self::All => "on",
+        }
     }
 }
 

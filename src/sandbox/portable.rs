@@ -107,6 +107,8 @@ pub(super) async fn run(
         pipe_held_by: Vec::new(),
         restored,
         stopped_by: None,
+        reach: sandbox.reach(rung),
+        refused: Vec::new(),
         rung,
     })
 }

@@ -16,9 +16,13 @@ use super::ToolError;
 use super::ToolOutput;
 use crate::protocol::ItemBody;
 use crate::protocol::ItemStatus;
+use crate::protocol::RefusedHost;
 use crate::sandbox::CommandSpec;
 use crate::sandbox::EndStatus;
 use crate::sandbox::Finished;
+use crate::sandbox::NO_HOSTS;
+use crate::sandbox::NetRule;
+use crate::sandbox::Reach;
 use crate::sandbox::SandboxError;
 
 /// Bytes kept of each stream; the text for the model is cut again by `dispatch`.
@@ -101,7 +105,12 @@ fn output(shown: &str, finished: &Finished, context: &ToolContext) -> ToolOutput
         "stdout_bytes": finished.stdout.total,
         "stderr_bytes": finished.stderr.total,
         "sandbox": finished.sandbox(),
+        "network": finished.reach.as_str(),
     });
+    if !finished.refused.is_empty() {
+        let hosts = finished.refused.iter().map(|refused| refused.host.as_str());
+        data["refused_hosts"] = hosts.collect();
+    }
     if let EndStatus::Signaled(signal) = finished.status {
         data["signal"] = Value::from(signal);
     }
@@ -130,7 +139,8 @@ fn output(shown: &str, finished: &Finished, context: &ToolContext) -> ToolOutput
         EndStatus::TimedOut => ItemStatus::Timeout,
         EndStatus::Cancelled => ItemStatus::Cancelled,
     };
-    ToolOutput::text(text).with_data(data).with_item(item).ended(status)
+    let output = ToolOutput::text(text).with_data(data).with_item(item).ended(status);
+    ToolOutput { refused: finished.refused.clone(), ..output }
 }
 
 /// What was printed, then in brackets what it does not say.
@@ -151,7 +161,11 @@ fn text(stdout: &str, stderr: &str, finished: &Finished, context: &ToolContext) 
     if !notes.is_empty() && REFUSALS.iter().any(|words| stderr.contains(words)) {
         let policy = context.sandbox.policy();
         if policy.is_enforced() {
-            let net = if policy.net.is_open_to_children() { "on" } else { "off" };
+            let net = match (&policy.net, finished.reach) {
+                (NetRule::Hosts(hosts), Reach::Hosts) => format!("{} by proxy", hosts.join(", ")),
+                (NetRule::Hosts(_), Reach::Nothing) => format!("off ({NO_HOSTS})"),
+                (_, reach) => reach.as_str().to_owned(),
+            };
             notes.push(format!("sandbox: {}, network {net}", policy.level.as_str()));
         }
     }
@@ -169,6 +183,9 @@ fn text(stdout: &str, stderr: &str, finished: &Finished, context: &ToolContext) 
             };
             notes.push(format!("file_read `{}` gives {whole} {name}", kept.path.display()));
         }
+    }
+    for RefusedHost { host, reason } in &finished.refused {
+        notes.push(format!("`{host}` {reason}"));
     }
     for path in &finished.restored {
         notes.push(format!("`{}` is protected and was put back", path.display()));

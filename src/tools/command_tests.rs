@@ -31,6 +31,8 @@ fn finished(status: EndStatus, stdout: &str, stderr: &str) -> Finished {
         duration: Duration::from_millis(1500),
         pipe_held_by: Vec::new(),
         restored: Vec::new(),
+        reach: Reach::Nothing,
+        refused: Vec::new(),
         rung: Rung::Landlock,
     }
 }

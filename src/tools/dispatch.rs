@@ -28,6 +28,7 @@ use super::secrecy;
 use crate::protocol::Effect;
 use crate::protocol::ItemBody;
 use crate::protocol::ItemStatus;
+use crate::protocol::RefusedHost;
 use crate::protocol::ToolCall;
 use crate::protocol::ToolResult;
 
@@ -100,6 +101,8 @@ pub struct CallOutcome {
     pub result: ToolResult,
     /// Details for the event stream, where it is more than a tool call.
     pub item: Option<ItemBody>,
+    /// Hosts that a command asked for in vain.
+    pub refused: Vec<RefusedHost>,
     /// Present when the tool gave no output.
     pub error: Option<ToolError>,
     /// Without the time the call waited for others.
@@ -114,14 +117,14 @@ impl CallOutcome {
         result: Result<ToolOutput, ToolError>,
         duration: Duration,
     ) -> Self {
-        let (status, text, data, item, error) = match result {
+        let (status, text, data, item, refused, error) = match result {
             Ok(output) => {
                 let text = output::cut(output.text, output::TEXT_LIMIT);
-                (output.status, text, output.data, output.item, None)
+                (output.status, text, output.data, output.item, output.refused, None)
             }
             Err(error) => {
                 let text = output::cut(format!("error: {error}"), output::TEXT_LIMIT);
-                (error.status(), text, None, None, Some(error))
+                (error.status(), text, None, None, Vec::new(), Some(error))
             }
         };
         let is_error = status != ItemStatus::Completed;
@@ -133,7 +136,7 @@ impl CallOutcome {
             is_error,
             origin: None,
         };
-        Self { call, effect, target, status, result, item, error, duration }
+        Self { call, effect, target, status, result, item, refused, error, duration }
     }
 }
 

@@ -204,11 +204,15 @@ impl ToolContext {
             env: Vec::new(),
         };
         let policy = crate::sandbox::Policy::new(&settings, cwd, Vec::new());
+        let offline = crate::config::settings::NetworkSettings {
+            offline: true,
+            ..crate::network::client::settings_for_tests()
+        };
         Self {
             opener: Opener::new(rules),
             sandbox: Arc::new(Sandbox::new(policy)),
             memory: None,
-            http: Arc::new(Client::new(&offline()).unwrap()),
+            http: Arc::new(Client::new(&offline).unwrap()),
             cwd: cwd.to_path_buf(),
             cancel: CancellationToken::new(),
             deadline: Instant::now() + Duration::from_secs(3600),
@@ -218,25 +222,5 @@ impl ToolContext {
             origin: None,
             progress: None,
         }
-    }
-}
-
-#[cfg(test)]
-fn offline() -> crate::config::settings::NetworkSettings {
-    crate::config::settings::NetworkSettings {
-        offline: true,
-        ca: None,
-        ssl_cert_file: None,
-        ssl_cert_dir: None,
-        http_proxy: None,
-        https_proxy: None,
-        all_proxy: None,
-        no_proxy: None,
-        idle_timeout: Duration::from_secs(1),
-        total_timeout: Duration::from_secs(2),
-        connect_timeout: Duration::from_secs(1),
-        max_retries: 0,
-        record: None,
-        replay: None,
     }
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::protocol::ItemBody;
 use crate::protocol::ItemStatus;
+use crate::protocol::RefusedHost;
 
 /// Bytes of a call's text that are kept, half of them from the end.
 pub const TEXT_LIMIT: usize = 32 * 1024;
@@ -20,6 +21,8 @@ pub struct ToolOutput {
     pub data: Option<Value>,
     /// Details of the item in the event stream, where it is more than a tool call.
     pub item: Option<ItemBody>,
+    /// Hosts that were asked for in vain: denials of their own.
+    pub refused: Vec<RefusedHost>,
     /// How the call ended; a command that failed or timed out still has output to show.
     pub status: ItemStatus,
 }
@@ -27,7 +30,13 @@ pub struct ToolOutput {
 impl ToolOutput {
     /// A call that did what it was asked to, with text alone.
     pub fn text(text: impl Into<String>) -> Self {
-        Self { text: text.into(), data: None, item: None, status: ItemStatus::Completed }
+        Self {
+            text: text.into(),
+            data: None,
+            item: None,
+            refused: Vec::new(),
+            status: ItemStatus::Completed,
+        }
     }
 
     /// The same with the result as data.

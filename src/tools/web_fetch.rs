@@ -84,8 +84,8 @@ impl WebFetch {
         if from.scheme() == "https" && next.scheme() == "http" {
             return Err(denied(next.as_str(), "a redirect from https to http is not followed"));
         }
-        let host = next.host_str().unwrap_or_default();
-        if from.host_str() == Some(host) || self.guard.covers(host) {
+        let is_same_host = from.host() == next.host();
+        if is_same_host || self.guard.covers(&next) {
             return Ok(next);
         }
         Err(ToolError::ForModel(format!(

@@ -46,6 +46,9 @@ mod file;
 #[cfg(target_os = "linux")]
 mod hostile;
 
+#[cfg(target_os = "linux")]
+mod hosts;
+
 mod embedding;
 mod local_models;
 

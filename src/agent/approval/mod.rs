@@ -14,6 +14,8 @@ pub mod shell;
 use crate::config::settings::ApproveMode;
 use crate::config::settings::SandboxLevel;
 use crate::protocol::Effect;
+use crate::protocol::host_rule;
+use crate::protocol::host_rule::Covered;
 
 use self::covering::Places;
 use self::rules::Allowed;
@@ -119,9 +121,9 @@ fn only_reads(situation: &Situation, action: &Action<'_>) -> bool {
                 && !situation.net.iter().any(|host| is_every_host(host))
         }
         Effect::Network => {
-            let named: Vec<String> =
-                situation.net.iter().filter(|host| !is_every_host(host)).cloned().collect();
-            action.target.names.iter().all(|name| name.is_empty() || host_is_open(&named, name))
+            let is_named =
+                |name: &String| opened(&situation.net, name) == Covered::ByName || name.is_empty();
+            action.target.names.iter().all(is_named)
         }
     }
 }
@@ -181,7 +183,7 @@ fn held(situation: &Situation, action: &Action<'_>) -> Held {
             if names.iter().all(String::is_empty) {
                 // A search without a configured endpoint: the tool itself says what is missing.
                 Held::Bounded("it has nothing to connect to")
-            } else if names.iter().all(|host| host_is_open(&situation.net, host)) {
+            } else if names.iter().all(|host| opened(&situation.net, host) != Covered::No) {
                 Held::Bounded("`--net` opens the host")
             } else {
                 Held::Free("it connects to a host that `--net` does not open")
@@ -190,30 +192,19 @@ fn held(situation: &Situation, action: &Action<'_>) -> Held {
     }
 }
 
-/// Whether a host (or the host of a URL) is among the open ones. `*.example.com` covers every
-/// host below `example.com`, not itself; case and a trailing dot do not count. What two parsers
-/// might read differently (a backslash, a control character) is never open.
-fn host_is_open(net: &[String], target: &str) -> bool {
+/// How far the rules open a host, or the host and port of a URL. What two parsers might read
+/// differently (a backslash, a control character) is never open.
+fn opened(net: &[String], target: &str) -> Covered {
     if target.contains(|c: char| c == '\\' || c.is_control()) {
-        return false;
+        return Covered::No;
     }
-    let parsed = url::Url::parse(target).ok();
-    let host = match &parsed {
-        Some(url) if url.has_host() => url.host_str().unwrap_or_default(),
-        _ => target,
+    let (host, port) = match url::Url::parse(target) {
+        Ok(url) if url.has_host() => {
+            (url.host_str().and_then(host_rule::host), url.port_or_known_default())
+        }
+        _ => (host_rule::host(target), None),
     };
-    let host = host.trim_end_matches('.').to_ascii_lowercase();
-    !host.is_empty()
-        && net.iter().any(|pattern| {
-            let pattern = pattern.trim_end_matches('.').to_ascii_lowercase();
-            match pattern.strip_prefix("*.") {
-                _ if is_every_host(&pattern) => true,
-                Some(domain) => host
-                    .strip_suffix(domain)
-                    .is_some_and(|rest| rest.len() > 1 && rest.ends_with('.')),
-                None => pattern == host,
-            }
-        })
+    host.map_or(Covered::No, |host| host_rule::covered(net, &host, port))
 }
 
 #[cfg(test)]

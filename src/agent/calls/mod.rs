@@ -20,6 +20,7 @@ use crate::protocol::ItemBody;
 use crate::protocol::ItemStatus;
 use crate::protocol::Message;
 use crate::protocol::Part;
+use crate::protocol::RefusedHost;
 use crate::protocol::Role;
 use crate::protocol::ToolCall;
 use crate::tools::Registry;
@@ -171,6 +172,11 @@ fn note(room: &CallRoom<'_>, outcomes: Vec<CallOutcome>, state: &mut RunState) -
         }
         if let Some(ItemBody::CommandExecution { sandbox, .. }) = &outcome.item {
             state.sandbox = Some(sandbox.clone());
+        }
+        for RefusedHost { host, reason } in &outcome.refused {
+            let message = format!("`{name}` asked for `{host}`, which {reason}");
+            room.emitter.instant(ItemStatus::Declined, ItemBody::Error { message });
+            state.deny(name, host, reason);
         }
         match &outcome.error {
             Some(ToolError::Denied { target, reason }) => state.deny(name, target, reason),

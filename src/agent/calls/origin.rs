@@ -13,6 +13,7 @@ use crate::memory::Trust;
 use crate::protocol::Effect;
 use crate::protocol::Message;
 use crate::protocol::Part;
+use crate::sandbox::NetRule;
 use crate::system::visible::visible;
 use crate::tools::ToolContext;
 use crate::tools::dispatch::CallOutcome;
@@ -91,7 +92,7 @@ fn of_file(target: &str, cwd: &Path, places: &Places) -> Option<String> {
 
 fn of_process(outcome: &CallOutcome, context: &ToolContext, places: &Places) -> Option<String> {
     let policy = context.sandbox.policy();
-    if policy.is_enforced() && policy.read.is_empty() && !policy.net.is_open_to_children() {
+    if policy.is_enforced() && policy.read.is_empty() && policy.net == NetRule::Off {
         return None;
     }
     if outcome.call.name == "shell" {

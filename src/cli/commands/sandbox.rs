@@ -20,10 +20,13 @@ use crate::config::settings::CommandLimits;
 use crate::config::settings::SandboxLevel;
 use crate::config::table::quantity::Size;
 use crate::protocol::ExitCode;
+use crate::protocol::RefusedHost;
 use crate::sandbox::CommandSpec;
 use crate::sandbox::EndStatus;
 use crate::sandbox::Finished;
+use crate::sandbox::NO_HOSTS;
 use crate::sandbox::NetRule;
+use crate::sandbox::Reach;
 use crate::sandbox::Sandbox;
 use crate::sandbox::SandboxError;
 use crate::system::process;
@@ -45,7 +48,7 @@ pub struct SandboxArgs {
     /// Make a further directory readable
     #[arg(long, value_name = "DIR")]
     read: Vec<PathBuf>,
-    /// `all` opens the network
+    /// Open a host: `example.org`, `*.example.org`, `example.org:8080`; `all` opens the network
     #[arg(long, value_name = "HOST")]
     net: Vec<String>,
     /// Pass a further environment variable on
@@ -87,7 +90,7 @@ pub async fn run(
     }
     let settings = context.settings_with(assignments(&args))?;
     let cwd = context.directory()?.to_path_buf();
-    let sandbox = wiring::sandbox(&settings, &context.places, &cwd);
+    let sandbox = wiring::sandbox(&settings, &context.places, &cwd)?;
     if args.explain {
         explain(&sandbox, context).await?;
     }
@@ -109,8 +112,9 @@ pub async fn run(
     let cancel = Cancellation::new();
     let signals = interrupt::cancel_on_signals(&cancel);
     let finished = sandbox.run(command, cancel.token().clone()).await?;
+    let is_open = matches!(sandbox.policy().net, NetRule::Hosts(_));
     drop((sandbox, signals));
-    show(&finished, &limits, context)?;
+    show(&finished, &limits, is_open, context)?;
     if finished.status == EndStatus::Cancelled {
         return Ok(ExitCode::Interrupted);
     }
@@ -154,8 +158,9 @@ async fn explain(sandbox: &Sandbox, context: &mut CommandContext) -> Result<(), 
     let net = match &policy.net {
         NetRule::Off => "off".to_owned(),
         NetRule::All => "open".to_owned(),
+        NetRule::Hosts(hosts) if sandbox.reach(rung) == Reach::Hosts => hosts.join(", "),
         NetRule::Hosts(hosts) => {
-            format!("off for commands; web_fetch reaches {}", hosts.join(", "))
+            format!("off for commands ({NO_HOSTS}); web_fetch reaches {}", hosts.join(", "))
         }
     };
     let read: Vec<&PathBuf> = std::iter::once(&policy.cwd).chain(&policy.read).collect();
@@ -202,10 +207,17 @@ fn words(limits: &CommandLimits) -> String {
 fn show(
     finished: &Finished,
     limits: &CommandLimits,
+    is_open: bool,
     context: &mut CommandContext,
 ) -> Result<(), CommandError> {
     if let Some(limit) = finished.limit() {
         context.output.warning(&limit.explain(limits));
+    }
+    if finished.reach == Reach::Nothing && is_open {
+        context.output.warning(&format!("the command had no network: {NO_HOSTS}"));
+    }
+    for RefusedHost { host, reason } in &finished.refused {
+        context.output.warning(&format!("the command asked for `{host}`, which {reason}"));
     }
     for path in &finished.restored {
         context

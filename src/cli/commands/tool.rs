@@ -158,6 +158,7 @@ fn tell(outcome: CallOutcome, context: &mut CommandContext) -> Result<ExitCode, 
         (None, ItemStatus::Completed) => ExitCode::Done,
         (None, ItemStatus::Timeout) => ExitCode::TimeOut,
         (None, ItemStatus::Cancelled) => ExitCode::Interrupted,
+        (None, _) if !outcome.refused.is_empty() => ExitCode::PermissionDenied,
         (None, _) => ExitCode::TaskFailed,
     };
     if context.global.json {

@@ -13,6 +13,7 @@ use super::fields::Cover;
 use super::fields::Order;
 use super::quantity::Size;
 use super::quantity::Span;
+use crate::protocol::HostRule;
 
 /// What both values allow; `None` where the setting has no order. `current` absent means without
 /// bound for numbers and nothing for lists. Relative paths are relative to `directory`.
@@ -104,12 +105,8 @@ fn covers(cover: Cover, bound: &str, entry: &str) -> bool {
     match cover {
         Cover::Same => false,
         Cover::Host => {
-            let (bound, entry) = (bound.to_ascii_lowercase(), entry.to_ascii_lowercase());
-            bound == "all"
-                || bound == entry
-                || bound
-                    .strip_prefix('*')
-                    .is_some_and(|end| end.starts_with('.') && entry.ends_with(end))
+            let rules = HostRule::parse(bound).zip(HostRule::parse(entry));
+            rules.is_some_and(|(bound, entry)| bound.includes(&entry))
         }
         Cover::Directory => Path::new(entry).starts_with(bound),
         // `tool` alone stands for all of its calls.

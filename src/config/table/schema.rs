@@ -158,7 +158,7 @@ settings! {
         add_dirs: Vec<PathBuf> = Vec::new() => POWER.narrows(Order::Fewer(Cover::Directory));
         /// Readable in addition to the workspace and the system's directories.
         read: Vec<PathBuf> = Vec::new() => POWER.narrows(Order::Fewer(Cover::Directory));
-        /// Hosts that may be reached: `example.org`, `*.example.org`, `all`.
+        /// Hosts that may be reached: `example.org`, `*.example.org`, `example.org:8080`, `all`.
         net: Vec<String> = Vec::new() => POWER.narrows(Order::Fewer(Cover::Host));
         /// Names of further environment variables that commands see.
         env: Vec<String> = Vec::new() => POWER.narrows(Order::Fewer(Cover::Same));

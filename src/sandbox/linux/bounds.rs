@@ -2,6 +2,8 @@
 //! it is executed, and tested by it.
 
 use std::ffi::OsStr;
+use std::net::Ipv4Addr;
+use std::net::SocketAddrV4;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 
@@ -23,9 +25,11 @@ use super::seccomp;
 use super::seccomp::Filter;
 use super::spec::Bounds;
 use super::spec::ENFORCE;
+use super::spec::HOSTS;
 use super::spec::Limits;
 use super::spec::NAMESPACES;
 use super::spec::NETWORK;
+use super::spec::Network;
 use super::spec::Step;
 
 /// Linux numbers capabilities below this.
@@ -40,6 +44,8 @@ const KEPT: CapabilitySet = CapabilitySet::CHOWN
 /// Commands after which the ruleset is made anew.
 const ADDITIONS: u32 = 64;
 const PROCFS: &[u8] = b"/proc";
+/// Self-test: an address of another machine (reserved for documentation).
+const NOWHERE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 
 /// Bounds that only have to be applied.
 pub(super) struct Ready {
@@ -47,6 +53,8 @@ pub(super) struct Ready {
     pub(super) namespaces: bool,
     enforced: Option<Enforced>,
     pub(super) limits: Limits,
+    /// For the agent's proxy, until it is handed over.
+    listener: Option<OwnedFd>,
 }
 
 struct Enforced {
@@ -57,7 +65,7 @@ struct Enforced {
     /// On top of the one that the launcher has installed for itself and all.
     filter: Vec<libc::sock_filter>,
     root: bool,
-    network: bool,
+    network: Network,
     /// Self-test: the root directory must not be readable.
     tests_reading: bool,
     /// Self-test: see [`Bounds::forbidden`].
@@ -67,17 +75,28 @@ struct Enforced {
 impl Ready {
     /// Enters the namespaces that commands share and prepares the rest.
     pub(super) fn new(mut bounds: Bounds) -> Result<Self, Failure> {
-        let network = bounds.has(NETWORK);
+        let mut network = if bounds.has(NETWORK) { Network::Open } else { Network::Closed };
         let namespaces = bounds.has(NAMESPACES);
+        let mut listener = None;
         if namespaces {
-            namespaces::enter(network)?;
+            namespaces::enter(network == Network::Open)?;
             namespaces::pin(&bounds.pinned)?;
             namespaces::hide(&bounds.hidden)?;
             own_shared_memory(&mut bounds)?;
+            if bounds.has(HOSTS) && network == Network::Closed {
+                let (socket, port) = namespaces::listen()?;
+                listener = Some(socket);
+                network = Network::Proxy(port);
+            }
         }
         let limits = bounds.limits;
         let enforced = bounds.has(ENFORCE).then(|| Enforced::new(bounds, network)).transpose()?;
-        Ok(Self { namespaces, enforced, limits })
+        Ok(Self { namespaces, enforced, limits, listener })
+    }
+
+    /// The socket that the agent's proxy is to listen on; given once.
+    pub(super) fn take_listener(&mut self) -> Option<OwnedFd> {
+        self.listener.take()
     }
 
     /// To be called before each command.
@@ -114,7 +133,7 @@ fn own_shared_memory(bounds: &mut Bounds) -> Result<(), Failure> {
 }
 
 impl Enforced {
-    fn new(bounds: Bounds, network: bool) -> Result<Self, Failure> {
+    fn new(bounds: Bounds, network: Network) -> Result<Self, Failure> {
         let root = rustix::process::geteuid().is_root();
         // The launcher keeps what it has for mounting; what it executes can have no more than this.
         narrow_bounding_set(kept(root)).map_err(|error| Failure::new(Step::Capabilities, error))?;
@@ -175,17 +194,31 @@ impl Enforced {
             let file = rustix::fs::open(path, flags, Mode::RUSR).map(drop);
             refused(Step::WriteTest, file, Errno::ACCESS)?;
         }
-        if !self.network {
-            let socket =
-                rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).map(drop);
-            refused(Step::SocketTest, socket, Errno::PERM)?;
+        let socket = |family, kind| rustix::net::socket(family, kind, None);
+        match self.network {
+            Network::Open => {}
+            Network::Closed => {
+                let stream = socket(AddressFamily::INET, SocketType::STREAM).map(drop);
+                refused(Step::SocketTest, stream, Errno::PERM)?;
+            }
+            Network::Proxy(port) => {
+                let datagram = socket(AddressFamily::INET, SocketType::DGRAM).map(drop);
+                refused(Step::SocketTest, datagram, Errno::PERM)?;
+                let local = socket(AddressFamily::UNIX, SocketType::STREAM).map(drop);
+                refused(Step::SocketTest, local, Errno::PERM)?;
+                let stream = socket(AddressFamily::INET, SocketType::STREAM)
+                    .map_err(|error| Failure::new(Step::RouteTest, error))?;
+                let elsewhere = SocketAddrV4::new(NOWHERE, port);
+                let connected = rustix::net::connect(&stream, &elsewhere);
+                refused(Step::RouteTest, connected, Errno::NETUNREACH)?;
+            }
         }
         let private = rustix::mount::MountPropagationFlags::PRIVATE;
         refused(Step::NamespaceTest, rustix::mount::mount_change("/", private), Errno::PERM)
     }
 }
 
-fn ruleset(grants: &[Grant], network: bool) -> Result<OwnedFd, Failure> {
+fn ruleset(grants: &[Grant], network: Network) -> Result<OwnedFd, Failure> {
     landlock::ruleset(grants, network).map_err(|error| Failure::io(Step::Landlock, &error))
 }
 

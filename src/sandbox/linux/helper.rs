@@ -29,7 +29,9 @@ use rustix::process::WaitOptions;
 use super::bounds::Ready;
 use super::keeper;
 use super::namespaces;
+use super::passage;
 use super::spec::Bounds;
+use super::spec::HOSTS;
 use super::spec::LAUNCH;
 use super::spec::Report;
 use super::spec::Step;
@@ -105,7 +107,12 @@ fn launch_commands() -> io::Result<()> {
     default_signals();
     // Where that is not allowed the directory of the start is kept in use, which harms nothing.
     let _ = rustix::process::chdir("/");
+    let hosts = bounds.has(HOSTS);
     let mut ready = Ready::new(bounds);
+    if hosts {
+        let listener = ready.as_mut().ok().and_then(Ready::take_listener);
+        passage::hand_over(&control, listener.as_ref())?;
+    }
     let mut children = Vec::new();
     loop {
         let asked = wait(&control, &children)?;

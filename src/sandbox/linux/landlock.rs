@@ -16,6 +16,8 @@ use rustix::fs::Mode;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
+use super::spec::Network;
+
 const EXECUTE: u64 = 1;
 const WRITE_FILE: u64 = 1 << 1;
 const READ_FILE: u64 = 1 << 2;
@@ -37,6 +39,8 @@ const FIRST: u64 = (1 << 13) - 1;
 
 const CREATE_VERSION: u32 = 1;
 const RULE_PATH_BENEATH: u32 = 1;
+const RULE_NET_PORT: u32 = 2;
+const CONNECT_TCP: u64 = 1 << 1;
 /// Bind and connect of TCP.
 const NET_TCP: u64 = 3;
 /// Abstract Unix sockets and signals.
@@ -92,6 +96,12 @@ struct RulesetAttribute {
     scoped: u64,
 }
 
+#[repr(C)]
+struct NetPort {
+    allowed: u64,
+    port: u64,
+}
+
 #[repr(C, packed)]
 struct PathBeneath {
     allowed: u64,
@@ -114,14 +124,14 @@ pub(super) fn abi() -> u32 {
 
 /// A ruleset that can be applied any number of times. It holds the directories as they are now: what a
 /// path leads to later is not granted by it.
-pub(super) fn ruleset(grants: &[Grant], network: bool) -> io::Result<OwnedFd> {
+pub(super) fn ruleset(grants: &[Grant], network: Network) -> io::Result<OwnedFd> {
     let abi = abi();
     if abi == 0 {
         return Err(io::Error::from(Errno::NOSYS));
     }
     let attribute = RulesetAttribute {
         handled_fs: handled(abi),
-        handled_net: if abi >= 4 && !network { NET_TCP } else { 0 },
+        handled_net: if abi >= 4 && network != Network::Open { NET_TCP } else { 0 },
         scoped: if abi >= 6 { SCOPED } else { 0 },
     };
     // Older kernels refuse a structure that is longer than theirs.
@@ -140,7 +150,22 @@ pub(super) fn ruleset(grants: &[Grant], network: bool) -> io::Result<OwnedFd> {
     for grant in grants {
         add_to(&ruleset, grant, handled(abi))?;
     }
+    if let Network::Proxy(port) = network
+        && abi >= 4
+    {
+        let rule = NetPort { allowed: CONNECT_TCP, port: u64::from(port) };
+        add_rule(&ruleset, RULE_NET_PORT, &raw const rule)?;
+    }
     Ok(ruleset)
+}
+
+/// `rule` has the layout that the kernel declares for `kind`, and is valid during the call.
+fn add_rule<T>(ruleset: &OwnedFd, kind: u32, rule: *const T) -> io::Result<()> {
+    // SAFETY: the kernel reads the rule during the call only.
+    let result = unsafe {
+        libc::syscall(libc::SYS_landlock_add_rule, ruleset.as_raw_fd(), kind, rule, 0_u32)
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// Bounds this thread, and what it executes, for ever. Needs `PR_SET_NO_NEW_PRIVS`, which the launcher set.
@@ -180,15 +205,5 @@ fn add_to(ruleset: &OwnedFd, grant: &Grant, handled: u64) -> io::Result<()> {
         return Ok(());
     }
     let rule = PathBeneath { allowed, parent: object.as_raw_fd() };
-    // SAFETY: `rule` is valid during the call and has the layout the kernel declares (packed).
-    let result = unsafe {
-        libc::syscall(
-            libc::SYS_landlock_add_rule,
-            ruleset.as_raw_fd(),
-            RULE_PATH_BENEATH,
-            &raw const rule,
-            0_u32,
-        )
-    };
-    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    add_rule(ruleset, RULE_PATH_BENEATH, &raw const rule)
 }

@@ -35,11 +35,14 @@ use tokio::sync::Mutex;
 use crate::sandbox::HELPER_ARGUMENT;
 use crate::sandbox::Sandbox;
 use crate::sandbox::error::SandboxError;
+use crate::sandbox::policy::Reach;
 use crate::sandbox::policy::Rung;
 use crate::system::process;
 
 use super::grants::Granted;
 use super::limits;
+use super::passage::Gate;
+use super::passage::Passage;
 use super::spec;
 use super::spec::Bounds;
 use super::start;
@@ -85,6 +88,8 @@ pub(super) struct Launcher {
     rung: Rung,
     /// `None`: nothing is bounded.
     granted: Option<Granted>,
+    /// Before the socket: dropped first.
+    gate: Option<Gate>,
     /// Both are `None` only while this is dropped.
     socket: Option<OwnedFd>,
     child: Option<Child>,
@@ -103,13 +108,26 @@ impl Launcher {
         let child = start_helper(sandbox, OwnedFd::from(theirs)).await?;
         // Whether it took them shows when it is asked for the first command.
         let sent = start::send(socket.as_fd(), &bounds.encode()).await;
-        let launcher = Self { rung, granted, socket: Some(socket), child: Some(child) };
+        let mut launcher =
+            Self { rung, granted, gate: None, socket: Some(socket), child: Some(child) };
         match sent {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                Err(SandboxError::process(error))
+                return Err(SandboxError::process(error));
             }
-            _ => Ok(launcher),
+            _ => {}
         }
+        if bounds.has(spec::HOSTS)
+            && let (Some(socket), Some(outlet)) = (&launcher.socket, &sandbox.outlet)
+        {
+            let gate = Gate::open(socket, outlet.as_ref()).await;
+            launcher.gate = gate.map_err(SandboxError::process)?;
+        }
+        Ok(launcher)
+    }
+
+    /// The way of one command to the hosts that the policy names, if there is one.
+    pub(super) fn passage(&self) -> Option<Passage> {
+        self.gate.as_ref().map(Gate::pass)
     }
 
     /// Asks for a keeper that gets these descriptors, in the order of [`spec::LAUNCH`].
@@ -165,6 +183,7 @@ fn bounds(
         (spec::ENFORCE, granted.is_some()),
         (spec::NAMESPACES, rung == Rung::Namespaces),
         (spec::NETWORK, sandbox.policy.net.is_open_to_children()),
+        (spec::HOSTS, sandbox.reach(rung) == Reach::Hosts),
     ] {
         flags |= if is_set { flag } else { 0 };
     }

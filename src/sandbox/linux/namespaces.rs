@@ -3,11 +3,18 @@
 //! An ordinary user gets them by way of a user namespace that maps only that user; root needs none. Git
 //! metadata is mounted read-only inside. The launcher enters the user, a mount and the network namespace
 //! once; each command gets a mount, process and IPC namespace of its own, with its own procfs.
-#![expect(unsafe_code, reason = "leaving a namespace is an unsafe function of rustix; clone")]
+#![expect(
+    unsafe_code,
+    reason = "leaving a namespace is an unsafe function of rustix; clone; raising a device"
+)]
 
 use std::ffi::CString;
 use std::ffi::OsStr;
 use std::io;
+use std::net::Ipv4Addr;
+use std::net::SocketAddrV4;
+use std::os::fd::AsRawFd as _;
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
@@ -15,6 +22,9 @@ use rustix::fs::StatVfsMountFlags;
 use rustix::io::Errno;
 use rustix::mount::MountFlags;
 use rustix::mount::MountPropagationFlags;
+use rustix::net::AddressFamily;
+use rustix::net::SocketFlags;
+use rustix::net::SocketType;
 use rustix::process::Pid;
 use rustix::thread::UnshareFlags;
 
@@ -23,7 +33,10 @@ use super::helper::Failure;
 use super::spec::Spec;
 use super::spec::Step;
 
-/// Enters what all commands share.
+/// Connections that wait to be accepted by the proxy.
+const WAITING: i32 = 256;
+
+/// Enters what all commands share. `network`: it stays the one of the machine.
 pub(super) fn enter(network: bool) -> Result<(), Failure> {
     let (uid, gid) = (rustix::process::geteuid(), rustix::process::getegid());
     let mut flags = UnshareFlags::NEWNS;
@@ -61,6 +74,39 @@ pub(super) fn pin(directories: &[Vec<u8>]) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// Opens a listening socket on the loopback device of a fresh network namespace, on every address of it,
+/// and says at which port. The device is down until then.
+pub(super) fn listen() -> Result<(OwnedFd, u16), Failure> {
+    let failed = |error: Errno| Failure::new(Step::Loopback, error);
+    let flags = SocketFlags::CLOEXEC;
+    let device = rustix::net::socket_with(AddressFamily::INET, SocketType::DGRAM, flags, None)
+        .map_err(failed)?;
+    raise(&device).map_err(|error| Failure::io(Step::Loopback, &error))?;
+    let socket = rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)
+        .map_err(failed)?;
+    let any = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0);
+    rustix::net::bind(&socket, &any).map_err(failed)?;
+    rustix::net::listen(&socket, WAITING).map_err(failed)?;
+    let name = rustix::net::getsockname(&socket).map_err(failed)?;
+    let name = SocketAddrV4::try_from(name).map_err(failed)?;
+    Ok((socket, name.port()))
+}
+
+/// Sets the loopback device up.
+fn raise(socket: &OwnedFd) -> io::Result<()> {
+    // SAFETY: zeroes are a valid request: no name, no flags.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    for (place, byte) in request.ifr_name.iter_mut().zip(*b"lo") {
+        *place = byte.cast_signed() as libc::c_char;
+    }
+    let up = libc::IFF_UP | libc::IFF_RUNNING;
+    request.ifr_ifru.ifru_flags = i16::try_from(up).unwrap_or_default();
+    // SAFETY: the kernel reads the request during the call.
+    let result =
+        unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS as _, &raw const request) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// Mounts something empty over directories whose entries nobody is to see.

@@ -14,6 +14,8 @@ use std::io;
 use libc::c_long;
 use libc::sock_filter;
 
+use super::spec::Network;
+
 const RET_ALLOW: u32 = 0x7fff_0000;
 const RET_ERRNO: u32 = 0x0005_0000;
 #[cfg(target_arch = "x86_64")]
@@ -118,7 +120,7 @@ const SET_IDS: &[(c_long, u32)] = &[
 /// What the filter depends on.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Filter {
-    pub(super) network: bool,
+    pub(super) network: Network,
     pub(super) root: bool,
     /// Below version 3 Landlock does not see truncation.
     pub(super) landlock_abi: u32,
@@ -144,8 +146,10 @@ impl Filter {
         program.always(libc::SYS_clone3, ENOSYS);
         program.limits_of_others();
         program.ioctl();
-        if !self.network {
-            program.sockets();
+        match self.network {
+            Network::Closed => program.no_sockets(),
+            Network::Proxy(_) => program.streams_only(),
+            Network::Open => {}
         }
         if self.root {
             program.identities();
@@ -242,7 +246,7 @@ impl Program {
 
     /// Only Unix streams: a datagram socket could write to the system's log, and `connect` reaches
     /// daemons (containers, the desktop's bus) that act for whoever asks.
-    fn sockets(&mut self) {
+    fn no_sockets(&mut self) {
         let stream = [
             load(0),
             jump(JUMP_EQUAL, libc::AF_UNIX as u32, 0, 3),
@@ -253,6 +257,32 @@ impl Program {
             statement(RETURN, RET_ALLOW),
         ];
         self.rule(libc::SYS_socket, &stream);
+        self.no_pair_of_datagrams();
+        self.always(libc::SYS_connect, EPERM);
+    }
+
+    /// In a network namespace with nothing but its loopback device: TCP, by which the proxy is reached.
+    /// `connect` cannot be told apart by what it leads to, so there is no Unix socket to call it with: a
+    /// pair is connected already.
+    fn streams_only(&mut self) {
+        let stream = [
+            load(0),
+            jump(JUMP_EQUAL, libc::AF_INET as u32, 1, 0),
+            jump(JUMP_EQUAL, libc::AF_INET6 as u32, 0, 6),
+            load(1),
+            statement(AND, 0xf),
+            jump(JUMP_EQUAL, libc::SOCK_STREAM as u32, 0, 3),
+            load(2),
+            jump(JUMP_EQUAL, 0, 2, 0),
+            jump(JUMP_EQUAL, libc::IPPROTO_TCP as u32, 1, 0),
+            statement(RETURN, EPERM),
+            statement(RETURN, RET_ALLOW),
+        ];
+        self.rule(libc::SYS_socket, &stream);
+        self.no_pair_of_datagrams();
+    }
+
+    fn no_pair_of_datagrams(&mut self) {
         let no_datagram = [
             load(1),
             statement(AND, 0xf),
@@ -261,7 +291,6 @@ impl Program {
             statement(RETURN, RET_ALLOW),
         ];
         self.rule(libc::SYS_socketpair, &no_datagram);
-        self.always(libc::SYS_connect, EPERM);
     }
 
     /// Terminal injection, and file-system controls that create or unprotect entries unseen: btrfs
@@ -390,7 +419,11 @@ mod tests {
 
     #[test]
     fn exactly_what_is_listed_is_refused() {
-        for (network, root, landlock_abi) in [(false, true, 7), (true, false, 7), (false, true, 1)]
+        use super::Network::Closed;
+        use super::Network::Open;
+        use super::Network::Proxy;
+        for (network, root, landlock_abi) in
+            [(Closed, true, 7), (Open, false, 7), (Proxy(80), false, 7), (Closed, true, 1)]
         {
             let filter = Filter { network, root, landlock_abi }.shared();
             for number in 0..500 {
@@ -400,7 +433,8 @@ mod tests {
                     libc::SYS_openat2 if landlock_abi < 3 => ENOSYS,
                     libc::SYS_truncate if landlock_abi < 3 => EPERM,
                     // No Unix stream.
-                    libc::SYS_socket | libc::SYS_connect if !network => EPERM,
+                    libc::SYS_socket if network != Open => EPERM,
+                    libc::SYS_connect if network == Closed => EPERM,
                     libc::SYS_setgroups if root => EPERM,
                     _ => RET_ALLOW,
                 };
@@ -423,9 +457,11 @@ mod tests {
 
     #[test]
     fn arguments_decide_where_they_must() {
-        let shared = Filter { network: false, root: true, landlock_abi: 7 }.shared();
+        let with = |network| Filter { network, root: true, landlock_abi: 7 }.shared();
+        let (shared, proxied) = (with(super::Network::Closed), with(super::Network::Proxy(80)));
         let own = super::of_commands();
         let unix = libc::AF_UNIX.cast_unsigned();
+        let (inet, inet6) = (libc::AF_INET.cast_unsigned(), libc::AF_INET6.cast_unsigned());
         let (stream, datagram) =
             (libc::SOCK_STREAM.cast_unsigned(), libc::SOCK_DGRAM.cast_unsigned());
         for (filter, number, arguments, expected) in [
@@ -436,6 +472,19 @@ mod tests {
             (&shared, libc::SYS_socket, [libc::AF_INET.cast_unsigned(), stream, 0], EPERM),
             (&shared, libc::SYS_socketpair, [unix, datagram, 0], EPERM),
             (&shared, libc::SYS_socketpair, [unix, stream, 0], RET_ALLOW),
+            (&proxied, libc::SYS_socket, [unix, stream, 0], EPERM),
+            (&proxied, libc::SYS_socket, [inet, stream | 0x80000, 0], RET_ALLOW),
+            (&proxied, libc::SYS_socket, [inet, stream, 6], RET_ALLOW),
+            (&proxied, libc::SYS_socket, [inet6, stream, 6], RET_ALLOW),
+            // Multipath and SCTP.
+            (&proxied, libc::SYS_socket, [inet, stream, 262], EPERM),
+            (&proxied, libc::SYS_socket, [inet6, stream, 132], EPERM),
+            (&proxied, libc::SYS_socket, [inet, datagram, 0], EPERM),
+            (&proxied, libc::SYS_socket, [inet6, 3, 58], EPERM),
+            (&proxied, libc::SYS_socket, [16, 3, 0], EPERM),
+            (&proxied, libc::SYS_socket, [40, stream, 0], EPERM),
+            (&proxied, libc::SYS_socketpair, [unix, datagram, 0], EPERM),
+            (&proxied, libc::SYS_socketpair, [unix, stream, 0], RET_ALLOW),
             (&shared, libc::SYS_prlimit64, [1, 0, 0], EPERM),
             (&shared, libc::SYS_ioctl, [0, 0x5412, 0], EPERM),
             (&shared, libc::SYS_ioctl, [0, 0x5413, 0], RET_ALLOW),

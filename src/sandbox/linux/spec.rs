@@ -13,7 +13,7 @@ use super::landlock::Rights;
 pub(super) struct Bounds {
     /// The process that must still be the launcher's parent.
     pub(super) parent: u64,
-    /// Of [`ENFORCE`], [`NAMESPACES`] and [`NETWORK`].
+    /// Of [`ENFORCE`], [`NAMESPACES`], [`NETWORK`] and [`HOSTS`].
     pub(super) flags: u64,
     pub(super) grants: Vec<Grant>,
     /// Directories that are empty inside (namespaces).
@@ -38,7 +38,7 @@ pub(super) struct Limits {
 }
 
 /// One command: sent to its keeper.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Spec {
     pub(super) argv: Vec<Vec<u8>>,
     /// `NAME=value`.
@@ -58,10 +58,21 @@ pub(super) const ENFORCE: u64 = 1;
 pub(super) const NAMESPACES: u64 = 1 << 1;
 /// The network is open.
 pub(super) const NETWORK: u64 = 1 << 2;
+/// The network leads to the agent's proxy, and nowhere else (in own namespaces only).
+pub(super) const HOSTS: u64 = 1 << 3;
 /// Nothing is executed: the bounds are tested, and that is all.
 pub(super) const PROBE: u64 = 1;
 /// The standard streams are a terminal that becomes the command's own.
 pub(super) const TERMINAL: u64 = 1 << 1;
+
+/// What a command can connect to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Network {
+    Closed,
+    /// This port of the loopback device of an otherwise empty network namespace.
+    Proxy(u16),
+    Open,
+}
 
 impl Bounds {
     pub(super) fn has(&self, flag: u64) -> bool {
@@ -209,10 +220,12 @@ pub(super) enum Step {
     WriteTest,
     SocketTest,
     NamespaceTest,
+    Loopback,
+    RouteTest,
 }
 
 impl Step {
-    const ALL: [(Self, &'static str); 18] = [
+    const ALL: [(Self, &'static str); 20] = [
         (Self::Execute, "executing the command"),
         (Self::Directory, "entering the working directory"),
         (Self::Input, "the standard input"),
@@ -231,6 +244,8 @@ impl Step {
         (Self::WriteTest, "the self-test: a forbidden file could be written"),
         (Self::SocketTest, "the self-test: a network socket could be opened"),
         (Self::NamespaceTest, "the self-test: a namespace could be created"),
+        (Self::Loopback, "the way to the proxy of `--net`"),
+        (Self::RouteTest, "the self-test: a way past the proxy of `--net` is open"),
     ];
 
     /// Whether something else than this one command is the reason.
@@ -310,6 +325,9 @@ impl Report {
 /// Agent to launcher, with the descriptors of one command: its keeper's socket, standard output,
 /// standard error and, where something is to be read, standard input.
 pub(super) const LAUNCH: u8 = b'L';
+/// Launcher to agent, once, where [`HOSTS`] is set: with the socket that the proxy is to listen on, or
+/// without one where it could not be had.
+pub(super) const LISTENER: u8 = b'P';
 /// Agent to keeper: end the command politely, then by force.
 pub(super) const TERMINATE: u8 = b'T';
 /// Agent to keeper: end everything now.

@@ -12,6 +12,9 @@ use crate::cli::context::CommandContext;
 use crate::cli::wiring;
 use crate::config::settings::Settings;
 use crate::network;
+use crate::sandbox::NO_HOSTS;
+use crate::sandbox::NetRule;
+use crate::sandbox::Reach;
 use crate::system::memory;
 
 /// Nobody had this program before.
@@ -55,8 +58,18 @@ pub(super) async fn sandbox(context: &CommandContext, settings: &Settings) -> Fi
         }
     };
     let level = settings.sandbox.level.as_str();
-    let sandbox = wiring::sandbox(settings, &context.places, directory);
+    let sandbox = match wiring::sandbox(settings, &context.places, directory) {
+        Ok(sandbox) => sandbox,
+        Err(error) => return Finding::problem("sandbox", error.message, "mend the setting"),
+    };
     match sandbox.probe().await {
+        Ok(rung)
+            if matches!(sandbox.policy().net, NetRule::Hosts(_))
+                && sandbox.reach(rung) == Reach::Nothing =>
+        {
+            let detail = format!("{level}, held by {}; commands have no network", rung.as_str());
+            Finding::note("sandbox", detail, NO_HOSTS)
+        }
         Ok(rung) => Finding::ok("sandbox", format!("{level}, held by {}", rung.as_str())),
         Err(error) => Finding::problem(
             "sandbox",

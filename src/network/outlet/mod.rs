@@ -1,0 +1,176 @@
+//! The proxy of commands: the only way out of a sandbox whose policy names hosts.
+//!
+//! It listens where only the commands of one sandbox are (their network namespace), decides by the
+//! rules that `web_fetch` obeys, and connects to the addresses it has checked. Everything is bounded:
+//! connections at once, heads, bytes, silence. It reads nothing of what passes through a tunnel, adds
+//! no credentials of the person's but those for a proxy of theirs, and keeps nothing.
+
+mod exchange;
+mod meter;
+mod road;
+
+use std::collections::HashMap;
+use std::io;
+use std::net::IpAddr;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+use tokio::task::AbortHandle;
+use tokio::task::JoinSet;
+
+use crate::protocol::Outlet;
+use crate::protocol::RefusedHost;
+use crate::protocol::Way;
+
+use super::client::Client;
+use road::Road;
+
+/// Connections of all commands of a sandbox at one time; further ones wait to be accepted.
+const CONNECTIONS: usize = 128;
+/// Hosts that are remembered as refused to one command.
+const REFUSALS: usize = 32;
+/// After an error of accepting (no descriptors are left).
+const PAUSE: Duration = Duration::from_millis(50);
+/// Addresses for commands: 127.0.0.1 and what follows it.
+const ADDRESSES: u32 = 0x00ff_fff0;
+
+/// Proxies by the person's settings and host rules. Starts nothing by itself.
+#[derive(Debug)]
+pub struct HostOutlet {
+    road: Arc<Road>,
+}
+
+impl HostOutlet {
+    /// `rules`: the hosts that commands may reach.
+    pub fn new(client: Client, rules: Vec<String>) -> Self {
+        Self { road: Arc::new(Road::new(client, rules)) }
+    }
+}
+
+impl Outlet for HostOutlet {
+    #[cfg(unix)]
+    fn serve(&self, listener: std::os::fd::OwnedFd) -> io::Result<Box<dyn Way>> {
+        let listener = std::net::TcpListener::from(listener);
+        listener.set_nonblocking(true)?;
+        Ok(Box::new(Open::start(TcpListener::from_std(listener)?, Arc::clone(&self.road))))
+    }
+}
+
+/// A listener that is served. Dropped, it and all connections are closed.
+#[derive(Debug)]
+struct Open {
+    commands: Arc<Commands>,
+    accepting: AbortHandle,
+}
+
+impl Open {
+    fn start(listener: TcpListener, road: Arc<Road>) -> Self {
+        let commands = Arc::new(Commands::default());
+        let accepting = tokio::spawn(accept(listener, road, Arc::clone(&commands))).abort_handle();
+        Self { commands, accepting }
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.accepting.abort();
+        self.commands.lock().present.clear();
+    }
+}
+
+impl Way for Open {
+    fn admit(&self) -> Ipv4Addr {
+        let mut commands = self.commands.lock();
+        loop {
+            commands.last = commands.last % ADDRESSES + 1;
+            let address = Ipv4Addr::from(0x7f00_0000 | commands.last);
+            if let std::collections::hash_map::Entry::Vacant(place) =
+                commands.present.entry(address)
+            {
+                place.insert(Command::default());
+                return address;
+            }
+        }
+    }
+
+    fn settle(&self, address: Ipv4Addr) -> Vec<RefusedHost> {
+        let ended = self.commands.lock().present.remove(&address);
+        ended.map(|command| command.refused).unwrap_or_default()
+    }
+}
+
+/// The commands that are under way.
+#[derive(Debug, Default)]
+struct Commands(Mutex<Present>);
+
+#[derive(Debug, Default)]
+struct Present {
+    last: u32,
+    present: HashMap<Ipv4Addr, Command>,
+}
+
+#[derive(Debug, Default)]
+struct Command {
+    /// Aborted when this is dropped.
+    connections: JoinSet<()>,
+    refused: Vec<RefusedHost>,
+}
+
+impl Commands {
+    /// Held for single steps only.
+    fn lock(&self) -> MutexGuard<'_, Present> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn refused(&self, command: Ipv4Addr, host: RefusedHost) {
+        if let Some(command) = self.lock().present.get_mut(&command)
+            && command.refused.len() < REFUSALS
+            && !command.refused.contains(&host)
+        {
+            command.refused.push(host);
+        }
+    }
+}
+
+async fn accept(listener: TcpListener, road: Arc<Road>, commands: Arc<Commands>) {
+    let room = Arc::new(Semaphore::new(CONNECTIONS));
+    while let Ok(place) = Arc::clone(&room).acquire_owned().await {
+        let (stream, address) = match listener.accept().await.and_then(|(it, _)| with_address(it)) {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::debug!(%error, "a connection of a command was not accepted");
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+        };
+        let (road, all) = (Arc::clone(&road), Arc::clone(&commands));
+        let mut present = commands.lock();
+        // A command that is over: nobody is left at the other end.
+        let Some(command) = present.present.get_mut(&address) else { continue };
+        while command.connections.try_join_next().is_some() {}
+        command.connections.spawn(async move {
+            exchange::serve(stream, road, &move |host| all.refused(address, host)).await;
+            drop(place);
+        });
+    }
+}
+
+/// The address at which the command has found us says which command it is.
+fn with_address(stream: TcpStream) -> io::Result<(TcpStream, Ipv4Addr)> {
+    stream.set_nodelay(true)?;
+    match stream.local_addr()?.ip() {
+        IpAddr::V4(address) => Ok((stream, address)),
+        IpAddr::V6(_) => Err(io::ErrorKind::AddrNotAvailable.into()),
+    }
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests;
