@@ -217,7 +217,7 @@ async fn sixty_four_tunnels_at_a_time_and_half_closed_ones() {
                 let connect = format!("CONNECT 127.0.0.1:{port} HTTP/1.1\r\n\r\nearly{number}");
                 stream.write_all(connect.as_bytes()).await.unwrap();
                 assert!(head(&mut stream).await.starts_with("HTTP/1.1 200"));
-                stream.write_all(&[b'x'; 100_000]).await.unwrap();
+                stream.write_all(&vec![b'x'; 100_000]).await.unwrap();
                 stream.shutdown().await.unwrap();
                 let back = rest(&mut stream).await;
                 assert_eq!(back.len(), 100_000 + format!("early{number}bye").len());
