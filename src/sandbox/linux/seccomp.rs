@@ -179,7 +179,7 @@ pub(super) fn without_network() -> Vec<sock_filter> {
         libc::SYS_pidfd_getfd,
         libc::SYS_ptrace,
     ]);
-    program.sockets();
+    program.no_sockets();
     program.end()
 }
 
