@@ -6,7 +6,8 @@ use std::net::Ipv4Addr;
 
 use agi_agent::network::policy::check_address;
 use agi_agent::network::policy::parse_fetch_url;
-use agi_agent::network::policy::rule_covers;
+use agi_agent::protocol::HostRule;
+use agi_agent::protocol::host_rule;
 use url::Host;
 
 /// First line: a rule; second: a host; the rest: a URL.
@@ -14,7 +15,13 @@ pub fn judge(data: &[u8]) {
     let Some(text) = super::text(data) else { return };
     let mut lines = text.splitn(3, '\n');
     let (rule, host) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
-    assert_eq!(rule_covers(rule, host), covers(rule, host), "{rule:?} on {host:?}");
+    if let (Some(rule), Some(host)) = (HostRule::parse(rule), host_rule::host(host)) {
+        for port in [443, 8443] {
+            let expected = covers(&rule.to_string(), &host.to_string(), port);
+            assert_eq!(rule.covers(&host, Some(port)), expected, "{rule} on {host}:{port}");
+        }
+        assert_eq!(HostRule::parse(&rule.to_string()), Some(rule));
+    }
     let Ok(url) = parse_fetch_url(lines.next().unwrap_or_default()) else { return };
     assert!(matches!(url.scheme(), "http" | "https"), "{url}");
     assert!(url.username().is_empty() && url.password().is_none(), "{url}");
@@ -31,14 +38,15 @@ pub fn judge(data: &[u8]) {
     }
 }
 
-/// Label by label, from the right.
-fn covers(rule: &str, host: &str) -> bool {
-    let plain = |text: &str| {
-        let text = text.trim().to_ascii_lowercase();
-        let text = text.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.');
-        text.to_owned()
+/// Label by label, from the right; of what was understood, as it is written again.
+fn covers(rule: &str, host: &str, port: u16) -> bool {
+    let (rule, wanted) = match rule.rsplit_once(':') {
+        Some((name, digits)) if !digits.ends_with(']') => (name, digits.parse().ok()),
+        _ => (rule, None),
     };
-    let (rule, host) = (plain(rule), plain(host));
+    if wanted.is_some_and(|wanted: u16| wanted != port) {
+        return false;
+    }
     let Some(parent) = rule.strip_prefix("*.") else { return rule == "all" || rule == host };
     let (parent, host): (Vec<&str>, Vec<&str>) =
         (parent.split('.').collect(), host.split('.').collect());
