@@ -8,10 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import Callable
 
-from . import cache, devtools, foreign
-from .console import Argument, ReleaseError
+from . import cache, devtools, foreign, kernel, pins, prerequisites
+from .console import Argument, ReleaseError, run
 from .pins import CHECKOUT, RELEASE
-from .runner import Shell
+from .runner import Shell, Skipped
 
 PYTHON = CHECKOUT / "python"
 Action = Callable[[Shell], None]
@@ -59,6 +59,31 @@ def rust(shell: Shell) -> None:
     else:
         shell(["cargo", "test", "--locked", "--no-fail-fast", "--lib", "--bins", "--tests"])
     shell(["cargo", "test", "--locked", "--doc", "--quiet"])
+
+
+def local(shell: Shell) -> None:
+    """Lints and unit tests of what only the feature `local` compiles.
+
+    The kernel comes from the cache (`build` needs the same one); what llama.cpp has besides is
+    compiled once into the folder of the tests. Models themselves are tried by `release-cli`, with
+    the released file, which spares everybody a second set of test programs.
+    """
+    log = devtools.log_file()
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with cache.build_lock():
+        prerequisites.check(pins.load(), log)
+        built = kernel.build(log)
+    environment = built.environment(target_directory())
+    options = ["--locked", "--features", "local", "--lib"]
+    lints = ["cargo", "clippy", *options, "--bins", "--tests", "--", "-D", "warnings"]
+    shell(lints, env=environment, timeout=3600)
+    shell(["cargo", "test", *options, "bridge::"], env=environment, timeout=3600)
+
+
+def _demanding(*needs: str) -> dict[str, str]:
+    """Makes a test fail that would otherwise say that it is not run for want of one of these."""
+    given = os.environ.get("AGI_TEST_DEMANDS")
+    return {"AGI_TEST_DEMANDS": ",".join([*needs, given] if given else needs)}
 
 
 def pytest(shell: Shell) -> None:
@@ -109,15 +134,35 @@ def smoke(shell: Shell) -> None:
     shell([RELEASE / "smoke"])
 
 
+def _released() -> dict[str, str]:
+    """Variables that make the tests of the command line take the static binary."""
+    binary = CHECKOUT / "dist" / "agi-agent"
+    return {"AGI_TEST_BINARY": os.fspath(binary), **_demanding("kernel", "released file")}
+
+
 def release_cli(shell: Shell) -> None:
     """The tests of the command line, run against the static binary."""
-    binary = CHECKOUT / "dist" / "agi-agent"
     command = ["cargo", "test", "--locked", "--test", "cli", "--", "--quiet"]
     if devtools.cargo_tool("nextest"):
         command = ["cargo", "nextest", "run", "--locked", "--no-fail-fast", "--profile", "ci"]
         command += ["--test", "cli"]
-    shell(command, env={"AGI_TEST_BINARY": os.fspath(binary)})
+    shell(command, env=_released())
 
+
+def offline(shell: Shell) -> None:
+    """Local models and embeddings with the static binary, where there is no network at all."""
+    alone = ["unshare", "--user", "--map-root-user", "--net", "--"]
+    try:
+        run([*alone, "true"], log=devtools.log_file(), what="unshare --net")
+    except ReleaseError as error:
+        raise Skipped(f"no network namespace can be made here ({error})") from None
+    tests = ["local_models::", *(f"embedding::{name}" for name in EMBEDDING_TESTS)]
+    command = [*alone, "cargo", "test", "--offline", "--locked", "--test", "cli", "--", *tests]
+    shell(command, env=_released())
+
+
+#: Those of embeddings that speak to no server of their own, which needs an interface too.
+EMBEDDING_TESTS = ("vectors_are", "floats_are", "a_file_that", "a_model_that")
 
 STAGES: Mapping[str, Action] = {
     "fmt": fmt,
@@ -126,21 +171,23 @@ STAGES: Mapping[str, Action] = {
     "deny": deny,
     "clippy": clippy,
     "rust": rust,
+    "local": local,
     "pytest": pytest,
     "machinery": machinery,
     **{f"check-{target}": partial(foreign.check, target=target) for target in foreign.TARGETS},
     "build": build,
     "smoke": smoke,
     "release-cli": release_cli,
+    "offline": offline,
 }
 
 #: Short names for several stages.
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "all": tuple(STAGES),
     "lint": ("fmt", "ruff", "mypy", "deny", "clippy"),
-    "unit": ("rust", "pytest", "machinery"),
+    "unit": ("rust", "local", "pytest", "machinery"),
     "foreign": tuple(f"check-{target}" for target in foreign.TARGETS),
-    "release": ("build", "smoke", "release-cli"),
+    "release": ("build", "smoke", "release-cli", "offline"),
 }
 
 

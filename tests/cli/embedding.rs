@@ -12,10 +12,15 @@ use serde_json::Value;
 use serde_json::json;
 
 use crate::support::TestContext;
+use crate::support::lacking;
 
-/// Whether a released file is tested.
-fn released() -> bool {
-    std::env::var_os("AGI_TEST_BINARY").is_some()
+/// Whether a released file is tested; what cannot be tried without one is said.
+fn released(test: &str) -> bool {
+    let found = std::env::var_os("AGI_TEST_BINARY").is_some();
+    if !found {
+        lacking("released file", test);
+    }
+    found
 }
 
 /// Texts and the vectors of the model's reference implementation (`release/bench/embeddings.py`).
@@ -44,7 +49,7 @@ fn rows(stdout: &str) -> Vec<Value> {
 
 #[test]
 fn vectors_are_those_of_the_reference() {
-    if !released() {
+    if !released("vectors_are_those_of_the_reference") {
         return;
     }
     let context = TestContext::new();
@@ -68,7 +73,7 @@ fn vectors_are_those_of_the_reference() {
 
 #[test]
 fn floats_are_the_same_vectors() {
-    if !released() {
+    if !released("floats_are_the_same_vectors") {
         return;
     }
     let context = TestContext::new();
@@ -103,7 +108,7 @@ fn a_file_that_is_no_model_is_named() {
 
 #[test]
 fn a_model_that_does_not_fit_is_refused_with_the_numbers() {
-    if !released() {
+    if !released("a_model_that_does_not_fit_is_refused_with_the_numbers") {
         return;
     }
     let context = TestContext::new();

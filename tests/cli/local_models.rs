@@ -1,7 +1,7 @@
 //! Models on this machine: found, listed, refused; and, in a build with the kernel, asked.
 //!
 //! The models are those of tests/python/local/models.py: small, of random weights, one per family.
-//! A development build without the feature `local` has no kernel; the release has to.
+//! A development build without the feature `local` has no kernel, and says what it could not try.
 
 #![cfg(unix)]
 
@@ -15,6 +15,7 @@ use serde_json::json;
 
 use crate::support::Finished;
 use crate::support::TestContext;
+use crate::support::lacking;
 
 const FAMILIES: [&str; 5] = ["llama", "qwen2", "qwen3", "mistral", "gemma"];
 
@@ -33,11 +34,30 @@ fn with_models() -> TestContext {
     context
 }
 
-/// Whether the binary has the kernel. A release that lacks it fails the test.
-fn has_kernel(context: &TestContext) -> bool {
+/// Whether the binary has the kernel; what cannot be tried without it is said.
+fn has_kernel(context: &TestContext, test: &str) -> bool {
     let found = context.run(["python", "-c", "import _agi_llama, jinja2"]).code == 0;
     assert!(found || std::env::var_os("AGI_TEST_BINARY").is_none(), "the release has no kernel");
+    if !found {
+        lacking("kernel", test);
+    }
     found
+}
+
+/// Runs checks of `contexts.py`, and prints what they counted.
+#[expect(clippy::print_stderr, reason = "numbers for who reads the run")]
+fn check_contexts(test: &str, checks: &[&str]) {
+    let context = with_models();
+    if !has_kernel(&context, test) {
+        return;
+    }
+    let (script, models) = (scripts().join("contexts.py"), context.data().join("models"));
+    let fixed = ["python".as_ref(), script.as_os_str(), models.as_os_str()];
+    let named = checks.iter().map(std::convert::AsRef::as_ref);
+    let tried = context.run(fixed.into_iter().chain(named));
+    eprint!("{}", tried.stdout);
+    assert_eq!(tried.code, 0, "{}{}", tried.stdout, tried.stderr);
+    assert_eq!(tried.stdout.lines().count(), checks.len(), "{}", tried.stdout);
 }
 
 fn json_of(finished: &Finished) -> Value {
@@ -100,7 +120,7 @@ fn transformers_need_wheels() {
 #[test]
 fn each_family_makes_its_round_trips() {
     let context = with_models();
-    if !has_kernel(&context) {
+    if !has_kernel(&context, "each_family_makes_its_round_trips") {
         return;
     }
     for family in FAMILIES {
@@ -124,7 +144,7 @@ fn each_family_makes_its_round_trips() {
 #[test]
 fn seeds_are_valid_one_and_all() {
     let context = with_models();
-    if !has_kernel(&context) {
+    if !has_kernel(&context, "seeds_are_valid_one_and_all") {
         return;
     }
     let long = std::env::var_os("AGI_TEST_LONG").is_some();
@@ -154,7 +174,7 @@ fn seeds_are_valid_one_and_all() {
 #[test]
 fn a_long_answer_is_left_at_once() {
     let context = with_models();
-    if !has_kernel(&context) {
+    if !has_kernel(&context, "a_long_answer_is_left_at_once") {
         return;
     }
     let arguments = [
@@ -192,7 +212,7 @@ fn a_long_answer_is_left_at_once() {
 #[test]
 fn the_speed_is_measured() {
     let context = with_models();
-    if !has_kernel(&context) {
+    if !has_kernel(&context, "the_speed_is_measured") {
         return;
     }
     let arguments = ["model", "bench", "--model", "local/qwen3", "--repeat", "1", "--json"];
@@ -203,4 +223,31 @@ fn the_speed_is_measured() {
         assert!(report[key].as_f64().unwrap() > 0.0, "{report}");
     }
     assert!(report["runs"][0]["input_tokens"].as_u64().unwrap() > 100, "{report}");
+}
+
+#[test]
+fn a_further_turn_reads_what_is_new() {
+    check_contexts("a_further_turn_reads_what_is_new", &["prompt_cache", "turns"]);
+}
+
+#[test]
+fn a_state_goes_on_elsewhere() {
+    check_contexts("a_state_goes_on_elsewhere", &["states"]);
+}
+
+#[test]
+fn a_window_that_is_full_is_shifted() {
+    check_contexts("a_window_that_is_full_is_shifted", &["shift"]);
+}
+
+#[test]
+fn a_cancelled_generation_ends_at_once() {
+    check_contexts("a_cancelled_generation_ends_at_once", &["cancelling"]);
+}
+
+#[test]
+fn loads_and_contexts_leave_nothing() {
+    let long = std::env::var_os("AGI_TEST_LONG").is_some();
+    let check = if long { "thousand_loads" } else { "loads" };
+    check_contexts("loads_and_contexts_leave_nothing", &[check]);
 }

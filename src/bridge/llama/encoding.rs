@@ -7,8 +7,9 @@ use super::raw::Model;
 use super::raw::Token;
 use crate::bridge::jobs::Job;
 
-/// Tokens per computation. Attention grows with the square of this, so that more is slower.
-pub(super) const BATCH: usize = 256;
+/// Tokens per computation, where no single text has more. Attention grows with the square of this,
+/// so that more is slower.
+pub(super) const BATCH: usize = 192;
 /// Texts per computation.
 pub(super) const SEQUENCES: u32 = 64;
 /// Longer texts are cut here unless somebody says otherwise: what sentence models are trained for.
@@ -25,13 +26,13 @@ pub(super) fn encode(
     let mut vectors = Vec::new();
     let mut packed: Vec<Vec<Token>> = Vec::new();
     let mut size = 0;
-    let (room, sequences) = (context.shape().n_batch as usize, context.shape().n_seq as usize);
+    let sequences = context.shape().n_seq as usize;
     for (number, text) in texts.iter().enumerate() {
         let tokens = tokens_of(context.model(), text, max_tokens)?;
         if tokens.is_empty() {
             return Err(Failure(format!("text {} has no tokens", number + 1)));
         }
-        if size + tokens.len() > room || packed.len() == sequences {
+        if !packed.is_empty() && (size + tokens.len() > BATCH || packed.len() == sequences) {
             if !compute(context, &packed, &mut vectors)? {
                 return Ok(None);
             }

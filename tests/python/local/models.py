@@ -111,12 +111,14 @@ class Weights:
         self._writer.tensor(name, (size,), array.array("f", [0.0] * size))
 
 
-def _common(writer: Writer, name: str, context: int = CONTEXT) -> None:
+def _common(
+    writer: Writer, name: str, context: int = CONTEXT, blocks: int = BLOCKS
+) -> None:
     writer.key("general.name", name)
     writer.key("general.file_type", 0)
     writer.key("{}.context_length", context)
     writer.key("{}.embedding_length", WIDTH)
-    writer.key("{}.block_count", BLOCKS)
+    writer.key("{}.block_count", blocks)
     writer.key("{}.feed_forward_length", FEED)
     writer.key("{}.attention.head_count", HEADS)
 
@@ -130,9 +132,10 @@ def _decoder(
     head_norms: bool = False,
     post_norms: bool = False,
     tied: bool = False,
+    blocks: int = BLOCKS,
 ) -> bytes:
     """Write the keys and tensors of a model of Llama's build."""
-    _common(writer, name)
+    _common(writer, name, blocks=blocks)
     writer.key("{}.attention.head_count_kv", KV_HEADS)
     writer.key("{}.attention.layer_norm_rms_epsilon", 1e-5)
     writer.key("{}.attention.key_length", HEAD)
@@ -145,7 +148,7 @@ def _decoder(
     weights.ones("output_norm.weight", WIDTH)
     if not tied:
         weights.normal("output.weight", WIDTH, vocabulary)
-    for number in range(BLOCKS):
+    for number in range(blocks):
         block = f"blk.{number}"
         weights.ones(f"{block}.attn_norm.weight", WIDTH)
         weights.ones(f"{block}.ffn_norm.weight", WIDTH)
@@ -227,8 +230,15 @@ def gemma() -> bytes:
     _marks(writer, GEMMA, bos=2, eos=4)
     writer.key("tokenizer.ggml.add_bos_token", True)
     writer.key("{}.attention.sliding_window", 512)
+    # One block in six looks further than the window.
     return _decoder(
-        writer, "random-gemma", size, head_norms=True, post_norms=True, tied=True
+        writer,
+        "random-gemma",
+        size,
+        head_norms=True,
+        post_norms=True,
+        tied=True,
+        blocks=6,
     )
 
 

@@ -239,7 +239,8 @@ impl Context {
     /// Whether positions can be renumbered.
     pub(in super::super) fn can_shift(&self) -> bool {
         // SAFETY: reads a fact of a valid memory.
-        self.memory().is_some_and(|memory| unsafe { sys::llama_memory_can_shift(memory) })
+        let can = |memory| unsafe { sys::llama_memory_can_shift(memory) };
+        !self.model.has_only_windows() && self.memory().is_some_and(can)
     }
 
     /// Moves all positions from `start` on down by `by`. Only where [`Self::can_shift`].

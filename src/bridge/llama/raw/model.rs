@@ -139,6 +139,17 @@ impl Model {
         }
     }
 
+    /// Whether every block may look at a window only. llama.cpp ends the process when the cache of
+    /// such a model is shifted: it looks for blocks without a window, of which there is one in six
+    /// at least where a model has both.
+    pub(super) fn has_only_windows(&self) -> bool {
+        // SAFETY: see above.
+        unsafe {
+            sys::llama_model_n_swa(self.pointer()) > 0
+                && sys::llama_model_n_layer(self.pointer()) < 6
+        }
+    }
+
     pub(in super::super) fn adds_bos(&self) -> bool {
         // SAFETY: see above.
         unsafe { sys::llama_vocab_get_add_bos(self.vocabulary()) }
