@@ -162,9 +162,9 @@ fn held(situation: &Situation, action: &Action<'_>) -> Held {
         (Effect::Pure, _) => Held::Bounded("it only computes"),
         (Effect::Read, _) => Held::Bounded("it only reads what the sandbox level opens"),
         (Effect::Remember, _) => Held::Bounded("it only changes the agent's own memory"),
-        (Effect::Write, ReadOnly) => {
-            Held::Forbidden("the sandbox level `read-only` forbids writing")
-        }
+        (Effect::Write, ReadOnly) => Held::Forbidden(
+            "the sandbox level `read-only` forbids writing (`workspace-write` allows it here)",
+        ),
         (Effect::Write, WorkspaceWrite) => Held::Bounded("the workspace may be written"),
         (Effect::Write, DangerFullAccess) => {
             Held::Free("at `danger-full-access` nothing bounds a write")

@@ -23,7 +23,7 @@ Examples:
   agi-agent run 'how many lines are in README.md'
   agi-agent run --sandbox workspace-write --expect 'make test' 'fix the failing test'
   git diff | agi-agent run --stdin --output-format json --timeout 2m 'review this change'
-  agi-agent run --allow 'file_write(docs/*)' --deny shell 'update the docs'
+  agi-agent run --sandbox workspace-write --deny 'file_write(src/*)' --deny shell 'update the docs'
 
 The default sandbox level reads the working directory and runs commands that change nothing. Without
 a terminal nobody is asked: a call that would need a question is declined, and the run ends 43.

@@ -62,6 +62,10 @@ fn explain(outcome: &Outcome, output: &mut Output) {
     for hint in &outcome.hints {
         output.hint(hint);
     }
+    if outcome.exit_code == ExitCode::PermissionDenied && outcome.hints.is_empty() {
+        output
+            .hint("`--sandbox`, `--allow` and `--approve` say what may be done without a question");
+    }
 }
 
 /// Replaces the file as a whole, so that a reader never sees half an answer.
