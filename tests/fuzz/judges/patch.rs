@@ -31,8 +31,10 @@ pub fn judge(data: &[u8]) {
         }
         return;
     }
-    // Lines that end in a carriage return are the file's business, and a patch shows none of it.
-    if before == second || before.contains('\r') || second.contains('\r') || before.is_empty() {
+    // Lines that end in a carriage return are the file's business, and a patch shows none of it; a file
+    // with a NUL byte is binary.
+    let is_odd = |text: &str| text.contains(['\r', '\0']) || text.starts_with('\u{feff}');
+    if before == second || before.is_empty() || is_odd(before) || is_odd(second) {
         return;
     }
     let made = diffy::create_patch(before, second).to_string();
