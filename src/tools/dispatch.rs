@@ -277,6 +277,7 @@ async fn within_bounds(
     let timeout = tool.timeout(&arguments).unwrap_or(context.call_timeout);
     own.deadline = context.deadline.min(Instant::now() + timeout);
     own.progress = Some(progress);
+    let mut live = secrecy::Live::default();
 
     let mut call = std::pin::pin!(AssertUnwindSafe(tool.run(arguments, &own)).catch_unwind());
     let mut stopped = None;
@@ -286,8 +287,9 @@ async fn within_bounds(
             biased;
             result = &mut call => break Some(result),
             Some(line) = lines.recv() => {
-                let line = secrecy::conceal_line(context, line);
-                on_event(CallEvent::Progress { index, line });
+                if let Some(line) = live.push(context, &line) {
+                    on_event(CallEvent::Progress { index, line });
+                }
             }
             () = context.cancel.cancelled(), if stopped.is_none() => {
                 stopped = Some(ToolError::Cancelled);
@@ -303,8 +305,12 @@ async fn within_bounds(
             }
         }
     };
+    let mut rest = Vec::new();
     while let Ok(line) = lines.try_recv() {
-        let line = secrecy::conceal_line(context, line);
+        rest.extend(live.push(context, &line));
+    }
+    rest.extend(live.finish(context));
+    for line in rest {
         on_event(CallEvent::Progress { index, line });
     }
     settle(result, stopped)

@@ -95,11 +95,58 @@ pub(super) fn conceal(
     }
 }
 
-/// A line of progress without secrets.
-pub(super) fn conceal_line(context: &ToolContext, line: String) -> String {
-    match &context.vault {
-        Some(vault) => vault.conceal(&line, None).into_owned(),
-        None => line,
+/// Live output without secrets: pieces end anywhere, so what could be the beginning of a secret waits for
+/// what follows it.
+#[derive(Default)]
+pub(super) struct Live {
+    waiting: String,
+}
+
+/// Longer lines, and longer keys of several lines, are shown before they are complete.
+const PATIENCE: usize = 16 * 1024;
+
+impl Live {
+    /// Adds a piece; what can be shown by now.
+    pub(super) fn push(&mut self, context: &ToolContext, piece: &str) -> Option<String> {
+        let Some(vault) = &context.vault else { return Some(piece.to_owned()) };
+        self.waiting.push_str(piece);
+        let longest = vault.longest_form();
+        let mut end = self.waiting.rfind('\n').map_or(0, |newline| newline + 1);
+        // A key in a frame of two lines, or one wrapped into lines, begins before the last line.
+        if let Some(frame) = self.waiting.rfind("-----BEGIN") {
+            let is_open = !self.waiting[frame..].contains("-----END");
+            end = if is_open { end.min(frame) } else { end };
+        }
+        if self.waiting.len() - end > PATIENCE {
+            end = self.waiting.len() - longest.min(PATIENCE);
+        }
+        while !self.waiting.is_char_boundary(end) {
+            end -= 1;
+        }
+        if end == 0 {
+            return None;
+        }
+        // What crosses the border is judged whole, and stays.
+        let all = vault.conceal(&self.waiting, None).into_owned();
+        let (first, rest) = self.waiting.split_at(end);
+        let (first, rest) = (vault.conceal(first, None), vault.conceal(rest, None));
+        if all == format!("{first}{rest}") {
+            let first = first.into_owned();
+            self.waiting.drain(..end);
+            return Some(first);
+        }
+        if self.waiting.len() < 4 * PATIENCE {
+            return None;
+        }
+        self.waiting.clear();
+        Some(all)
+    }
+
+    /// The rest.
+    pub(super) fn finish(&mut self, context: &ToolContext) -> Option<String> {
+        let rest = std::mem::take(&mut self.waiting);
+        let vault = context.vault.as_ref().filter(|_| !rest.is_empty())?;
+        Some(vault.conceal(&rest, None).into_owned())
     }
 }
 
@@ -138,6 +185,32 @@ mod tests {
         ToolContext {
             vault: Some(Arc::new(Vault::new(known))),
             ..ToolContext::for_tests(directory)
+        }
+    }
+
+    #[test]
+    fn case_31_live_output_is_concealed_wherever_a_piece_ends() {
+        let directory = tempfile::tempdir().unwrap();
+        let context = context(directory.path());
+        let long = "x".repeat(100_000);
+        let text =
+            format!("a canary-1234 b\nY2FuYXJ5LTEyMzQ= {long}canary-1234{long}\nend canary-1234");
+        for size in [1, 3, 7, 64, 5000, 300_000] {
+            let pieces = text.as_bytes().chunks(size);
+            let mut live = super::Live::default();
+            // One byte at a time for all of it would only take long.
+            let pieces: Vec<&[u8]> =
+                if size < 64 { pieces.take(60).collect() } else { pieces.collect() };
+            let mut shown = String::new();
+            for piece in &pieces {
+                shown.extend(live.push(&context, std::str::from_utf8(piece).unwrap()));
+                assert!(live.waiting.len() <= 4 * super::PATIENCE + size);
+            }
+            shown.extend(live.finish(&context));
+            let given = String::from_utf8(pieces.concat()).unwrap();
+            let expected = context.vault.as_ref().unwrap().conceal(&given, None).into_owned();
+            assert_eq!(shown.len(), expected.len(), "{size}");
+            assert!(!shown.contains("canary-") && !shown.contains("Y2FuYXJ5"), "{size}");
         }
     }
 

@@ -7,8 +7,11 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
+use std::sync::OnceLock;
 use std::sync::PoisonError;
 
+use super::forms;
+use super::forms::Form;
 use super::patterns;
 
 /// What every placeholder begins with.
@@ -28,6 +31,8 @@ pub struct Vault(Mutex<Inner>);
 struct Inner {
     /// Values with the names they go by: the environment's, the configuration's.
     known: Vec<(String, String)>,
+    /// How the known ones look, also encoded; made with the first text.
+    forms: OnceLock<Vec<Form>>,
     by_value: HashMap<String, String>,
     by_placeholder: HashMap<String, Entry>,
     /// The highest number that is in use, here or in an earlier run of the conversation.
@@ -124,6 +129,11 @@ impl Vault {
         Ok(restored)
     }
 
+    /// Bytes that have to be seen together, so that no known secret is cut in two.
+    pub fn longest_form(&self) -> usize {
+        self.inner().forms().iter().map(Form::length).max().unwrap_or(0)
+    }
+
     fn inner(&self) -> MutexGuard<'_, Inner> {
         // A panic between two statements leaves nothing half done here.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -143,13 +153,17 @@ impl Vault {
 }
 
 impl Inner {
+    fn forms(&self) -> &[Form] {
+        self.forms.get_or_init(|| {
+            self.known.iter().flat_map(|(name, value)| forms::of(name, value)).collect()
+        })
+    }
+
     /// What has to be replaced, in order and without overlaps.
     fn secrets_of(&self, text: &str) -> Vec<(Range<usize>, String)> {
         let mut spans: Vec<(Range<usize>, String)> = Vec::new();
-        for (name, value) in &self.known {
-            let found = text.match_indices(value.as_str());
-            spans.extend(found.map(|(at, value)| (at..at + value.len(), name.clone())));
-        }
+        let found = forms::find(self.forms(), text).into_iter();
+        spans.extend(found.map(|(range, kind)| (range, kind.to_owned())));
         let literal = |range| (range, LITERAL.to_owned());
         spans.extend(placeholders(text).into_iter().map(literal));
         let found = patterns::find(text).into_iter();
