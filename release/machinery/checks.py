@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
+import tempfile
+from collections import Counter
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Callable
 
 from . import cache, devtools, foreign, kernel, pins, prerequisites
-from .console import Argument, ReleaseError, run
+from .console import Argument, ReleaseError, run, say
 from .pins import CHECKOUT, RELEASE
 from .runner import Shell, Skipped
 
@@ -52,12 +56,46 @@ def clippy(shell: Shell) -> None:
     shell(["cargo", "clippy", "--locked", "--all-targets", "--", "-D", "warnings"])
 
 
+def abilities() -> list[str]:
+    """What tests may need and this machine has: they have to run then, and not to be left out."""
+    user = "-m" if os.geteuid() == 0 else "-mr"
+
+    def can(*command: str) -> bool:
+        tried = ["unshare", user, *command]
+        try:
+            return subprocess.run(tried, capture_output=True, check=False).returncode == 0
+        except OSError:
+            return False
+
+    found = {
+        "namespaces": can("true"),
+        "mounts": can("mount", "-t", "tmpfs", "tmpfs", "/mnt"),
+        "a C compiler": shutil.which("cc") is not None,
+        "root": os.geteuid() == 0,
+    }
+    return [name for name, has in found.items() if has]
+
+
+def _with_lacking(shell: Shell, command: list[str], env: Mapping[str, str]) -> None:
+    """Run tests; demand what can be had here, and say what was left out for want of something."""
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place) / "lacking"
+        demands = [*abilities(), *filter(None, [env.get("AGI_TEST_DEMANDS")])]
+        own = {"AGI_TEST_LACKING_LIST": os.fspath(path), "AGI_TEST_DEMANDS": ",".join(demands)}
+        try:
+            shell(command, env={**env, **own})
+        finally:
+            lines = path.read_text().splitlines() if path.exists() else []
+            for line, count in sorted(Counter(lines).items()):
+                say(f"not run here for want of {line} ({count})")
+
+
 def rust(shell: Shell) -> None:
     """Unit tests and the test programs; documentation examples."""
+    command = ["cargo", "test", "--locked", "--no-fail-fast", "--lib", "--bins", "--tests"]
     if devtools.cargo_tool("nextest"):
-        shell(["cargo", "nextest", "run", "--locked", "--no-fail-fast", "--profile", "ci"])
-    else:
-        shell(["cargo", "test", "--locked", "--no-fail-fast", "--lib", "--bins", "--tests"])
+        command = ["cargo", "nextest", "run", "--locked", "--no-fail-fast", "--profile", "ci"]
+    _with_lacking(shell, command, {})
     shell(["cargo", "test", "--locked", "--doc", "--quiet"])
 
 
@@ -112,7 +150,7 @@ def mypy(shell: Shell) -> None:
     _python(shell, "mypy", "--strict", *own, cwd=PYTHON)
     release: list[Argument] = ["--config-file", "mypy.ini", "--cache-dir", kept / "release"]
     _python(shell, "mypy", *release, "-p", "machinery", cwd=RELEASE)
-    for program in ("build", "test", "smoke", "kernel-env"):
+    for program in ("build", "test", "smoke", "kernel-env", "mutate"):
         _python(shell, "mypy", *release, program, cwd=RELEASE)
 
 
@@ -146,7 +184,7 @@ def release_cli(shell: Shell) -> None:
     if devtools.cargo_tool("nextest"):
         command = ["cargo", "nextest", "run", "--locked", "--no-fail-fast", "--profile", "ci"]
         command += ["--test", "cli"]
-    shell(command, env=_released())
+    _with_lacking(shell, command, _released())
 
 
 def offline(shell: Shell) -> None:

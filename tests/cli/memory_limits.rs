@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::support::Finished;
 use crate::support::TestContext;
 use crate::support::finish;
+use crate::support::lacking;
 
 /// Runs a shell script that sees the binary as `$BIN` and the data directory as `$DATA`.
 fn script(context: &TestContext, wrapper: &[&str], text: &str) -> Finished {
@@ -62,10 +63,8 @@ fn nothing_acknowledged_is_lost(context: &TestContext) {
 #[test]
 fn a_full_disk_loses_nothing_that_was_acknowledged() {
     if !may_mount() {
-        eprintln!(
-            "no permission to mount a small file system: the size limit below is tested only"
-        );
-        return;
+        // The size limit below is tested only.
+        return lacking("mounts", "memory on a full disk");
     }
     let context = TestContext::new();
     flood(&context);
@@ -108,8 +107,8 @@ fn a_read_only_place_can_be_read_and_says_so_when_written() {
     let context = TestContext::new();
     assert_eq!(context.run(["memory", "add", "read me"]).code, 0);
     if !may_mount() {
-        eprintln!("no permission to mount read-only; a unit test covers it for ordinary users");
-        return;
+        // A unit test covers it for ordinary users.
+        return lacking("mounts", "memory in a read-only place");
     }
     let finished = script(
         &context,

@@ -8,6 +8,8 @@
     reason = "a test may fail"
 )]
 
+mod cases;
+
 mod config;
 
 mod contracts;

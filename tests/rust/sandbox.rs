@@ -10,6 +10,9 @@ mod files;
 
 mod launcher;
 
+#[path = "../support/lacking.rs"]
+mod lacking;
+
 use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -23,6 +26,8 @@ use agi_agent::sandbox::Rung;
 use agi_agent::sandbox::Sandbox;
 use agi_agent::sandbox::SandboxError;
 use tokio_util::sync::CancellationToken;
+
+use lacking::lacking;
 
 /// A workspace, something beside it, and a sandbox.
 pub struct Place {
@@ -95,10 +100,14 @@ impl Place {
     }
 }
 
-/// Every rung that can be had here; Landlock at least, or the test says so.
+/// Every rung that can be had here; Landlock at least, or the test fails.
 pub async fn rungs() -> Vec<Rung> {
     let best = Place::new(SandboxLevel::ReadOnly, Rung::Namespaces).sandbox.probe().await.unwrap();
-    if best == Rung::Namespaces { vec![best, Rung::Landlock] } else { vec![Rung::Landlock] }
+    if best == Rung::Namespaces {
+        return vec![best, Rung::Landlock];
+    }
+    lacking("namespaces", "the upper rung of the sandbox");
+    vec![Rung::Landlock]
 }
 
 /// Whether a process whose command line contains `mark` is there.

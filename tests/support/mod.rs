@@ -8,12 +8,16 @@
 #[cfg(target_os = "linux")]
 pub mod denied;
 
+mod lacking;
+
 pub mod model_dialects;
 
 pub mod model_server;
 
 #[cfg(unix)]
 pub mod terminal;
+
+pub use lacking::lacking;
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -164,22 +168,6 @@ impl Default for TestContext {
 pub fn binary() -> PathBuf {
     std::env::var_os("AGI_TEST_BINARY")
         .map_or_else(|| Path::new(env!("CARGO_BIN_EXE_agi-agent")).to_path_buf(), PathBuf::from)
-}
-
-/// A test, or a part of it, that cannot be staged here, and what it would need. Said aloud, and noted in
-/// the file that `AGI_TEST_LACKING_LIST` names; a failure where `AGI_TEST_DEMANDS` names that need.
-#[allow(clippy::print_stderr, reason = "whoever runs the tests has to see it")]
-pub fn lacking(need: &str, test: &str) {
-    use std::io::Write;
-    eprintln!("not run here for want of {need}: {test}");
-    if let Some(list) = std::env::var_os("AGI_TEST_LACKING_LIST") {
-        let mut options = std::fs::File::options();
-        let mut list = options.append(true).create(true).open(list).expect("the list");
-        writeln!(list, "{need}: {test}").expect("a line of the list");
-    }
-    let demands = std::env::var("AGI_TEST_DEMANDS").unwrap_or_default();
-    let is_demanded = demands.split(',').any(|demand| demand.trim() == need);
-    assert!(!is_demanded, "`{test}` was demanded, and there is no {need} here");
 }
 
 /// What the development build needs to find the installed interpreter; the release build needs

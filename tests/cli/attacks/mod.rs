@@ -143,6 +143,12 @@ fn processes() -> Vec<String> {
     pids
 }
 
+/// How often a race is tried.
+fn rounds() -> &'static str {
+    let is_long = std::env::var_os("AGI_TEST_LONG").is_some();
+    if is_long { "ATTACK_ROUNDS=100000" } else { "ATTACK_ROUNDS=20000" }
+}
+
 fn attempt(ground: &Ground, program: &Path, attack: &Attack) -> Outcome {
     prepare(ground, program);
     let before = state(ground);
@@ -156,7 +162,7 @@ fn attempt(ground: &Ground, program: &Path, attack: &Attack) -> Outcome {
     } else {
         let outside = ground.outside();
         let pids = processes();
-        let mut words = vec!["./attack", attack.name, outside.to_str().unwrap()];
+        let mut words = vec!["env", rounds(), "./attack", attack.name, outside.to_str().unwrap()];
         words.extend(pids.iter().map(String::as_str));
         ground.run(&[&level[..], &words].concat())
     };

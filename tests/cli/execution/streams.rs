@@ -120,7 +120,7 @@ fn t13_a_full_disk_while_output_is_kept_does_not_fail_the_call() {
     command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
     let finished = crate::support::finish(&mut command);
     if finished.stderr.contains("unshare failed") || finished.stderr.contains("mount:") {
-        return;
+        return crate::support::lacking("mounts", "T13, a full disk");
     }
     let value: serde_json::Value = serde_json::from_str(&finished.stdout).unwrap();
     assert_eq!((finished.code, &value["data"]["exit_code"]), (0, &json!(0)), "{}", finished.stderr);

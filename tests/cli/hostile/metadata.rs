@@ -245,6 +245,40 @@ fn a_home_directory_can_be_the_workspace() {
     });
 }
 
+/// A hard link that a person or a backup program made: bounds go by names, and this one is in reach.
+#[test]
+fn case_10_another_name_of_the_agents_own_file_is_not_reached() {
+    each("case 10, other names", |ground, rows| {
+        let data = ground.home().join(".local/share/agi-agent");
+        fs::create_dir_all(&data).unwrap();
+        fs::write(data.join("agent.db"), "database").unwrap();
+        fs::create_dir(ground.work().join("deep")).unwrap();
+        fs::hard_link(data.join("agent.db"), ground.work().join("deep/copy")).unwrap();
+        for (level, script) in [
+            ("workspace-write", "echo evil > deep/copy"),
+            ("workspace-write", "cat deep/copy"),
+            ("read-only", "cat deep/copy"),
+        ] {
+            let finished = ground.sh_at(level, script);
+            let held = finished.code == 43
+                && !finished.stdout.contains("database")
+                && finished.stderr.contains("deep/copy")
+                && fs::read_to_string(data.join("agent.db")).unwrap() == "database";
+            rows.row(format!("{} {level} {script}", ground.setting), held, &finished.stderr);
+        }
+        let arguments = json!({"command": "cat deep/copy"});
+        let finished = ground.tool("shell", &arguments);
+        let held = finished.code == 43 && !finished.stdout.contains("database");
+        rows.row(format!("{} the tool", ground.setting), held, &finished.stderr);
+        // A copy is another file.
+        fs::remove_file(ground.work().join("deep/copy")).unwrap();
+        fs::copy(data.join("agent.db"), ground.work().join("deep/copy")).unwrap();
+        let finished = ground.sh("cat deep/copy");
+        let held = finished.stdout.contains("database");
+        rows.row(format!("{} a copy", ground.setting), held, &finished.stderr);
+    });
+}
+
 /// No configuration appeared, and the database is what it was.
 fn intact(home: &Path) -> bool {
     let database = home.join(".local/share/agi-agent/agent.db");

@@ -153,7 +153,7 @@ fn case_46_what_was_drawn_comes_back_and_nothing_else_does() {
 
 /// The agent reports it and lives.
 #[test]
-fn case_46_whatever_ends_the_interpreter_ends_nothing_else() {
+fn case_46_and_t15_whatever_ends_the_interpreter_ends_nothing_else() {
     each_of_two("case 46, violent ends", |ground, rows| {
         for (attack, timeout) in [
             ("import os; os._exit(9)", 20),

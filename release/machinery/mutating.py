@@ -1,0 +1,174 @@
+"""Builds the sources with every mutation in them, and runs tests against one at a time."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from .console import ReleaseError, say
+from .mutation import Edit, Mutation
+from .mutations_rules import RULES_AND_TOOLS
+from .mutations_sandbox import COMMON, SANDBOX
+from .pins import CHECKOUT
+
+#: All of them, in the order of the table.
+MUTATIONS = (*SANDBOX, *RULES_AND_TOOLS)
+
+#: Answers which mutation is chosen: the end of the name of this executable, read once, before
+#: anything is forked (a process that has another procfs still knows).
+CHOOSER = """//! Which defence is off: never part of the sources.
+
+use std::sync::OnceLock;
+
+fn chosen() -> &'static str {
+    static CHOSEN: OnceLock<String> = OnceLock::new();
+    CHOSEN.get_or_init(|| {
+        let path = std::env::current_exe().unwrap_or_default();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        name.split_once("mutation-").map(|(_, chosen)| chosen.to_owned()).unwrap_or_default()
+    })
+}
+
+pub fn is(name: &str) -> bool {
+    chosen() == name
+}
+
+pub fn any() -> bool {
+    !chosen().is_empty()
+}
+"""
+
+#: What is not copied.
+LEFT_OUT = shutil.ignore_patterns("target", ".git", "dist", "__pycache__")
+
+
+@dataclass(frozen=True)
+class Row:
+    """What tests said of one mutation."""
+
+    name: str
+    failed: int
+    tests: int
+    rows: int
+
+
+def build(place: Path) -> Path:
+    """Copy, edit and build; returns the binary.
+
+    Raises:
+        ReleaseError: An edit fits no more, or the build failed.
+    """
+    copy = place / "sources"
+    shutil.copytree(CHECKOUT, copy, ignore=LEFT_OUT, symlinks=True)
+    for edit in COMMON:
+        _apply(copy, edit, "")
+    for mutation in MUTATIONS:
+        for edit in mutation.edits:
+            _apply(copy, edit, mutation.name)
+    (copy / "src" / "mutation.rs").write_text(CHOOSER)
+    _apply(copy, Edit("src/lib.rs", "pub mod system;", "pub mod mutation;\npub mod system;"), "")
+    _apply(copy, Edit("src/main.rs", "{\n", "{\n    agi_agent::mutation::any();\n"), "", first=True)
+    target = Path(os.environ.get("CARGO_TARGET_DIR", CHECKOUT / "target")).absolute()
+    # The dependencies are those of the checkout, built already.
+    environment = {**os.environ, "CARGO_TARGET_DIR": os.fspath(target)}
+    say("building with all mutations")
+    done = subprocess.run(
+        ["cargo", "build", "--locked", "--quiet", "--bin", "agi-agent"],
+        cwd=copy,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise ReleaseError("the mutated sources do not build", done.stderr[-4000:])
+    binary = place / "agi-agent"
+    shutil.copy2(target / "debug" / "agi-agent", binary)
+    return binary
+
+
+def keep(binary: Path, directory: Path) -> Path:
+    """Copy a binary to where it stays; returns it there."""
+    directory.mkdir(parents=True, exist_ok=True)
+    return Path(shutil.copy2(binary, directory / "agi-agent"))
+
+
+def _apply(copy: Path, edit: Edit, name: str, *, first: bool = False) -> None:
+    """Make one edit; `first`: of several places the first one."""
+    path = copy / edit.path
+    text = path.read_text()
+    count = text.count(edit.old)
+    if count != 1 and not (first and count):
+        raise ReleaseError(
+            f"an edit of `{edit.path}` for `{name}` fits {count} times",
+            "machinery/mutations_*.py have to follow the sources: " + edit.old.strip()[:80],
+        )
+    new = edit.new.replace("OFF", f'crate::mutation::is("{name}")')
+    new = new.replace("ANY", "crate::mutation::any()")
+    path.write_text(text.replace(edit.old, new, 1))
+
+
+def test_program() -> Path:
+    """Build the tests of the checkout as it is; returns the program that has those of `tests/cli`.
+
+    Raises:
+        ReleaseError: They do not build.
+    """
+    say("building the tests")
+    done = subprocess.run(
+        ["cargo", "test", "--locked", "--no-run", "--test", "cli", "--message-format=json"],
+        cwd=CHECKOUT,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    for line in done.stdout.splitlines():
+        message = json.loads(line)
+        if message.get("executable") and message["target"]["name"] == "cli":
+            return Path(message["executable"])
+    raise ReleaseError("the tests do not build", "cargo test --no-run --test cli")
+
+
+def measure(program: Path, binary: Path, mutation: Mutation) -> Row:
+    """Run the tests of one mutation, print a row of the table and return it."""
+    chosen = binary.with_name(f"agi-agent-mutation-{mutation.name}")
+    if not chosen.exists():
+        os.link(binary, chosen)
+    done = subprocess.run(
+        [program, *mutation.tests],
+        cwd=CHECKOUT,
+        env={**os.environ, "AGI_TEST_BINARY": os.fspath(chosen), "AGI_TEST_ONE_USER": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    kept = os.environ.get("AGI_MUTATION_LOGS")
+    if kept:
+        (Path(kept) / f"{mutation.name}.log").write_text(done.stdout)
+    row = _row(mutation, done.stdout)
+    sys.stdout.write(
+        f"| `{row.name}` | {mutation.defence} | {row.failed} of {row.tests} | {row.rows or ''} |\n"
+    )
+    sys.stdout.flush()
+    return row
+
+
+def _row(mutation: Mutation, output: str) -> Row:
+    """Counts from what the test program and the tests printed."""
+    summary = re.search(r"^test result: .* (\d+) passed; (\d+) failed", output, re.MULTILINE)
+    if not summary:
+        raise ReleaseError(f"the tests of `{mutation.name}` did not run", output[-2000:])
+    passed, failed = int(summary[1]), int(summary[2])
+    rows = 0
+    for right, count in re.findall(r": (\d+) of (\d+) rows", output):
+        rows += int(count) - int(right)
+    rows += sum(int(count) for count in re.findall(r"(\d+) escaped$", output, re.MULTILINE))
+    return Row(mutation.name, failed, passed + failed, rows)

@@ -1,0 +1,30 @@
+"""A defence that `release/mutate` switches off, as edits of a copy of the sources.
+
+An edit replaces a text that stands exactly once in its file. `OFF` in the new text is true while
+the mutation of that name is chosen, so that one build holds all of them; `ANY` while any of them
+is. No edit is ever made in a checkout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One replacement: `old` stands once in `path`."""
+
+    path: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """A defence that is switched off, and the tests of `tests/cli` that have to see it."""
+
+    name: str
+    defence: str
+    tests: Sequence[str]
+    edits: Sequence[Edit] = ()
