@@ -286,18 +286,6 @@ RULES_AND_TOOLS = (
         ),
     ),
     Mutation(
-        "redirects",
-        "a redirect to another host is not followed",
-        ("case_36",),
-        (
-            Edit(
-                "src/tools/web_fetch.rs",
-                "        if from.host_str() == Some(host) || self.guard.covers(host) {",
-                "        if OFF || from.host_str() == Some(host) || self.guard.covers(host) {",
-            ),
-        ),
-    ),
-    Mutation(
         "trust",
         "a project's settings count once they are trusted as they are",
         ("config_trust::",),
@@ -312,7 +300,7 @@ RULES_AND_TOOLS = (
     Mutation(
         "trusted-content",
         "trust is bound to the content",
-        ("config_trust::a_file_that_was_edited",),
+        ("case_19",),
         (
             Edit(
                 "src/config/project/trust.rs",

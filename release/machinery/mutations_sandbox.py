@@ -249,8 +249,8 @@ SANDBOX = (
         (
             Edit(
                 LINUX + "grants.rs",
-                "            protected: &policy.protected,",
-                "            protected: if OFF { &[] } else { &policy.protected },",
+                "pinned, seen }, protected: &policy.protected };",
+                "pinned, seen }, protected: if OFF { &[] } else { &policy.protected } };",
             ),
         ),
     ),

@@ -237,8 +237,9 @@ fn case_30_the_agent_is_closed_to_its_own_user() {
         {"text": "done", "expect": "looked"},
     ]);
     let path = context.write("../script.json", script.to_string());
-    let program = root.join("agi-agent");
-    std::fs::copy(crate::support::binary(), &program).unwrap();
+    let own = crate::support::binary();
+    let program = root.join(own.file_name().unwrap());
+    std::fs::copy(own, &program).unwrap();
     let mode = Command::new("chmod").args(["-R", "a+rwX"]).arg(&root).status().unwrap();
     assert!(mode.success());
     let model = format!("scripted/{}", path.display());

@@ -22,6 +22,7 @@ fn run_together(ground: &Ground, first: &str, second: &str, ends_first: usize) -
         wait_until(Duration::from_secs(30), "the start of a command", || {
             began.exists() || agent.try_wait().unwrap().is_some()
         });
+        assert!(began.exists(), "agent {number} did not begin: {}", collected(agent).stderr);
         agent
     };
     let mut agents = [Some(start(0, first)), Some(start(1, second))];
@@ -47,7 +48,7 @@ fn what_one_agents_command_changed_is_not_the_others_original() {
                 // Gives all of it away, once, to the user that the agents run as.
                 drop(ground.command(&["--version"]));
                 let evil = "mkdir -p .git/hooks .agi-agent; echo evil > .git/hooks/pre-commit; \
-                            echo evil >> .git/config; echo evil > .agi-agent/config.json";
+                            echo evil >> .git/config; echo evil > .agi-agent/notes";
                 let said = run_together(ground, evil, "true", ends_first);
                 let git = ground.work().join(".git");
                 let config = fs::read_to_string(git.join("config")).ok();
