@@ -13,6 +13,7 @@ use std::time::Instant;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::serve::Service;
 use crate::support::Finished;
 use crate::support::TestContext;
 use crate::support::lacking;
@@ -250,4 +251,77 @@ fn loads_and_contexts_leave_nothing() {
     let long = std::env::var_os("AGI_TEST_LONG").is_some();
     let check = if long { "thousand_loads" } else { "loads" };
     check_contexts("loads_and_contexts_leave_nothing", &[check]);
+}
+
+/// Its context has read the first run's prompt: who had loaded the model anew would know none of it.
+#[test]
+fn a_service_loads_a_model_once() {
+    let context = with_models();
+    if !has_kernel(&context, "a_service_loads_a_model_once") {
+        return;
+    }
+    let mut service = Service::start(&context);
+    let config = json!({"model.provider": "local", "model.name": "qwen3",
+                        "model.context_window": 30_000, "model.max_output_tokens": 4,
+                        "memory.enabled": false});
+    let mut cached = Vec::new();
+    for number in 0..2 {
+        let params = json!({"task": "say something", "options": {"config": config}});
+        let started = service.ask("run.start", params);
+        assert_eq!(started["result"]["model"], "local/qwen3", "{started}");
+        let result = service.result_of(&format!("run_{number}"));
+        assert!(result["usage"]["output_tokens"].as_u64().unwrap() > 0, "{result}");
+        cached.push(result["usage"]["cached_input_tokens"].as_u64().unwrap());
+    }
+    assert_eq!(cached[0], 0);
+    assert!(cached[1] > 1000, "{cached:?}");
+    assert_eq!(service.end(), Some(0));
+}
+
+/// A copy of a model with another number under a key, or of another size.
+fn lie(context: &TestContext, name: &str, key: &str, value: u32, size: u64) -> String {
+    let mut bytes = std::fs::read(context.data().join("models/llama.gguf")).unwrap();
+    let mut wanted = (key.len() as u64).to_le_bytes().to_vec();
+    wanted.extend(key.as_bytes());
+    let at = bytes.windows(wanted.len()).position(|window| window == wanted).unwrap();
+    // Behind the key: its type (an unsigned number), then the number.
+    let at = at + wanted.len() + 4;
+    bytes[at..at + 4].copy_from_slice(&value.to_le_bytes());
+    let path = context.write(name, &bytes);
+    let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+    // Holes take no room on the disk.
+    file.set_len(size.max(bytes.len() as u64)).unwrap();
+    format!("local/{}", path.display())
+}
+
+#[test]
+fn what_cannot_be_had_is_refused_with_its_numbers() {
+    let context = with_models();
+    let run = |model: &str, more: &[&str]| {
+        context.run(["run", "hello", "--ephemeral", "--model", model].iter().chain(more))
+    };
+    for (key, value, told) in [
+        ("llama.block_count", 0, "`llama.block_count` is 0"),
+        ("llama.block_count", u32::MAX, "`llama.block_count` is 4294967295"),
+        ("llama.rope.dimension_count", 7, "`llama.rope.dimension_count` is 7"),
+    ] {
+        let refused = run(&lie(&context, "lie.gguf", key, value, 0), &[]);
+        assert_eq!(refused.code, 52, "{}", refused.stderr);
+        assert!(refused.stderr.contains(told), "{}", refused.stderr);
+    }
+    if !has_kernel(&context, "what_cannot_be_had_is_refused_with_its_numbers") {
+        return;
+    }
+    let huge = u64::from(u32::MAX) * 500;
+    let blocks = ("llama.block_count", 2);
+    for (key, value, size, more, told) in [
+        (blocks.0, blocks.1, huge, "model.max_output_tokens=4", "(weights 2147.5 GB, "),
+        (blocks.0, blocks.1, 0, "model.context_window=2000000000", " context 512.0 GB, "),
+        ("llama.feed_forward_length", 1 << 31, 0, "model.max_output_tokens=4", " can be had"),
+    ] {
+        let refused = run(&lie(&context, "huge.gguf", key, value, size), &["-c", more]);
+        assert_eq!(refused.code, 46, "{}", refused.stderr);
+        assert!(refused.stderr.contains("the model needs "), "{}", refused.stderr);
+        assert!(refused.stderr.contains(told), "{}", refused.stderr);
+    }
 }

@@ -10,6 +10,7 @@ use std::io::Seek;
 use std::io::SeekFrom;
 use std::path::PathBuf;
 
+use super::plausible;
 use super::source::Source;
 use super::tensor;
 
@@ -184,7 +185,7 @@ fn parse<R: Read + Seek>(stream: BufReader<R>, size: u64) -> Result<Header, Reas
         Some(Value::Text(text)) => Some(text.clone()),
         _ => None,
     };
-    Ok(Header {
+    let header = Header {
         architecture: text("general.architecture")
             .ok_or_else(|| Reason("no key `general.architecture`".to_owned()))?,
         name: text("general.name"),
@@ -192,7 +193,8 @@ fn parse<R: Read + Seek>(stream: BufReader<R>, size: u64) -> Result<Header, Reas
         weights: size.saturating_sub(data),
         parameters,
         metadata,
-    })
+    };
+    plausible::objection(&header).map_or(Ok(header), |objection| Err(Reason(objection)))
 }
 
 /// Little-endian values, counted.

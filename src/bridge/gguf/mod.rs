@@ -8,6 +8,7 @@ mod append;
 mod appended;
 mod estimate;
 mod header;
+mod plausible;
 mod source;
 mod tensor;
 
