@@ -86,6 +86,11 @@ impl CommandContext {
     /// All layers merged, with the global flags on top and `extra` above them. Never fails for what
     /// the layers hold: errors are in the diagnostics, and nothing is said about them yet.
     pub fn merged(&self, extra: Assignments) -> Result<Merged, CommandError> {
+        Ok(self.given(extra)?.complete())
+    }
+
+    /// What somebody set: all that resolving needs.
+    fn given(&self, extra: Assignments) -> Result<Merged, CommandError> {
         let mut assignments = self.assignments()?;
         assignments.extend(extra);
         let project = self.directory.as_deref().unwrap_or(Path::new(""));
@@ -100,7 +105,7 @@ impl CommandContext {
 
     /// The resolved settings, with a command's own flags on top. Warnings are told.
     pub fn settings_with(&mut self, extra: Assignments) -> Result<Settings, CommandError> {
-        let merged = self.merged(extra)?;
+        let merged = self.given(extra)?;
         self.resolved(&merged)
     }
 

@@ -126,7 +126,7 @@ impl Host for ServiceHost {
     fn config(&self, key: Option<&str>) -> Result<Value, Failure> {
         let merged = self.merged(&self.directory, &RunOptions::default());
         merged.check().map_err(|error| failure(&error.into()))?;
-        let shown = Value::Object(merged.shown());
+        let shown = Value::Object(merged.complete().shown());
         let Some(key) = key else { return Ok(shown) };
         key.split('.')
             .try_fold(&shown, |value, part| value.get(part))

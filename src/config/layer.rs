@@ -18,6 +18,7 @@ use super::error::Rule;
 use super::error::Severity;
 use super::project::ProjectState;
 use super::secret::MASK;
+use crate::config::table::built_in;
 use crate::config::table::check::Leaf;
 use crate::config::table::fields::Field;
 use crate::config::table::fields::Kind;
@@ -165,7 +166,8 @@ pub enum Standing {
 /// All layers merged.
 #[derive(Debug, Clone, Default)]
 pub struct Merged {
-    /// By dotted key; a setting that nobody set and that has no default is absent.
+    /// By dotted key: what somebody set, and what is built in below it. The rest of what is built in
+    /// is there after [`Merged::complete`] only.
     pub settings: BTreeMap<String, Setting>,
     /// Everything that was found, in the order of the layers.
     pub diagnostics: Vec<Diagnostic>,
@@ -186,6 +188,26 @@ impl Merged {
             merged.add(leaf, layer);
         }
         merged
+    }
+
+    /// With the settings that nobody set and that have a default, for those who show or search all.
+    #[must_use]
+    pub fn complete(mut self) -> Self {
+        for leaf in built_in::leaves() {
+            if !self.settings.contains_key(&leaf.key) {
+                self.add(leaf, Layer::BuiltIn);
+            }
+        }
+        self
+    }
+
+    /// Puts below a value what is built in for its setting.
+    pub(super) fn ground(&mut self, leaf: &Leaf) {
+        if !self.settings.contains_key(&leaf.key)
+            && let Some(below) = built_in::leaf(&leaf.segments, leaf.field)
+        {
+            self.add(below, Layer::BuiltIn);
+        }
     }
 
     /// The value in force at a dotted key; groups have none of their own.
@@ -209,12 +231,12 @@ impl Merged {
         if errors.is_empty() { Ok(()) } else { Err(ConfigError { errors }) }
     }
 
-    /// Everything in force, as one object. With secrets: never print it.
+    /// All settings that are here, as one object. With secrets: never print it.
     pub fn value(&self) -> Map<String, Value> {
         self.nested(|setting| setting.value.clone())
     }
 
-    /// Everything in force, as one object fit to be shown.
+    /// All settings that are here, as one object fit to be shown.
     pub fn shown(&self) -> Map<String, Value> {
         self.nested(Setting::shown)
     }
@@ -256,6 +278,7 @@ impl Merged {
     /// Lays a value of an untrusted project over what is there: as far as it narrows. Gives the
     /// finding where it would have widened.
     pub(super) fn narrow(&mut self, leaf: Leaf, directory: &Path) -> Option<Diagnostic> {
+        self.ground(&leaf);
         let origin = Origin { layer: Layer::Project, place: leaf.place.clone() };
         let current = self.get(&leaf.key);
         let met = order::meet(leaf.field.rules.order, current, &leaf.value, directory);
@@ -293,6 +316,7 @@ impl Merged {
     /// Bounds what is in force by what an organisation says. Gives the finding where somebody had
     /// asked for more.
     pub(super) fn clamp(&mut self, leaf: Leaf, directory: &Path) -> Option<Diagnostic> {
+        self.ground(&leaf);
         let origin = Origin { layer: Layer::Managed, place: leaf.place.clone() };
         let Some(setting) = self.settings.get_mut(&leaf.key) else {
             let value = order::meet(leaf.field.rules.order, None, &leaf.value, directory)

@@ -28,7 +28,6 @@ use super::project::dotenv;
 use super::project::trust::TrustStore;
 use super::source;
 use super::source::Links;
-use super::source::Node;
 use super::source::Owner;
 use super::source::Source;
 use crate::config::file::migrate;
@@ -38,10 +37,9 @@ use crate::config::table::check::Strictness;
 use crate::config::table::check::Whence;
 use crate::config::table::fields::Kind;
 use crate::config::table::schema;
-use crate::config::table::schema::Config;
 
-/// Loads and merges all layers around `directory`. Errors are in the result's diagnostics;
-/// [`Merged::check`] makes them one.
+/// Loads and merges what somebody set around `directory` ([`Merged::complete`] adds the rest). Errors
+/// are in the result's diagnostics; [`Merged::check`] makes them one.
 pub fn load(
     environment: &Environment,
     places: &Places,
@@ -50,7 +48,6 @@ pub fn load(
     command_line: Assignments,
 ) -> Merged {
     let mut loader = Loader { merged: Merged::default(), directory };
-    loader.built_in();
     loader.file(&places.system_config, Layer::System);
     if let Some(user) = &places.user_config {
         loader.file(user, Layer::User);
@@ -81,27 +78,10 @@ struct Loader<'a> {
 }
 
 impl Loader<'_> {
-    fn built_in(&mut self) {
-        match serde_json::to_value(Config::default()) {
-            Ok(mut value) => {
-                without_nulls(&mut value);
-                let tree = Node::of_value(&value);
-                let place = Place::BuiltIn;
-                self.add(
-                    check::check(&tree, Whence::Given(&place), Strictness::Lenient),
-                    Layer::BuiltIn,
-                );
-            }
-            Err(error) => {
-                let found = Diagnostic::error(Rule::WrongType, Place::BuiltIn, error.to_string());
-                self.merged.diagnostics.push(found);
-            }
-        }
-    }
-
     fn add(&mut self, checked: Checked, layer: Layer) {
         self.merged.diagnostics.extend(checked.diagnostics);
         for leaf in checked.leaves {
+            self.merged.ground(&leaf);
             self.merged.add(leaf, layer);
         }
     }
@@ -268,11 +248,4 @@ pub fn assignment(text: &str) -> Result<(String, Value, String), ConfigError> {
     let key = key.trim();
     let kind = schema::lookup(key).map_or(Kind::Object(&[]), |field| field.kind);
     Ok((key.to_owned(), from_text(kind, raw), format!("-c {key}")))
-}
-
-fn without_nulls(value: &mut Value) {
-    if let Value::Object(map) = value {
-        map.retain(|_, value| !value.is_null());
-        map.values_mut().for_each(without_nulls);
-    }
 }

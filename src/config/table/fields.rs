@@ -7,6 +7,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use serde_json::Value;
+
 /// The shape of a value.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Kind {
@@ -110,7 +112,7 @@ impl Rules {
 }
 
 /// One setting, or a group of them.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy)]
 pub struct Field {
     /// The last part of its key.
     pub name: &'static str,
@@ -118,11 +120,30 @@ pub struct Field {
     pub(super) doc: &'static str,
     pub kind: Kind,
     pub rules: Rules,
+    /// See [`Field::built_in`].
+    pub(in crate::config) default: fn() -> Value,
+}
+
+impl PartialEq for Field {
+    /// Defaults are functions, which have no equality; they follow from the rest.
+    fn eq(&self, other: &Self) -> bool {
+        (self.name, self.kind, self.rules) == (other.name, other.kind, other.rules)
+    }
 }
 
 impl Field {
     pub const fn new(name: &'static str, doc: &'static str, kind: Kind, rules: Rules) -> Self {
-        Self { name, doc, kind, rules }
+        Self { name, doc, kind, rules, default: || Value::Null }
+    }
+
+    #[must_use]
+    pub(in crate::config) const fn with_default(self, default: fn() -> Value) -> Self {
+        Self { default, ..self }
+    }
+
+    /// The value that is built in, as a file would have it; null where there is none.
+    pub(in crate::config) fn built_in(&self) -> Value {
+        (self.default)()
     }
 
     /// What it is for, in one line of Markdown.
@@ -241,7 +262,8 @@ macro_rules! settings {
                     concat!($($field_doc),+),
                     <$type as $crate::config::table::fields::Shape>::KIND,
                     $rules,
-                ),
+                )
+                .with_default(|| serde_json::to_value::<$type>($default).unwrap_or_default()),
             )*];
         }
 

@@ -67,6 +67,7 @@ impl Machine {
     fn load_in(&self, directory: &Path) -> Merged {
         let (environment, places) = (self.environment(), self.places());
         load::load(&environment, &places, self.profile, directory, self.assignments.clone())
+            .complete()
     }
 
     /// Trusts the project in the working directory as it is now.
