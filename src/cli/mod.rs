@@ -26,6 +26,7 @@ pub mod version;
 pub mod wiring;
 
 use std::ffi::OsString;
+use std::mem::ManuallyDrop;
 
 use clap::CommandFactory;
 use clap::FromArgMatches;
@@ -60,7 +61,9 @@ pub fn run(argv: Vec<OsString>) -> std::process::ExitCode {
 }
 
 fn parse(argv: Vec<OsString>) -> Result<Cli, clap::Error> {
-    let matches = Cli::command().try_get_matches_from(argv)?;
+    // Parsed once per process; taking the description apart again costs as much as reading it.
+    let mut command = ManuallyDrop::new(Cli::command());
+    let matches = command.try_get_matches_from_mut(argv)?;
     Cli::from_arg_matches(&matches)
 }
 

@@ -19,7 +19,10 @@ pub struct CompletionsArgs {
 
 pub fn run(args: CompletionsArgs, context: &mut CommandContext) -> Result<ExitCode, CommandError> {
     let mut script = Vec::new();
-    let mut command = with_keys(Cli::command());
+    let mut command = Cli::command().bin_name("agi-agent");
+    // Flags of subcommands are there afterwards only.
+    command.build();
+    let mut command = with_keys(command);
     clap_complete::generate(args.shell, &mut command, "agi-agent", &mut script);
     context.output.raw(&script)?;
     Ok(ExitCode::Done)

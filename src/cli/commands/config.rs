@@ -27,6 +27,7 @@ pub struct ConfigArgs {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 enum Action {
     /// Print every value in force and its origin
     Show,

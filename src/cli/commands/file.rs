@@ -29,6 +29,7 @@ pub struct FileArgs {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 enum Action {
     /// Print a text file, or some of its lines
     Read(text::ReadArgs),

@@ -27,6 +27,7 @@ pub struct MemoryArgs {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 enum Action {
     /// Remember something; prints its id
     Add(add::AddArgs),

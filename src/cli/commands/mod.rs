@@ -44,8 +44,10 @@ use crate::protocol::ExitCode;
 use super::context::CommandContext;
 use super::error::CommandError;
 
-/// Every subcommand. The first line of each is its help.
+/// Every subcommand. The first line of each is its help. Flags are put together for the one that is
+/// invoked only; a doc comment on its `XArgs` would take the place of the line here.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum Command {
     /// Carry out a task
     Run(Box<run::RunArgs>),

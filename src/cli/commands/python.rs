@@ -34,11 +34,11 @@ Examples:
 
 `agi-agent python -h` lists Python's own options. The exit status is Python's.";
 
-/// Runs the interpreter inside this file: a prompt, a script, `-c`, `-m` or standard input.
-///
-/// The standard library and `agi_agent` are built in. Packages of your own come from `--path`,
-/// PYTHONPATH and the directory `python.wheels` of the configuration; those with compiled parts need
-/// `agi-agent-gnu`. This is an ordinary interpreter: it is not sandboxed.
+// Runs the interpreter inside this file: a prompt, a script, `-c`, `-m` or standard input.
+//
+// The standard library and `agi_agent` are built in. Packages of your own come from `--path`,
+// PYTHONPATH and the directory `python.wheels` of the configuration; those with compiled parts need
+// `agi-agent-gnu`. This is an ordinary interpreter: it is not sandboxed.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct PythonArgs {

@@ -103,7 +103,7 @@ pub struct RunArgs {
     pub no_memory: bool,
 }
 
-/// Which model answers.
+// Which model answers. (A doc comment would become the help of the command that has them.)
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Model")]
 pub struct ModelArgs {
@@ -121,7 +121,7 @@ pub struct ModelArgs {
     pub replay: Option<PathBuf>,
 }
 
-/// How far the run may reach, and who decides.
+// How far the run may reach, and who decides. (Likewise no doc comment.)
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Permissions")]
 pub struct ReachArgs {

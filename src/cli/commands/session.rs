@@ -29,6 +29,7 @@ pub struct SessionArgs {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 enum Action {
     /// List conversations, last used first
     List {

@@ -29,7 +29,8 @@ use crate::config::table::fields::Kind;
 use crate::config::table::schema;
 use crate::protocol::ExitCode;
 
-/// Which file is changed: the user's, or with the global `--profile` the profile's.
+// Which file is changed: the user's, or with the global `--profile` the profile's. (A doc comment
+// would become the help of the command that has these flags.)
 #[derive(Debug, Args)]
 pub(super) struct FileArgs {
     /// The user's file (the default)

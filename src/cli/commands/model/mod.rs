@@ -25,6 +25,7 @@ pub struct ModelCommandArgs {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 enum Action {
     /// List the models that the configured provider offers, and those on this machine
     List(ModelArgs),
