@@ -247,8 +247,7 @@ impl Agent {
                 hint: Some("set `model.price`, or `price` of each model of the route".to_owned()),
             });
         }
-        let names = self.parts.registry.names();
-        let known: Vec<&str> = names.iter().map(String::as_str).collect();
+        let known = self.parts.registry.names();
         let rules = Rules::new(&self.parts.approval, &known).map_err(|error| Refusal {
             code: ExitCode::Configuration,
             error: error.message,

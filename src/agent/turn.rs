@@ -3,6 +3,7 @@
 //!
 //! Everything that goes wrong ends up as a failure in the state; nothing here returns an error.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -66,7 +67,7 @@ pub(super) struct Turns<'a> {
     pub(super) situation: Situation,
     pub(super) context: ToolContext,
     pub(super) system: String,
-    pub(super) specs: Vec<ToolSpec>,
+    pub(super) specs: Arc<[ToolSpec]>,
     pub(super) schema: Option<OutputSchema>,
     pub(super) session: SessionLog,
     pub(super) state: RunState,

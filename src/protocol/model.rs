@@ -1,5 +1,7 @@
 //! What is asked of a model and what comes back, provider-neutral.
 
+use std::sync::Arc;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::Serialize;
@@ -15,8 +17,8 @@ pub struct ModelRequest {
     #[serde(default)]
     pub system: String,
     pub messages: Vec<Message>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub tools: Vec<ToolSpec>,
+    #[serde(default, skip_serializing_if = "no_tools")]
+    pub tools: Arc<[ToolSpec]>,
     /// JSON Schema the final answer must meet (`--output-schema`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output_schema: Option<serde_json::Value>,
@@ -25,6 +27,10 @@ pub struct ModelRequest {
     pub max_output_tokens: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub temperature: Option<f64>,
+}
+
+fn no_tools(tools: &[ToolSpec]) -> bool {
+    tools.is_empty()
 }
 
 /// Why the model stopped.

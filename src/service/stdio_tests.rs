@@ -22,7 +22,6 @@ use crate::config::settings::SandboxLevel;
 use crate::config::settings::SandboxSettings;
 use crate::memory::MemoryHandle;
 use crate::protocol::Effect;
-use crate::protocol::ToolSpec;
 use crate::service::host::Toolbox;
 use crate::service::wire::RunOptions;
 use crate::tools::Registry;
@@ -36,12 +35,16 @@ struct KillProgram;
 
 #[async_trait::async_trait]
 impl Tool for KillProgram {
-    fn spec(&self) -> ToolSpec {
-        ToolSpec {
-            name: "kill_program".to_owned(),
-            description: "for tests".to_owned(),
-            parameters: json!({"type": "object"}),
-        }
+    fn name(&self) -> &'static str {
+        "kill_program"
+    }
+
+    fn description(&self) -> &'static str {
+        "for tests"
+    }
+
+    fn parameters(&self) -> Value {
+        json!({"type": "object"})
     }
 
     fn check(&self, _arguments: &Value) -> Result<(), ToolError> {

@@ -187,7 +187,7 @@ fn arguments_of(call: &ToolCall, tool: &dyn Tool) -> Result<Value, ToolError> {
         serde_json::from_str(text).map_err(|error| {
             ToolError::ForModel(format!(
                 "the arguments are not JSON: {error}; expected {}",
-                super::arguments::shape(&tool.spec().parameters)
+                super::arguments::shape(&tool.parameters())
             ))
         })?
     };

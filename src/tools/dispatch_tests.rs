@@ -10,7 +10,6 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::*;
-use crate::protocol::ToolSpec;
 use crate::tools::arguments;
 
 /// Says what it should do in its arguments, and watches who runs beside it.
@@ -37,12 +36,16 @@ struct ProbeTool(Arc<Probe>);
 
 #[async_trait]
 impl Tool for ProbeTool {
-    fn spec(&self) -> ToolSpec {
-        ToolSpec {
-            name: "probe".to_owned(),
-            description: "Shows what happens.".to_owned(),
-            parameters: arguments::schema::<Args>(),
-        }
+    fn name(&self) -> &'static str {
+        "probe"
+    }
+
+    fn description(&self) -> &'static str {
+        "Shows what happens."
+    }
+
+    fn parameters(&self) -> Value {
+        arguments::schema::<Args>()
     }
 
     fn check(&self, arguments: &Value) -> Result<(), ToolError> {

@@ -22,7 +22,6 @@ use crate::files::finding::name::shown;
 use crate::files::finding::walk::Problems;
 use crate::protocol::Effect;
 use crate::protocol::ItemBody;
-use crate::protocol::ToolSpec;
 use crate::system::opener::OpenError;
 use crate::system::opener::Opener;
 
@@ -43,12 +42,16 @@ pub(super) trait ReadsFiles: Send + Sync {
 
 #[async_trait]
 impl<T: ReadsFiles> Tool for T {
-    fn spec(&self) -> ToolSpec {
-        ToolSpec {
-            name: T::NAME.to_owned(),
-            description: T::DESCRIPTION.to_owned(),
-            parameters: arguments::schema::<T::Arguments>(),
-        }
+    fn name(&self) -> &'static str {
+        T::NAME
+    }
+
+    fn description(&self) -> &'static str {
+        T::DESCRIPTION
+    }
+
+    fn parameters(&self) -> Value {
+        arguments::schema::<T::Arguments>()
     }
 
     fn check(&self, arguments: &Value) -> Result<(), ToolError> {

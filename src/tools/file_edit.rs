@@ -28,7 +28,6 @@ use crate::files::changing::patch;
 use crate::files::changing::write::ChangeKind;
 use crate::files::finding::name::shown;
 use crate::protocol::Effect;
-use crate::protocol::ToolSpec;
 
 /// Edits a file.
 pub struct FileEdit;
@@ -68,14 +67,16 @@ impl Args {
 
 #[async_trait]
 impl Tool for FileEdit {
-    fn spec(&self) -> ToolSpec {
-        ToolSpec {
-            name: "file_edit".to_owned(),
-            description:
-                "Replace unique text (old, new) in a file, or apply a unified diff (patch)"
-                    .to_owned(),
-            parameters: arguments::schema::<Args>(),
-        }
+    fn name(&self) -> &'static str {
+        "file_edit"
+    }
+
+    fn description(&self) -> &'static str {
+        "Replace unique text (old, new) in a file, or apply a unified diff (patch)"
+    }
+
+    fn parameters(&self) -> Value {
+        arguments::schema::<Args>()
     }
 
     fn check(&self, arguments: &Value) -> Result<(), ToolError> {

@@ -26,7 +26,6 @@ use crate::files::changing::write;
 use crate::files::changing::write::ChangeKind;
 use crate::files::finding::name::shown;
 use crate::protocol::Effect;
-use crate::protocol::ToolSpec;
 
 /// Writes a file.
 pub struct FileWrite;
@@ -41,12 +40,16 @@ struct Args {
 
 #[async_trait]
 impl Tool for FileWrite {
-    fn spec(&self) -> ToolSpec {
-        ToolSpec {
-            name: "file_write".to_owned(),
-            description: "Create or overwrite a file".to_owned(),
-            parameters: arguments::schema::<Args>(),
-        }
+    fn name(&self) -> &'static str {
+        "file_write"
+    }
+
+    fn description(&self) -> &'static str {
+        "Create or overwrite a file"
+    }
+
+    fn parameters(&self) -> Value {
+        arguments::schema::<Args>()
     }
 
     fn check(&self, arguments: &Value) -> Result<(), ToolError> {

@@ -16,7 +16,6 @@ use super::ToolError;
 use super::ToolOutput;
 use super::arguments;
 use crate::protocol::Effect;
-use crate::protocol::ToolSpec;
 use crate::system::running;
 use crate::system::running::Ending;
 use crate::system::running::Running;
@@ -38,12 +37,16 @@ struct Args {
 
 #[async_trait]
 impl Tool for KillProgram {
-    fn spec(&self) -> ToolSpec {
-        ToolSpec {
-            name: "kill_program".to_owned(),
-            description: "End the user's programs by exact name or pid".to_owned(),
-            parameters: arguments::schema::<Args>(),
-        }
+    fn name(&self) -> &'static str {
+        "kill_program"
+    }
+
+    fn description(&self) -> &'static str {
+        "End the user's programs by exact name or pid"
+    }
+
+    fn parameters(&self) -> Value {
+        arguments::schema::<Args>()
     }
 
     fn check(&self, arguments: &Value) -> Result<(), ToolError> {

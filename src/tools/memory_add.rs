@@ -21,7 +21,6 @@ use crate::memory::NewItem;
 use crate::memory::Trust;
 use crate::protocol::Effect;
 use crate::protocol::ItemBody;
-use crate::protocol::ToolSpec;
 
 /// The tool; it has no settings.
 pub struct MemoryAdd;
@@ -36,12 +35,16 @@ struct Args {
 
 #[async_trait]
 impl Tool for MemoryAdd {
-    fn spec(&self) -> ToolSpec {
-        ToolSpec {
-            name: "memory_add".to_owned(),
-            description: "Remember a fact for later conversations".to_owned(),
-            parameters: arguments::schema::<Args>(),
-        }
+    fn name(&self) -> &'static str {
+        "memory_add"
+    }
+
+    fn description(&self) -> &'static str {
+        "Remember a fact for later conversations"
+    }
+
+    fn parameters(&self) -> Value {
+        arguments::schema::<Args>()
     }
 
     fn check(&self, arguments: &Value) -> Result<(), ToolError> {

@@ -22,7 +22,6 @@ use crate::memory::Hit;
 use crate::memory::Query;
 use crate::memory::Trust;
 use crate::protocol::Effect;
-use crate::protocol::ToolSpec;
 
 /// Hits where the model names no number, and the most it can ask for.
 const USUAL: usize = 5;
@@ -40,12 +39,16 @@ struct Args {
 
 #[async_trait]
 impl Tool for MemorySearch {
-    fn spec(&self) -> ToolSpec {
-        ToolSpec {
-            name: "memory_search".to_owned(),
-            description: "Find remembered facts by words".to_owned(),
-            parameters: arguments::schema::<Args>(),
-        }
+    fn name(&self) -> &'static str {
+        "memory_search"
+    }
+
+    fn description(&self) -> &'static str {
+        "Find remembered facts by words"
+    }
+
+    fn parameters(&self) -> Value {
+        arguments::schema::<Args>()
     }
 
     fn check(&self, arguments: &Value) -> Result<(), ToolError> {

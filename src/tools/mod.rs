@@ -1,6 +1,6 @@
 //! What the agent can do: the [`Tool`] trait, and one file per tool.
 //!
-//! A tool says what it is (`spec`), what a call would do (`effect`, `target`) and does it (`run`).
+//! A tool says what it is (`name`, `description`, `parameters`), what a call would do (`effect`, `target`) and does it (`run`).
 //! Whether a call may run is `agent::approval`'s business; when it runs, how long it may take and
 //! how much of its output is kept is [`dispatch`]'s. A tool never prints, never asks a person and
 //! never looks at a model.
@@ -87,8 +87,23 @@ use crate::system::opener::Opener;
 /// Something the agent can do. Implementations hold settings at most: all state is in the context.
 #[async_trait]
 pub trait Tool: Send + Sync {
-    /// Name, one terse line and the schema of the arguments ([`arguments::schema`]).
-    fn spec(&self) -> ToolSpec;
+    /// Its name, for models and rules alike.
+    fn name(&self) -> &'static str;
+
+    /// One terse line.
+    fn description(&self) -> &'static str;
+
+    /// The schema of the arguments ([`arguments::schema`]). Making it costs more than most calls.
+    fn parameters(&self) -> Value;
+
+    /// What a model is offered.
+    fn spec(&self) -> ToolSpec {
+        ToolSpec {
+            name: self.name().to_owned(),
+            description: self.description().to_owned(),
+            parameters: self.parameters(),
+        }
+    }
 
     /// Whether `arguments` are such as `run` will accept; the text is told to the model.
     /// Implementations call [`arguments::parse`] with the type that `run` uses.
@@ -110,7 +125,7 @@ pub trait Tool: Send + Sync {
     /// Nothing is shortened: what is not shown could hide something.
     fn summary(&self, arguments: &Value) -> String {
         let target = self.target(arguments);
-        let mut text = format!("{} {target}", self.spec().name);
+        let mut text = format!("{} {target}", self.name());
         for (name, value) in arguments.as_object().into_iter().flatten() {
             let shown = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             if shown != target {

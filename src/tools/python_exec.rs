@@ -21,7 +21,6 @@ use super::command;
 use super::plots::Plots;
 use crate::config::settings::PythonSettings;
 use crate::protocol::Effect;
-use crate::protocol::ToolSpec;
 
 /// Runs Python code.
 pub struct PythonExec {
@@ -55,14 +54,16 @@ struct Args {
 
 #[async_trait]
 impl Tool for PythonExec {
-    fn spec(&self) -> ToolSpec {
-        ToolSpec {
-            name: "python_exec".to_owned(),
-            description:
-                "Run Python code (sandboxed); print results, draw with agi_agent.plot.Figure"
-                    .to_owned(),
-            parameters: arguments::schema::<Args>(),
-        }
+    fn name(&self) -> &'static str {
+        "python_exec"
+    }
+
+    fn description(&self) -> &'static str {
+        "Run Python code (sandboxed); print results, draw with agi_agent.plot.Figure"
+    }
+
+    fn parameters(&self) -> Value {
+        arguments::schema::<Args>()
     }
 
     fn check(&self, arguments: &Value) -> Result<(), ToolError> {

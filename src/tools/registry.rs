@@ -1,6 +1,7 @@
 //! The tools of this agent, by name, in the order in which models are offered them.
 
 use std::sync::Arc;
+use std::sync::OnceLock;
 
 use super::Scheduler;
 use super::Tool;
@@ -36,16 +37,16 @@ pub struct RegistrySettings {
 /// Name to tool. Clones share the scheduler: calls of all clones exclude each other as they must.
 #[derive(Clone, Default)]
 pub struct Registry {
-    /// With their specs: making a schema costs more than most calls.
-    tools: Arc<[(ToolSpec, Arc<dyn Tool>)]>,
+    tools: Arc<[Arc<dyn Tool>]>,
+    /// Made when a model is first offered the tools.
+    specs: Arc<OnceLock<Arc<[ToolSpec]>>>,
     scheduler: Scheduler,
 }
 
 impl Registry {
     /// A registry of just these tools. Of two with the same name the first is found.
     pub fn new(tools: Vec<Arc<dyn Tool>>) -> Self {
-        let tools = tools.into_iter().map(|tool| (tool.spec(), tool)).collect();
-        Self { tools, scheduler: Scheduler::default() }
+        Self { tools: tools.into(), ..Self::default() }
     }
 
     /// Every tool there is.
@@ -72,17 +73,22 @@ impl Registry {
     }
 
     /// What models are offered, in a fixed order (providers cache by prefix).
-    pub fn specs(&self) -> Vec<ToolSpec> {
-        self.tools.iter().map(|(spec, _)| spec.clone()).collect()
+    pub fn specs(&self) -> Arc<[ToolSpec]> {
+        self.specs.get_or_init(|| self.tools.iter().map(|tool| tool.spec()).collect()).clone()
+    }
+
+    /// Every tool, in the same order.
+    pub fn tools(&self) -> impl Iterator<Item = &Arc<dyn Tool>> {
+        self.tools.iter()
     }
 
     pub fn get(&self, name: &str) -> Option<&Arc<dyn Tool>> {
-        self.tools.iter().find(|(spec, _)| spec.name == name).map(|(_, tool)| tool)
+        self.tools.iter().find(|tool| tool.name() == name)
     }
 
     /// All names, in order.
-    pub fn names(&self) -> Vec<String> {
-        self.tools.iter().map(|(spec, _)| spec.name.clone()).collect()
+    pub fn names(&self) -> Vec<&'static str> {
+        self.tools.iter().map(|tool| tool.name()).collect()
     }
 
     pub(super) fn scheduler(&self) -> &Scheduler {
@@ -93,13 +99,12 @@ impl Registry {
 /// The tools as contracts/tools.schema.json has them: the schema of each tool's arguments by name.
 pub fn contract(registry: &Registry) -> serde_json::Value {
     let tools: serde_json::Map<String, serde_json::Value> = registry
-        .specs()
-        .into_iter()
-        .map(|spec| {
-            let mut schema = spec.parameters;
-            schema["description"] = spec.description.into();
+        .tools()
+        .map(|tool| {
+            let mut schema = tool.parameters();
+            schema["description"] = tool.description().into();
             schema["additionalProperties"] = false.into();
-            (spec.name, schema)
+            (tool.name().to_owned(), schema)
         })
         .collect();
     serde_json::json!({

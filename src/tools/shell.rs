@@ -20,7 +20,6 @@ use super::ToolOutput;
 use super::arguments;
 use super::command;
 use crate::protocol::Effect;
-use crate::protocol::ToolSpec;
 
 /// The first that is there runs the command.
 const SHELLS: [&str; 3] = ["/bin/bash", "/usr/bin/bash", "/bin/sh"];
@@ -41,12 +40,16 @@ struct Args {
 
 #[async_trait]
 impl Tool for Shell {
-    fn spec(&self) -> ToolSpec {
-        ToolSpec {
-            name: "shell".to_owned(),
-            description: "Run a shell command (sandboxed, no stdin)".to_owned(),
-            parameters: arguments::schema::<Args>(),
-        }
+    fn name(&self) -> &'static str {
+        "shell"
+    }
+
+    fn description(&self) -> &'static str {
+        "Run a shell command (sandboxed, no stdin)"
+    }
+
+    fn parameters(&self) -> Value {
+        arguments::schema::<Args>()
     }
 
     fn check(&self, arguments: &Value) -> Result<(), ToolError> {

@@ -26,7 +26,6 @@ use crate::network::NetworkError;
 use crate::network::Purpose;
 use crate::network::policy;
 use crate::protocol::Effect;
-use crate::protocol::ToolSpec;
 
 /// Bytes that are read where the model names no number, and the most it can ask for. They count
 /// after decompression, so a small body cannot become a large one.
@@ -103,12 +102,16 @@ struct Args {
 
 #[async_trait]
 impl Tool for WebFetch {
-    fn spec(&self) -> ToolSpec {
-        ToolSpec {
-            name: "web_fetch".to_owned(),
-            description: "Text of a web page".to_owned(),
-            parameters: arguments::schema::<Args>(),
-        }
+    fn name(&self) -> &'static str {
+        "web_fetch"
+    }
+
+    fn description(&self) -> &'static str {
+        "Text of a web page"
+    }
+
+    fn parameters(&self) -> Value {
+        arguments::schema::<Args>()
     }
 
     fn check(&self, arguments: &Value) -> Result<(), ToolError> {

@@ -22,7 +22,6 @@ use crate::network::HttpRequest;
 use crate::network::Method;
 use crate::network::Purpose;
 use crate::protocol::Effect;
-use crate::protocol::ToolSpec;
 
 /// Results where the model names no number, and the most it can ask for.
 const USUAL: usize = 5;
@@ -109,12 +108,16 @@ struct Args {
 
 #[async_trait]
 impl Tool for WebSearch {
-    fn spec(&self) -> ToolSpec {
-        ToolSpec {
-            name: "web_search".to_owned(),
-            description: "Search the web".to_owned(),
-            parameters: arguments::schema::<Args>(),
-        }
+    fn name(&self) -> &'static str {
+        "web_search"
+    }
+
+    fn description(&self) -> &'static str {
+        "Search the web"
+    }
+
+    fn parameters(&self) -> Value {
+        arguments::schema::<Args>()
     }
 
     fn check(&self, arguments: &Value) -> Result<(), ToolError> {

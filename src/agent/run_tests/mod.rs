@@ -23,7 +23,6 @@ use crate::config::settings::MemorySettings;
 use crate::config::settings::SandboxLevel;
 use crate::protocol::Effect;
 use crate::protocol::Item;
-use crate::protocol::ToolSpec;
 use crate::tools::Tool;
 use crate::tools::ToolError;
 use crate::tools::ToolOutput;
@@ -37,12 +36,16 @@ struct Probe {
 
 #[async_trait]
 impl Tool for Probe {
-    fn spec(&self) -> ToolSpec {
-        ToolSpec {
-            name: self.name.to_owned(),
-            description: "for tests".to_owned(),
-            parameters: json!({"type": "object"}),
-        }
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn description(&self) -> &'static str {
+        "for tests"
+    }
+
+    fn parameters(&self) -> Value {
+        json!({"type": "object"})
     }
 
     fn check(&self, _arguments: &Value) -> Result<(), ToolError> {

@@ -21,7 +21,6 @@ use crate::config::settings::SandboxLevel;
 use crate::protocol::ExitCode;
 use crate::protocol::ItemStatus;
 use crate::protocol::ToolCall;
-use crate::protocol::ToolSpec;
 use crate::tools::Registry;
 use crate::tools::dispatch;
 use crate::tools::dispatch::CallOutcome;
@@ -33,6 +32,7 @@ pub struct ToolArgs {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 enum Action {
     /// List the tools that models are offered
     List,
@@ -80,14 +80,14 @@ pub async fn run(args: ToolArgs, context: &mut CommandContext) -> Result<ExitCod
 }
 
 fn list(context: &mut CommandContext) -> Result<ExitCode, CommandError> {
-    let specs = wiring::registry(&context.settings()?).specs();
+    let registry = wiring::registry(&context.settings()?);
     if context.global.json {
-        context.output.json(&specs)?;
+        context.output.json(&registry.specs())?;
         return Ok(ExitCode::Done);
     }
-    let width = specs.iter().map(|spec| spec.name.len()).max().unwrap_or_default();
-    for ToolSpec { name, description, .. } in &specs {
-        context.output.line(&format!("{name:width$}  {description}"))?;
+    let width = registry.tools().map(|tool| tool.name().len()).max().unwrap_or_default();
+    for tool in registry.tools() {
+        context.output.line(&format!("{:width$}  {}", tool.name(), tool.description()))?;
     }
     Ok(ExitCode::Done)
 }
@@ -97,14 +97,13 @@ fn show(name: &str, context: &mut CommandContext) -> Result<ExitCode, CommandErr
     let Some(tool) = registry.get(name) else {
         return Err(dispatch::unknown_tool(name, &registry).into());
     };
-    let spec = tool.spec();
     if context.global.json {
-        context.output.json(&spec)?;
+        context.output.json(&tool.spec())?;
         return Ok(ExitCode::Done);
     }
-    context.output.line(&format!("{name}: {}", spec.description))?;
+    context.output.line(&format!("{name}: {}", tool.description()))?;
     context.output.line("")?;
-    context.output.json(&spec.parameters)?;
+    context.output.json(&tool.parameters())?;
     Ok(ExitCode::Done)
 }
 

@@ -1,5 +1,7 @@
 //! What the service sends: answers, and what is told unasked.
 
+use std::sync::Arc;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
@@ -90,7 +92,7 @@ pub struct RunStarted {
 /// Answers `tool.list`.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ToolList {
-    pub tools: Vec<ToolSpec>,
+    pub tools: Arc<[ToolSpec]>,
 }
 
 /// Answers `tool.run`.

@@ -21,7 +21,6 @@ use super::ToolError;
 use super::ToolOutput;
 use super::arguments;
 use crate::protocol::Effect;
-use crate::protocol::ToolSpec;
 
 /// Calculates.
 pub struct Calculator;
@@ -34,14 +33,16 @@ struct Args {
 
 #[async_trait]
 impl Tool for Calculator {
-    fn spec(&self) -> ToolSpec {
-        ToolSpec {
-            name: "calculator".to_owned(),
-            description:
-                "Exact arithmetic: + - * / // % ^, 15% of 80, sqrt, round, log, sin, min, max"
-                    .to_owned(),
-            parameters: arguments::schema::<Args>(),
-        }
+    fn name(&self) -> &'static str {
+        "calculator"
+    }
+
+    fn description(&self) -> &'static str {
+        "Exact arithmetic: + - * / // % ^, 15% of 80, sqrt, round, log, sin, min, max"
+    }
+
+    fn parameters(&self) -> Value {
+        arguments::schema::<Args>()
     }
 
     fn check(&self, arguments: &Value) -> Result<(), ToolError> {

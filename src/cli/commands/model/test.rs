@@ -1,6 +1,7 @@
 //! `agi-agent model test`: real round trips through the configured model (text, tool call, schema),
 //! whatever its provider.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use serde_json::json;
@@ -86,18 +87,18 @@ fn requests() -> [(&'static str, ModelRequest); 3] {
     });
     [
         // With a tool at hand, since the builtin model computes with it.
-        ("text", ModelRequest { tools: vec![calculator.clone()], ..ask("what is 19 + 23") }),
+        ("text", ModelRequest { tools: Arc::from([calculator.clone()]), ..ask("what is 19 + 23") }),
         (
             "tool call",
             ModelRequest {
-                tools: vec![calculator.clone()],
+                tools: Arc::from([calculator.clone()]),
                 ..ask("what is 123456789 * 987654321")
             },
         ),
         (
             "schema",
             ModelRequest {
-                tools: vec![calculator],
+                tools: Arc::from([calculator]),
                 output_schema: Some(schema),
                 ..ask("what is 6 * 7")
             },
