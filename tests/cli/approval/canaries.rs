@@ -274,3 +274,32 @@ fn case_30_the_agent_is_closed_to_its_own_user() {
     let reversed: String = "plainly-0815".chars().rev().collect();
     assert!(!finished.stdout.contains(&reversed), "{}", finished.stdout);
 }
+
+/// What a command does to a secret before it prints it: the forms of it are secrets as well, whole or in
+/// two pieces of live output.
+#[test]
+fn case_30_encoded_secrets_are_found_and_pieces_are_put_together() {
+    let secret = "canary-deploy-0815/4711";
+    let mut context = TestContext::new();
+    context.env("DEPLOY_TOKEN", secret);
+    let command = r#"
+        printf 'plain %s\n' "$DEPLOY_TOKEN"; printf %s "$DEPLOY_TOKEN" | base64
+        printf 'x%s' "$DEPLOY_TOKEN" | base64; printf 'xx%s\n' "$DEPLOY_TOKEN" | base64 -w 7
+        printf %s "$DEPLOY_TOKEN" | od -An -v -tx1 | tr -d ' \n'; echo
+        printf '%s\n' "$DEPLOY_TOKEN" | rev; printf '%s\n' "$DEPLOY_TOKEN" | sed 's#/#%2F#'
+        printf %s "${DEPLOY_TOKEN:0:9}"; sleep 0.3; printf '%s\n' "${DEPLOY_TOKEN:9}"; echo the end"#;
+    let script = json!([
+        {"tool_calls": [{"name": "shell", "arguments": {"command": command}}]},
+        {"text": "done"},
+    ]);
+    let more = ["--env", "DEPLOY_TOKEN", "--output-format", "jsonl"];
+    let finished = crate::agent_exit_codes::run_script(&context, &script, &more);
+    assert_eq!(finished.code, 0, "{}", finished.stderr);
+    assert!(finished.stdout.contains("the end"), "{}", finished.stdout);
+    for mark in ["canary-de", "0815", "Y2FuYXJ5LWR", "63616e6172792d", "5180-yolped", "jYW5hcnk"] {
+        assert!(!finished.stdout.contains(mark), "{mark}: {}", finished.stdout);
+    }
+    for how in ["[secret:DEPLOY_TOKEN]", "-base64-", "-hex-", "-reversed-", "-percent-"] {
+        assert!(finished.stdout.contains(how), "{how}: {}", finished.stdout);
+    }
+}
