@@ -52,7 +52,7 @@ fn covers(rule: &str, host: &str, port: u16) -> bool {
         (parent.split('.').collect(), host.split('.').collect());
     host.len() > parent.len()
         && host[host.len() - parent.len()..] == parent[..]
-        && host[..host.len() - parent.len()].join(".") != ""
+        && !host[..host.len() - parent.len()].join(".").is_empty()
 }
 
 fn is_special(address: IpAddr) -> bool {

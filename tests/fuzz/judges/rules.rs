@@ -25,9 +25,9 @@ pub fn judge(data: &[u8]) {
         let texts = vec![rule.to_owned()];
         let mut settings = ApprovalSettings::default();
         if allow {
-            settings.allow = texts
+            settings.allow = texts;
         } else {
-            settings.deny = texts
+            settings.deny = texts;
         }
         Rules::new(&settings, &TOOLS)
     };
@@ -58,9 +58,8 @@ fn folded(cwd: &Path, path: &str) -> PathBuf {
     let full = cwd.join(path);
     for part in full.components() {
         match part {
-            Component::CurDir => {}
             Component::ParentDir if parts.len() > 1 => drop(parts.pop()),
-            Component::ParentDir => {}
+            Component::CurDir | Component::ParentDir => {}
             part => parts.push(part),
         }
     }

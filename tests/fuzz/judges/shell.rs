@@ -48,7 +48,6 @@ pub struct World {
 
 impl World {
     /// A world of its own below the temporary directory.
-    #[expect(clippy::new_without_default, reason = "it makes directories")]
     pub fn new() -> Self {
         let root = tempfile::tempdir().unwrap();
         let world = Self { root };
