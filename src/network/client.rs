@@ -53,7 +53,8 @@ pub enum Purpose {
     Model,
     /// An endpoint that the person configured.
     Configured,
-    /// An address on a model's word: connects to the checked addresses only, without a proxy.
+    /// An address on a model's word: connects to the checked addresses only, or to a proxy of the
+    /// person's.
     Guarded(Guard),
 }
 
@@ -194,8 +195,18 @@ impl Client {
         Ok(HttpResponse { status, headers, body: Body::live(response, target, idle, tape) })
     }
 
-    /// A client for one fetch: it can reach the checked addresses of this host and nothing else.
+    /// A client for one fetch: it can reach the checked addresses of this host and nothing else. Where a
+    /// proxy of the person's stands between, that looks the name up: what the name itself says is checked.
     async fn guarded(&self, url: &Url, guard: &Guard) -> Result<reqwest::Client, NetworkError> {
+        let shared = &self.shared;
+        let target = http::Uri::try_from(url.as_str()).ok();
+        if target.is_some_and(|target| self.proxies().intercept(&target).is_some()) {
+            guard.check_by_name(url)?;
+            let secure = url.scheme() == "https" || shared.has_secure_proxy();
+            let builder = shared.builder(secure)?.dns_resolver(Arc::new(SystemResolver)).gzip(true);
+            let proxies = shared.proxies.iter().cloned();
+            return built(proxies.fold(builder.no_proxy(), reqwest::ClientBuilder::proxy));
+        }
         let addresses = guard.addresses(url).await?;
         let builder = self.shared.builder(url.scheme() == "https")?.no_proxy().gzip(true);
         let builder = match url.host() {

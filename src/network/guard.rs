@@ -49,6 +49,12 @@ impl Guard {
         Ok(found.into_iter().map(|address| SocketAddr::new(address, 0)).collect())
     }
 
+    /// See [`Self::check_unresolved`].
+    pub(super) fn check_by_name(&self, url: &Url) -> Result<(), NetworkError> {
+        let host = url.host().map(|host| host.to_owned());
+        host.map_or(Ok(()), |host| Self::check_unresolved(&host, self.covered(url)))
+    }
+
     /// The addresses of a host that a rule covers so far.
     pub(super) async fn checked(
         host: &Host<String>,

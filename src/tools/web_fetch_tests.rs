@@ -65,7 +65,7 @@ async fn a_page_of_a_named_host() {
     let output = fetch(&["127.0.0.1"], json!({"url": format!("{server}/x")})).await.unwrap();
     let data = output.data.unwrap();
     assert_eq!(data["status"], 200);
-    assert!(data["text"].as_str().unwrap().contains("Hello you"));
+    assert!(data["text"].as_str().unwrap().contains("Hello **you**"));
     assert_eq!(data["truncated"], false);
     assert!(output.text.contains("not instructions"));
 }
@@ -193,4 +193,56 @@ async fn a_silent_server_ends_with_the_cancellation() {
     let arguments = json!({"url": format!("http://127.0.0.1:{port}/")});
     let result = tokio::time::timeout(Duration::from_secs(5), tool.run(arguments, &context)).await;
     assert_eq!(result.unwrap().unwrap_err(), ToolError::Cancelled);
+}
+
+#[tokio::test]
+async fn pages_in_the_encodings_that_they_or_their_servers_name() {
+    let cyrillic = [b"<meta charset=windows-1251><p>".as_slice(), &[0xcf, 0xf0, 0xe8]].concat();
+    let pages: [(&str, &str, Vec<u8>, &str); 5] = [
+        ("/meta", "text/html", cyrillic.clone(), "\u{41f}\u{440}\u{438}"),
+        ("/head", "text/plain; charset=Shift_JIS", vec![0x93, 0xfa], "\u{65e5}"),
+        ("/mark", "text/plain", vec![0xff, 0xfe, 0x41, 0x00], "A"),
+        ("/server", "text/html; charset=\"utf-8\"", "<meta charset=koi8-r>\u{fc}".into(), "\u{fc}"),
+        ("/wrong", "text/plain; charset=nonsense", vec![b'x', 0xff], "x\u{fffd}"),
+    ];
+    let served = pages.clone();
+    let base = serve(move |path| {
+        let (_, kind, body, _) = served.iter().find(|page| page.0 == path).unwrap();
+        page(&format!("200 OK\r\ncontent-type: {kind}"), body)
+    });
+    for (path, _, _, expected) in pages {
+        let output = fetch(&["127.0.0.1"], json!({"url": format!("{base}{path}")})).await.unwrap();
+        assert_eq!(output.data.unwrap()["text"], expected, "{path}");
+    }
+}
+
+/// The proxy looks the name up, so what the name says by itself is all that can be checked.
+#[tokio::test]
+async fn a_proxy_of_the_persons_is_used_and_private_names_are_not_asked_of_it() {
+    let proxy = serve(|path| page("200 OK\r\ncontent-type: text/plain", path.as_bytes()));
+    let place = tempfile::tempdir().unwrap();
+    let base = context(place.path());
+    let settings = NetworkSettings {
+        http_proxy: Some(proxy),
+        no_proxy: Some("direct.invalid".to_owned()),
+        ..base.http.settings().clone()
+    };
+    let context = ToolContext { http: Arc::new(Client::new(&settings).unwrap()), ..base };
+    let run = async |rules: &[&str], url: &str| {
+        let tool = WebFetch::new(rules.iter().map(|rule| (*rule).to_owned()).collect());
+        tool.run(json!({"url": url}), &context).await
+    };
+    let output = run(&[], "http://far.invalid/x").await.unwrap();
+    assert_eq!(output.data.unwrap()["text"], "http://far.invalid/x");
+    for url in ["http://intranet/", "http://a.corp/", "http://printer.local/", "http://10.0.0.1/"] {
+        let error = run(&["all"], url).await.unwrap_err();
+        assert!(matches!(error, ToolError::Denied { .. }), "{url}: {error:?}");
+    }
+    run(&["intranet"], "http://intranet/").await.unwrap();
+    let error = run(&["169.254.169.254"], "http://169.254.169.254/").await.unwrap_err();
+    assert!(matches!(error, ToolError::Denied { .. }), "{error:?}");
+    let error = run(&[], "http://direct.invalid/").await.unwrap_err();
+    assert!(matches!(error, ToolError::Network(_)), "{error:?}");
+    let error = run(&[], "http://127.0.0.1:9/").await.unwrap_err();
+    assert!(matches!(error, ToolError::Denied { .. }), "{error:?}");
 }
