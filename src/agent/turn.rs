@@ -381,5 +381,5 @@ impl Turns<'_> {
 pub(super) fn deadline(started: Instant, timeout: Option<Duration>) -> Instant {
     /// Longer than any run; `Instant` cannot hold "never".
     const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
-    started + timeout.unwrap_or(NEVER)
+    started + timeout.map_or(NEVER, |timeout| timeout.min(NEVER))
 }

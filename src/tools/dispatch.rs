@@ -275,7 +275,9 @@ async fn within_bounds(
     let mut own = context.clone();
     own.cancel = context.cancel.child_token();
     let timeout = tool.timeout(&arguments).unwrap_or(context.call_timeout);
-    own.deadline = context.deadline.min(Instant::now() + timeout);
+    // A model may name more seconds than a clock can count.
+    let end = Instant::now().checked_add(timeout);
+    own.deadline = end.map_or(context.deadline, |end| end.min(context.deadline));
     own.progress = Some(progress);
     let mut live = secrecy::Live::default();
 

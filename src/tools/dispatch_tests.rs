@@ -244,6 +244,15 @@ async fn a_cancelled_run_starts_nothing_at_all() {
 }
 
 #[tokio::test]
+async fn more_time_than_a_clock_counts_is_the_time_of_the_run() {
+    let (_, registry) = probe();
+    let mut context = context();
+    context.call_timeout = Duration::MAX;
+    let outcomes = run(&registry, &context, &[json!({"name": "a"})]).await;
+    assert_eq!(outcomes[0].status, ItemStatus::Completed);
+}
+
+#[tokio::test]
 async fn long_output_is_cut_with_exact_counts() {
     let (_, registry) = probe();
     let outcomes = run(&registry, &context(), &[json!({"name": "a", "behaviour": "long"})]).await;

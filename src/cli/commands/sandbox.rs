@@ -31,6 +31,9 @@ use crate::sandbox::Sandbox;
 use crate::sandbox::SandboxError;
 use crate::system::process;
 
+/// The longest time-out, in seconds: clocks cannot count to what a number can say.
+const YEAR: u64 = 365 * 24 * 3600;
+
 /// Bytes of each stream that are shown in full.
 const OUTPUT_LIMIT: usize = 64 << 20;
 
@@ -55,7 +58,8 @@ pub struct SandboxArgs {
     #[arg(long, value_name = "NAME")]
     env: Vec<String>,
     /// End the command after so many seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 600,
+        value_parser = clap::value_parser!(u64).range(..=YEAR))]
     timeout: u64,
     /// The command and its arguments
     #[arg(last = true, value_name = "CMD")]
