@@ -181,9 +181,16 @@ impl<'a> Temporary<'a> {
             source,
         };
         let name = output.file_name().unwrap_or_default().to_string_lossy();
-        let path = output.with_file_name(format!(".{name}.{}.part", std::process::id()));
-        let file = OpenOptions::new().write(true).create_new(true).open(&path).map_err(failed)?;
-        Ok(Self { output, path, file })
+        // A copy that was killed may have left its part behind, and in a container every process id is 1.
+        let mut count = 0_u32;
+        loop {
+            let path = output.with_file_name(format!(".{name}.{}-{count}.part", std::process::id()));
+            match OpenOptions::new().write(true).create_new(true).open(&path) {
+                Ok(file) => return Ok(Self { output, path, file }),
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => count += 1,
+                Err(error) => return Err(failed(error)),
+            }
+        }
     }
 
     fn failed(&self, source: std::io::Error) -> AppendError {

@@ -17,9 +17,8 @@ pub fn replace(path: &Path, old: Option<&str>, new: &str) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder)?;
-    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let temporary = folder.join(format!(".{name}.{}", std::process::id()));
-    let written = write_new(&temporary, new).and_then(|()| {
+    let (temporary, mut file) = create_beside(&path)?;
+    let written = file.write_all(new.as_bytes()).and_then(|()| file.sync_all()).and_then(|()| {
         if let Ok(metadata) = path.metadata() {
             std::fs::set_permissions(&temporary, metadata.permissions())?;
         }
@@ -57,17 +56,22 @@ fn behind_links(path: &Path) -> io::Result<PathBuf> {
     }
 }
 
-fn write_new(path: &Path, text: &str) -> io::Result<()> {
+/// A new file beside `path`, for the owner alone. The process id does not make its name unique: in a
+/// container every agent is process 1, and one that was killed leaves its file behind.
+pub(in crate::config) fn create_beside(path: &Path) -> io::Result<(PathBuf, File)> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
     let mut options = File::options();
     options.write(true).create_new(true);
     #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o600);
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut count = 0_u32;
+    loop {
+        let beside = path.with_file_name(format!(".{name}.{}-{count}", std::process::id()));
+        match options.open(&beside) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => count += 1,
+            opened => return Ok((beside, opened?)),
+        }
     }
-    let mut file = options.open(path)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
 }
 
 /// The new name is durable once its directory is.
@@ -103,5 +107,16 @@ mod tests {
         assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
         assert_eq!(std::fs::read_to_string(&real).unwrap(), "two");
         assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 2, "nothing is left behind");
+    }
+
+    #[test]
+    fn what_a_killed_process_of_our_id_left_is_in_nobodys_way() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("a.json");
+        let left = root.path().join(format!(".a.json.{}-0", std::process::id()));
+        std::fs::write(&left, "half").unwrap();
+        replace(&path, None, "one").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "one");
+        assert_eq!(std::fs::read_to_string(&left).unwrap(), "half");
     }
 }

@@ -16,6 +16,7 @@ use sha2::Digest;
 use sha2::Sha256;
 
 use super::Project;
+use crate::config::file::write::create_beside;
 
 /// SHA-256 over names and contents, as `sha256:…`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,8 +102,10 @@ impl TrustStore {
         let record = Record { directory, content: project.hash(), since };
         create_private_directory(&self.directory)?;
         let text = serde_json::to_string_pretty(&record).map_err(io::Error::from)?;
-        let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
-        let written = write_private(&temporary, text.as_bytes())
+        let (temporary, mut file) = create_beside(&path)?;
+        let written = file
+            .write_all(text.as_bytes())
+            .and_then(|()| file.sync_all())
             .and_then(|()| std::fs::rename(&temporary, &path));
         if written.is_err() {
             // The first error is the one to tell.
@@ -163,19 +166,6 @@ fn create_private_directory(path: &Path) -> io::Result<()> {
 #[cfg(not(unix))]
 fn create_private_directory(path: &Path) -> io::Result<()> {
     std::fs::create_dir_all(path)
-}
-
-fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut options = std::fs::File::options();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o600);
-    }
-    let mut file = options.open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
 }
 
 #[cfg(test)]

@@ -318,3 +318,16 @@ fn a_swapped_link_never_leads_outside() {
     assert!(!tree.outside.join("written").exists());
     assert_eq!(std::fs::read_dir(&tree.outside).unwrap().count(), 1);
 }
+
+#[test]
+fn what_a_killed_process_of_our_id_left_is_in_nobodys_way() {
+    let tree = tree();
+    let opener = writable(&tree);
+    // The number of the next temporary file is the process's, which other tests share.
+    for count in 0..64 {
+        let name = format!(".agi-agent-{}-{count}.tmp", std::process::id());
+        std::fs::write(tree.workspace.join(name), "half").unwrap();
+    }
+    opener.replace(Path::new("new"), b"whole", None).unwrap();
+    assert_eq!(read(&opener, "new").unwrap(), "whole");
+}

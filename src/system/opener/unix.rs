@@ -237,14 +237,9 @@ pub(super) fn replace(
     contents: &[u8],
     mode: Option<u32>,
 ) -> io::Result<()> {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    let temporary = format!("{TEMPORARY_PREFIX}{}-{count}{TEMPORARY_SUFFIX}", std::process::id());
     // A new file gets what the umask gives; a replacement is private until it has the old one's mode.
     let first_mode = if old.is_none() && mode.is_none() { 0o666 } else { 0o600 };
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let fd =
-        rustix::fs::openat(directory, temporary.as_str(), flags, Mode::from_raw_mode(first_mode))?;
+    let (fd, temporary) = create_temporary(directory, Mode::from_raw_mode(first_mode))?;
     let written = write_temporary(File::from(fd), old, contents, mode)
         .and_then(|()| Ok(rustix::fs::renameat(directory, temporary.as_str(), directory, name)?));
     if let Err(error) = written {
@@ -256,6 +251,21 @@ pub(super) fn replace(
         // File systems without directory sync (some FUSE, network) say so; the file itself is synced.
         Err(Errno::INVAL | Errno::BADF | Errno::NOTSUP) => Ok(()),
         other => Ok(other?),
+    }
+}
+
+/// A name can be taken although the process id is ours: in a container every agent is process 1, and
+/// one that was killed leaves its file behind.
+fn create_temporary(directory: &Directory, mode: Mode) -> io::Result<(OwnedFd, String)> {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    loop {
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{TEMPORARY_PREFIX}{}-{count}{TEMPORARY_SUFFIX}", std::process::id());
+        match rustix::fs::openat(directory, name.as_str(), flags, mode) {
+            Err(Errno::EXIST) => {}
+            opened => return Ok((opened?, name)),
+        }
     }
 }
 
