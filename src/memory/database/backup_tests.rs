@@ -38,6 +38,19 @@ async fn a_backup_never_overwrites_a_file() {
     assert_eq!(std::fs::read(target).unwrap(), b"mine");
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_copy_is_whole_or_refused_where_the_path_is_not_unicode() {
+    use std::os::unix::ffi::OsStringExt as _;
+    let directory = tempfile::tempdir().unwrap();
+    let name = std::ffi::OsString::from_vec(b"caf\xe9.db".to_vec());
+    let memory = handle(directory.path());
+    memory.add(NewItem::new("x")).await.unwrap();
+    let error = memory.backup(directory.path().join(&name)).await.unwrap_err();
+    assert!(error.to_string().contains("must be Unicode"), "{error}");
+    assert!(!directory.path().join(&name).exists());
+}
+
 #[tokio::test]
 async fn without_a_memory_there_is_nothing_to_back_up() {
     let directory = tempfile::tempdir().unwrap();

@@ -206,8 +206,13 @@ pub(super) fn vacuum_into(connection: &Connection, target: &Path) -> Result<(), 
         return Err(failed("write", io::Error::from(io::ErrorKind::AlreadyExists)).into());
     }
     let partial = with_suffix(target, &format!(".partial-{}", std::process::id()));
+    // SQLite would write the copy to the nearest name of Unicode, and the empty file would pass for it.
+    let name = partial.to_str().ok_or_else(|| {
+        let reason = "the path of a copy must be Unicode";
+        failed("write", io::Error::new(io::ErrorKind::InvalidInput, reason))
+    })?;
     create_empty(&partial).map_err(|source| denied("write", target, source))?;
-    let copied = copy_and_sync(connection, &partial).and_then(|()| {
+    let copied = copy_and_sync(connection, name).and_then(|()| {
         fs::rename(&partial, target).map_err(|source| failed("write", source).into())
     });
     if copied.is_err() {
@@ -219,10 +224,10 @@ pub(super) fn vacuum_into(connection: &Connection, target: &Path) -> Result<(), 
 
 /// `VACUUM INTO` leaves syncing to its caller. The copy is a file of its own, so opening it
 /// endangers no lock.
-fn copy_and_sync(connection: &Connection, partial: &Path) -> Result<(), Failure> {
-    connection.execute("VACUUM INTO ?1", [partial.to_string_lossy()])?;
+fn copy_and_sync(connection: &Connection, partial: &str) -> Result<(), Failure> {
+    connection.execute("VACUUM INTO ?1", [partial])?;
     fs::File::open(partial).and_then(|file| file.sync_all()).map_err(|source| {
-        MemoryError::Io { action: "sync", path: partial.to_path_buf(), source }.into()
+        MemoryError::Io { action: "sync", path: PathBuf::from(partial), source }.into()
     })
 }
 
