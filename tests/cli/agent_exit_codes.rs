@@ -29,6 +29,25 @@ fn an_answer_is_0_and_alone_on_stdout() {
     assert_eq!((finished.code, finished.stdout.as_str()), (0, "42\n"), "{}", finished.stderr);
 }
 
+#[cfg(unix)]
+#[test]
+fn the_answer_goes_into_what_the_output_names_and_replaces_neither_link_nor_pipe() {
+    use std::os::unix::fs::FileTypeExt as _;
+    let (context, script) = (TestContext::new(), json!([{"text": "42"}]));
+    let (real, link) = (context.write("real", "old"), context.work().join("link"));
+    std::os::unix::fs::symlink(&real, &link).unwrap();
+    assert_eq!(run_script(&context, &script, &["-o", "link"]).code, 0);
+    assert!(link.is_symlink());
+    assert_eq!(std::fs::read_to_string(real).unwrap(), "42\n");
+    let pipe = context.work().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let there = pipe.clone();
+    let reader = std::thread::spawn(move || std::fs::read_to_string(there).unwrap());
+    assert_eq!(run_script(&context, &script, &["-o", "pipe"]).code, 0);
+    assert!(pipe.metadata().unwrap().file_type().is_fifo());
+    assert_eq!(reader.join().unwrap(), "42\n");
+}
+
 #[test]
 fn failures_of_the_model_have_their_codes() {
     for (kind, expected) in [

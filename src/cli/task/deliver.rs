@@ -8,6 +8,7 @@ use crate::cli::commands::run::OutputFormat;
 use crate::cli::context::CommandContext;
 use crate::cli::error::CommandError;
 use crate::cli::output::Output;
+use crate::cli::wiring;
 use crate::protocol::ExitCode;
 use crate::protocol::Outcome;
 
@@ -27,7 +28,7 @@ pub fn deliver(
         OutputFormat::Jsonl => {}
     }
     if let Some(path) = file.filter(|_| !answer.is_empty()) {
-        write(&context.directory()?.join(path), &answer)?;
+        write(path, &answer, context)?;
     }
     context.output.flush()?;
     explain(outcome, &mut context.output);
@@ -68,22 +69,26 @@ fn explain(outcome: &Outcome, output: &mut Output) {
     }
 }
 
-/// Replaces the file as a whole, so that a reader never sees half an answer.
-fn write(path: &Path, answer: &str) -> Result<(), CommandError> {
-    let wrong = |error: std::io::Error| {
-        CommandError::input(format!("cannot write the answer to `{}`: {error}", path.display()))
-    };
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let temporary = folder.join(format!(".{name}.{}", std::process::id()));
-    let mut file = std::fs::File::create_new(&temporary).map_err(wrong)?;
-    let written = file
-        .write_all(answer.as_bytes())
-        .and_then(|()| file.write_all(b"\n"))
-        .and_then(|()| file.sync_all())
-        .and_then(|()| std::fs::rename(&temporary, path));
-    written.map_err(|error| {
-        drop(std::fs::remove_file(&temporary));
-        wrong(error)
+/// Replaces the file as a whole, so that a reader never sees half an answer; a link stays one, and so
+/// does a mode. A device or a pipe takes the answer as it comes: it is no file that could be replaced.
+fn write(path: &Path, answer: &str, context: &mut CommandContext) -> Result<(), CommandError> {
+    let path = context.directory()?.join(path);
+    let text = format!("{answer}\n");
+    if std::fs::metadata(&path).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
+        let written = std::fs::File::options().write(true).open(&path);
+        let written = written.and_then(|mut stream| stream.write_all(text.as_bytes()));
+        return written.map_err(|error| {
+            let message = format!("cannot write the answer to `{}`: {error}", path.display());
+            CommandError::input(message)
+        });
+    }
+    let opener = wiring::person_opener(context)?;
+    opener.replace(&path, text.as_bytes(), None).map_err(|error| {
+        let hint = error.hint();
+        let error = CommandError::input(format!("cannot write the answer: {error}"));
+        match hint {
+            Some(hint) => error.with_hint(hint),
+            None => error,
+        }
     })
 }
