@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::support::TestContext;
 use crate::support::binary;
+use crate::support::code;
 use crate::support::finish;
 use crate::support::wait_until;
 
@@ -128,6 +129,21 @@ fn t10_a_killed_agent_leaves_no_child() {
         agent.kill().unwrap();
         agent.wait().unwrap();
         wait_until(Duration::from_secs(1), "the end of all", || !is_running(&mark));
+    }
+}
+
+/// A supervisor's SIGTERM is told from a person's Ctrl-C, here as in `run`.
+#[test]
+fn a_signal_ends_it_as_what_it_was() {
+    let context = TestContext::new();
+    for (signal, expected) in [("-INT", 130), ("-TERM", 143)] {
+        let mark = format!("72.{:08}", std::process::id());
+        let script = format!("exec sleep {mark}");
+        let mut agent = context.command(["sandbox", "--", "sh", "-c", &script]).spawn().unwrap();
+        wait_until(Duration::from_secs(20), "the start", || is_running(&format!("sleep\0{mark}")));
+        let sent = Command::new("kill").args([signal, &agent.id().to_string()]).status();
+        assert!(sent.unwrap().success());
+        assert_eq!(code(agent.wait().unwrap()), expected);
     }
 }
 

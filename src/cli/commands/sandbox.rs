@@ -10,6 +10,7 @@ use clap::ValueEnum;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::agent::CancelReason;
 use crate::agent::Cancellation;
 use crate::cli::context::CommandContext;
 use crate::cli::error::CommandError;
@@ -120,7 +121,7 @@ pub async fn run(
     drop((sandbox, signals));
     show(&finished, &limits, is_open, context)?;
     if finished.status == EndStatus::Cancelled {
-        return Ok(ExitCode::Interrupted);
+        return Ok(cancel.reason().map_or(ExitCode::Interrupted, CancelReason::exit_code));
     }
     match finished.status.exit_code() {
         0 => Ok(ExitCode::Done),
