@@ -132,7 +132,7 @@ impl Output {
     /// Something worth knowing; not with `--quiet`.
     pub fn status(&mut self, text: &str) {
         if !self.quiet {
-            to_stderr(text);
+            to_stderr(&safe(text));
         }
     }
 
