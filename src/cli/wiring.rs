@@ -83,12 +83,24 @@ pub fn model(
             return model(&chosen, client);
         }
         _ => {
-            let mut settings = settings.clone();
-            settings.read_secrets()?;
+            let settings = unlocked(settings)?;
             Arc::new(RemoteModel::new(Python::shared(), client.clone(), settings)?)
         }
     };
     Ok(model)
+}
+
+/// The same settings with the secrets of every model on a server read: what lies in a file or behind a
+/// command must be known before anything can be kept from the conversation.
+fn unlocked(settings: &ModelSettings) -> Result<ModelSettings, CommandError> {
+    let mut settings = settings.clone();
+    if matches!(settings.provider.as_str(), "openai" | "anthropic") {
+        settings.read_secrets()?;
+    }
+    for rung in settings.route.iter_mut().flat_map(|route| &mut route.rungs) {
+        rung.model = unlocked(&rung.model)?;
+    }
+    Ok(settings)
 }
 
 /// The models of a route, in its order. `--require-model` leaves the builtin one out.
@@ -252,15 +264,25 @@ pub fn person_opener(context: &mut CommandContext) -> Result<Opener, CommandErro
 /// configuration that are secret, with their names.
 fn secrets(settings: &Settings) -> Vec<(String, String)> {
     let mut secrets = Environment::of_process().secrets();
-    let key = settings.model.api_key.as_ref().map(|key| key.expose().to_owned());
-    secrets.extend(key.map(|key| ("MODEL_API_KEY".to_owned(), key)));
-    let headers = settings.model.headers.iter().filter(|(name, _)| is_secret_name(name));
-    secrets.extend(headers.map(|(name, value)| {
+    secrets.extend(secrets_of(&settings.model, ""));
+    let rungs = settings.model.route.iter().flat_map(|route| &route.rungs);
+    for (place, rung) in (1..).zip(rungs) {
+        secrets.extend(secrets_of(&rung.model, &format!("RUNG_{place}_")));
+    }
+    secrets
+}
+
+/// Key and headers of one model. Names must differ: each stands for one value.
+fn secrets_of(model: &ModelSettings, prefix: &str) -> Vec<(String, String)> {
+    let key = model.api_key.as_ref().map(|key| key.expose().to_owned());
+    let key = key.map(|key| (format!("{prefix}MODEL_API_KEY"), key));
+    let headers = model.headers.iter().filter(|(name, _)| is_secret_name(name));
+    let headers = headers.map(|(name, value)| {
         // `Bearer abc` is the word `abc`.
         let word = value.rsplit(' ').next().unwrap_or(value);
-        (name.to_ascii_uppercase().replace('-', "_"), word.to_owned())
-    }));
-    secrets
+        (format!("{prefix}{}", name.to_ascii_uppercase().replace('-', "_")), word.to_owned())
+    });
+    key.into_iter().chain(headers).collect()
 }
 
 /// Every tool, as configured.
@@ -290,6 +312,7 @@ pub fn agent_in(
     }
     crate::system::process::keep_private();
     let client = client(settings)?;
+    let settings = &Settings { model: unlocked(&settings.model)?, ..settings.clone() };
     let model = model(&settings.model, &client)?;
     Ok(Agent::new(AgentParts {
         model,

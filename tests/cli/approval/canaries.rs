@@ -13,6 +13,7 @@ use super::calls;
 use super::run;
 use crate::support::Finished;
 use crate::support::TestContext;
+use crate::support::model_server::ModelServer;
 
 /// Secrets by where they are seeded. Put together here, so that no scanner of this repository takes
 /// them for real ones.
@@ -302,4 +303,23 @@ fn case_30_encoded_secrets_are_found_and_pieces_are_put_together() {
     for how in ["[secret:DEPLOY_TOKEN]", "-base64-", "-hex-", "-reversed-", "-percent-"] {
         assert!(finished.stdout.contains(how), "{how}: {}", finished.stdout);
     }
+}
+
+/// What only a file knows is a secret of the run as well, for each model of a route.
+#[test]
+fn a_key_that_lies_in_a_file_reaches_no_model() {
+    let server = ModelServer::start();
+    let context = TestContext::new();
+    let key = "plain-words-that-have-no-form";
+    let file = context.write("note.txt", format!("{key}\n"));
+    let rung = json!({"provider": "openai", "name": "m", "base_url": server.url("ok"),
+        "api_key": {"file": file}});
+    let model = json!({"model": {"provider": "route", "routes": {"r": [rung]}}});
+    context.configure(&model.to_string());
+    let finished = context.run(["run", r#"CALL file_read {"path": "note.txt"}"#]);
+    assert_eq!(finished.code, 0, "{}", finished.stderr);
+    let requests = server.requests();
+    assert_eq!(requests[0].header("authorization"), Some(format!("Bearer {key}").as_str()));
+    assert!(requests.last().unwrap().body.contains("[secret:RUNG_1_MODEL_API_KEY]"));
+    assert!(requests.iter().all(|seen| !seen.body.contains(key)));
 }
