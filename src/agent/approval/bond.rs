@@ -16,6 +16,8 @@ use sha2::Sha256;
 
 use super::shell;
 use super::shell::unwrap::unwrap;
+use crate::system::opener::OpenError;
+use crate::system::opener::Opener;
 
 /// Bytes of a file that are compared; of what is longer, also the length and the times.
 const COMPARED: u64 = 4 << 20;
@@ -31,6 +33,8 @@ pub struct Bond {
     directory: PathBuf,
     environment: Vec<(OsString, OsString)>,
     files: Vec<PathBuf>,
+    /// Knows which files must not be opened in this process.
+    opener: Opener,
     seal: Seal,
 }
 
@@ -49,14 +53,17 @@ impl Bond {
         directory: &Path,
         environment: &[(OsString, OsString)],
         files: Vec<PathBuf>,
+        opener: &Opener,
     ) -> Self {
-        let seal = Seal { directory: directory_digest(directory), files: files_digest(&files) };
+        let files_seal = files_digest(&files, opener);
+        let seal = Seal { directory: directory_digest(directory), files: files_seal };
         Self {
             tool: tool.to_owned(),
             arguments: arguments.clone(),
             directory: directory.to_path_buf(),
             environment: environment.to_vec(),
             files,
+            opener: opener.clone(),
             seal,
         }
     }
@@ -83,7 +90,7 @@ impl Bond {
         if directory_digest(&self.directory) != self.seal.directory {
             return Err(changed("the directory"));
         }
-        if files_digest(&self.files) != self.seal.files {
+        if files_digest(&self.files, &self.opener) != self.seal.files {
             return Err(changed("a file that it names"));
         }
         Ok(())
@@ -124,22 +131,28 @@ fn directory_digest(directory: &Path) -> [u8; 32] {
     digest.finalize().into()
 }
 
-fn files_digest(files: &[PathBuf]) -> [u8; 32] {
+fn files_digest(files: &[PathBuf], opener: &Opener) -> [u8; 32] {
     let mut digest = Sha256::new();
     for file in files {
         digest.update(file.as_os_str().as_encoded_bytes());
         if let Ok(real) = file.canonicalize() {
             digest.update(real.as_os_str().as_encoded_bytes());
         }
-        digest.update(content_digest(file));
+        digest.update(content_digest(file, opener));
     }
     digest.finalize().into()
 }
 
-/// A file that cannot be read is as good as one that is not there.
-fn content_digest(file: &Path) -> [u8; 32] {
+/// A file that cannot be read is as good as one that is not there. The memory database is told by its
+/// identity: to open and close it here would cancel SQLite's locks.
+fn content_digest(file: &Path, opener: &Opener) -> [u8; 32] {
     let mut digest = Sha256::new();
     let Ok(metadata) = std::fs::metadata(file) else { return digest.finalize().into() };
+    if matches!(opener.check_read(file), Err(OpenError::Protected { .. })) {
+        digest.update([2]);
+        digest.update(identity(&metadata));
+        return digest.finalize().into();
+    }
     // Devices and pipes are not read: that would change them, or never end.
     if metadata.is_file()
         && let Ok(file) = File::open(file)
@@ -180,6 +193,11 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::system::opener::PathRules;
+
+    fn opener(cwd: &Path) -> Opener {
+        Opener::new(PathRules { cwd: cwd.to_path_buf(), full: true, ..PathRules::default() })
+    }
 
     #[test]
     fn a_bond_breaks_when_the_directory_or_a_file_changes() {
@@ -189,7 +207,8 @@ mod tests {
         std::fs::write(work.join("run.sh"), "echo a").unwrap();
         let files = files_of_command("sh run.sh", &work, &[]);
         assert_eq!(files, [work.join("run.sh")]);
-        let bond = Bond::new("shell", &json!({"command": "sh run.sh"}), &work, &[], files);
+        let arguments = json!({"command": "sh run.sh"});
+        let bond = Bond::new("shell", &arguments, &work, &[], files, &opener(root.path()));
         assert_eq!(bond.check(), Ok(()));
         std::fs::write(work.join("run.sh"), "echo b").unwrap();
         assert!(bond.check().unwrap_err().contains("a file"));
@@ -201,12 +220,29 @@ mod tests {
         assert!(bond.check().unwrap_err().contains("the directory"));
     }
 
+    /// That a protected file is not opened shows in that its contents do not count.
+    #[test]
+    fn a_protected_file_is_not_opened() {
+        let root = tempfile::tempdir().unwrap();
+        let (file, opener) = (root.path().join("agent.db"), opener(root.path()));
+        std::fs::write(&file, "one").unwrap();
+        opener.protect(&[file.metadata().unwrap()]);
+        let bond =
+            Bond::new("file_write", &json!({}), root.path(), &[], vec![file.clone()], &opener);
+        std::fs::write(&file, "two").unwrap();
+        assert_eq!(bond.check(), Ok(()));
+        std::fs::rename(&file, root.path().join("old")).unwrap();
+        std::fs::write(&file, "two").unwrap();
+        assert!(bond.check().is_err());
+    }
+
     #[test]
     fn a_key_is_the_call_in_its_place() {
         let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let key =
             |tool: &str, command: &str, place: &Path, environment: &[(OsString, OsString)]| {
-                Bond::new(tool, &json!({"command": command}), place, environment, Vec::new()).key()
+                let arguments = json!({"command": command});
+                Bond::new(tool, &arguments, place, environment, Vec::new(), &opener(place)).key()
             };
         let first = key("shell", "a", here.path(), &[]);
         assert_eq!(first, key("shell", "a", here.path(), &[]));

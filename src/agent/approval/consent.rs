@@ -73,7 +73,8 @@ fn bond_of(room: &CallRoom<'_>, prepared: &PreparedCall, target: &Target<'_>) ->
         Vec::new()
     };
     let environment = room.context.sandbox.child_environment();
-    Bond::new(target.tool, &prepared.arguments, target.cwd, environment, files)
+    let opener = &room.context.opener;
+    Bond::new(target.tool, &prepared.arguments, target.cwd, environment, files, opener)
 }
 
 /// Asks, unless an earlier answer of this session covers the call.
@@ -129,8 +130,8 @@ async fn ask(
             Some(Verdict::AllowPattern(rule)) => {
                 reason = format!("the rule `{rule}` does not cover this call");
             }
-            Some(Verdict::Deny) | None => break,
+            Some(Verdict::Deny) | None => return Err("the person declined it".to_owned()),
         }
     }
-    Err("the person declined it".to_owned())
+    Err(reason)
 }
