@@ -82,6 +82,15 @@ fn a_model_that_answers_refuses_or_is_not_there() {
 }
 
 #[test]
+fn a_model_of_this_machine_is_looked_for_and_no_server_asked() {
+    let context = TestContext::new();
+    let local = finding(&context, &["-c", "model.provider=local"], "model");
+    assert!(local.starts_with("problem: local: there is no local model"), "{local}");
+    let custom = finding(&context, &["-c", "model.provider=custom"], "model");
+    assert!(custom.starts_with("ok: builtin/builtin is here"), "{custom}");
+}
+
+#[test]
 fn every_model_of_a_route_is_asked() {
     let server = ModelServer::start();
     let context = TestContext::new();

@@ -1,5 +1,6 @@
 //! Is a model configured, does its server answer, and is the key accepted: each model of a route on
-//! its own line. No tokens are used: the list of models is asked for.
+//! its own line. No tokens are used: a server is asked for the list of its models, and of a model on this
+//! machine the header is read.
 
 use std::time::Duration;
 use std::time::Instant;
@@ -55,6 +56,7 @@ async fn one(model: &ModelSettings, client: &Client) -> (Finding, Option<SystemT
         "builtin" if model.named => (Finding::ok("model", "builtin"), None),
         "builtin" => (unconfigured(), None),
         "scripted" => (script(model), None),
+        "local" | "transformers" | "custom" => (here(model, client), None),
         _ => remote(model, &name, client).await,
     }
 }
@@ -76,6 +78,21 @@ fn script(model: &ModelSettings) -> Finding {
             let path = path.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
             let detail = format!("there is no script `{path}`");
             Finding::problem("model", detail, "agi-agent config set model.script FILE")
+        }
+    }
+}
+
+/// A model that is computed on this machine: found, and its header read; nothing is loaded.
+fn here(model: &ModelSettings, client: &Client) -> Finding {
+    match wiring::model(model, client) {
+        Ok(found) => {
+            let info = found.info();
+            Finding::ok("model", format!("{}/{} is here", info.provider, info.name))
+        }
+        Err(error) => {
+            let remedy = error.hints.into_iter().next();
+            let remedy = remedy.unwrap_or_else(|| "agi-agent model list".to_owned());
+            Finding::problem("model", format!("{}: {}", model.provider, error.message), remedy)
         }
     }
 }
