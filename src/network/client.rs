@@ -277,12 +277,11 @@ pub(super) fn target_of(url: &Url) -> String {
 fn header_map(headers: &[(String, String)]) -> Result<HeaderMap, NetworkError> {
     let mut map = HeaderMap::with_capacity(headers.len());
     for (name, value) in headers {
-        let wrong =
-            |reason: &str| NetworkError::Url { url: name.clone(), reason: reason.to_owned() };
-        let key = HeaderName::try_from(name).map_err(|_| wrong("not a header name"))?;
+        let wrong = |reason| NetworkError::Header { name: name.clone(), reason };
+        let key = HeaderName::try_from(name).map_err(|_| wrong("this is no header's name"))?;
         // The value is not shown: it may be a key with a line break pasted into it.
         let mut value = HeaderValue::try_from(value)
-            .map_err(|_| wrong("the header's value is not plain text"))?;
+            .map_err(|_| wrong("its value holds a line break or another control character"))?;
         value.set_sensitive(matches!(key.as_str(), "authorization" | "x-api-key" | "api-key"));
         map.insert(key, value);
     }
@@ -316,5 +315,19 @@ pub(crate) fn settings_for_tests() -> NetworkSettings {
         max_retries: 0,
         record: None,
         replay: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_header_that_cannot_be_sent_is_named_and_its_value_is_not() {
+        let key = [("authorization".to_owned(), "Bearer canary\ncanary".to_owned())];
+        let error = super::header_map(&key).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the request header `authorization` cannot be sent: \
+             its value holds a line break or another control character"
+        );
     }
 }

@@ -16,6 +16,8 @@ use super::retry::Failure;
 pub enum NetworkError {
     #[error("`{url}` is not a usable URL: {reason}")]
     Url { url: String, reason: String },
+    #[error("the request header `{name}` cannot be sent: {reason}")]
+    Header { name: String, reason: &'static str },
     /// `--offline`, and the target is another machine.
     #[error("the network is forbidden: `{target}` is not on this machine (--offline)")]
     Offline { target: String },
@@ -77,6 +79,7 @@ impl NetworkError {
             Self::Proxy { .. } => {
                 "write it as http://host:port, https://host:port or socks5h://host:port"
             }
+            Self::Header { .. } => "look at the key and at `model.headers`",
             Self::Url { .. } => "write it as http://host:port/path or https://host/path",
             _ => return None,
         };
@@ -153,10 +156,11 @@ fn root_reason(error: &reqwest::Error) -> String {
 impl From<NetworkError> for ModelError {
     fn from(error: NetworkError) -> Self {
         let kind = match error {
-            NetworkError::Url { .. } | NetworkError::Store { .. } | NetworkError::Proxy { .. } => {
-                ModelErrorKind::Configuration
-            }
-            NetworkError::Recording { .. } => ModelErrorKind::Configuration,
+            NetworkError::Url { .. }
+            | NetworkError::Header { .. }
+            | NetworkError::Store { .. }
+            | NetworkError::Proxy { .. }
+            | NetworkError::Recording { .. } => ModelErrorKind::Configuration,
             NetworkError::Offline { .. } | NetworkError::Forbidden { .. } => {
                 ModelErrorKind::NetworkForbidden
             }

@@ -68,7 +68,9 @@ impl RetryPolicy {
         let random = random.clamp(0.0, 1.0);
         let wait = match asked {
             // Never earlier than asked, and not all at the same instant.
-            Some(asked) => asked + (asked / 10).min(Duration::from_secs(1)).mul_f64(random),
+            Some(asked) => {
+                asked.saturating_add((asked / 10).min(Duration::from_secs(1)).mul_f64(random))
+            }
             None => self.base.saturating_mul(1 << retries.min(16)).min(self.cap).mul_f64(random),
         };
         if wait >= remaining { Verdict::GiveUp } else { Verdict::Wait(wait) }

@@ -164,6 +164,7 @@ fn set_refuses_what_would_be_wrong() {
     let context = with_file();
     for (key, value, words) in [
         ("limits.max_turns", "many", "must be a whole number"),
+        ("embedding.threads", "5000", "must be a whole number from 1 to 512, not the number 5000"),
         ("limits.max_turns", "0", "must be"),
         ("limits.max_tunrs", "3", "did you mean `limits.max_turns`?"),
         ("approve", "yes", "must be"),
