@@ -60,18 +60,17 @@ fn plain_text(text: &str, kind: Kind) -> Result<Value, Vec<Refusal>> {
 }
 
 fn integer(text: &str, max: u64, field: &Field) -> Result<Value, Vec<Refusal>> {
-    let low = field.rules.min.max(0.0);
+    let (low, high) = (field.rules.min.max(0.0), field.rules.max);
+    let shown = if high.is_finite() { high.to_string() } else { max.to_string() };
+    let outside =
+        || Refusal::of(Rule::OutOfRange, format!("a whole number from {low} to {shown}"));
     let Ok(number) = text.parse::<u64>() else {
         let whole = text.trim_start_matches('-').bytes().all(|byte| byte.is_ascii_digit());
-        return Err(if whole {
-            Refusal::of(Rule::OutOfRange, format!("a whole number from {low} to {max}"))
-        } else {
-            Refusal::of(Rule::WrongType, "a whole number")
-        });
+        return Err(if whole { outside() } else { Refusal::of(Rule::WrongType, "a whole number") });
     };
     #[expect(clippy::cast_precision_loss, reason = "bounds are small numbers")]
-    if number > max || (number as f64) < low || (number as f64) > field.rules.max {
-        return Err(Refusal::of(Rule::OutOfRange, format!("a whole number from {low} to {max}")));
+    if number > max || (number as f64) < low || (number as f64) > high {
+        return Err(outside());
     }
     Ok(Value::from(number))
 }
