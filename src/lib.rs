@@ -4,10 +4,10 @@
 //!
 //! ```text
 //! argv > cli/args > config layers > Settings > cli/wiring > Agent
-//!    memory.recall > agent/prompt > ModelRequest > agent/turn <------------ agent/state
+//!    memory.recall > agent/context > ModelRequest > agent/turn <----------- agent/state
 //!                                                   |     ^ events              ^ results
 //!                              ChatModel (protocol) v     |                     |
-//!                      bridge/worker == attached ==> agi_agent (Python: ML only)|
+//!               bridge/python/worker == attached ==> agi_agent (Python: ML only)|
 //!                                                   |                           |
 //!                             ToolCall > agent/approval > tools/dispatch > files | sandbox | memory
 //!    at the end: memory.remember, metrics, Outcome > cli/output > exit code

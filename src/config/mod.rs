@@ -1,7 +1,7 @@
 //! Configuration: layers in, one immutable [`settings::Settings`] out.
 //!
 //! Knows nothing of the agent, tools or models beyond their settings. Everything that is known of a
-//! setting stands in `schema`; `load::load` gives every value with its origin, `resolve::resolve`
+//! setting stands in `table`; `load::load` gives every value with its origin, `resolve::resolve`
 //! what they mean. There is no global.
 
 pub mod command_limits;

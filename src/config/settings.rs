@@ -318,7 +318,7 @@ pub struct WebSearchSettings {
     pub url: Option<String>,
 }
 
-/// For `bridge::interpreter` and `agi-agent python`.
+/// For `python_exec`, `agi-agent python` and the provider `transformers`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct PythonSettings {
     /// Directory of the person's own wheels, put on `sys.path` of children and of `python`.

@@ -14,7 +14,7 @@ pub struct Running {
     pub pid: u32,
     /// The kernel's name of it, or the file name it was started by where that is longer.
     pub name: String,
-    /// Real user id of the owner.
+    /// Effective user id.
     pub uid: u32,
 }
 

@@ -1,6 +1,6 @@
 //! The `file_edit` tool: changes part of a file, by exact replacement or by a unified patch.
 //!
-//! What counts as a match and what is forgiven is decided in `files::edit` and `files::patch`.
+//! What counts as a match and what is forgiven is decided in `files::changing`.
 
 use std::path::Path;
 use std::path::PathBuf;

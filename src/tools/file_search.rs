@@ -1,6 +1,6 @@
 //! The `file_search` tool: finds text in files, as ripgrep does.
 //!
-//! The search is `files::search`'s; here are arguments, bounds and the lines a model reads.
+//! The search is `files::finding::search`'s; here are arguments, bounds and the lines a model reads.
 
 use std::fmt::Write;
 use std::path::PathBuf;

@@ -1,6 +1,6 @@
 //! The `file_write` tool: writes a whole file, or appends to one.
 //!
-//! How contents reach the disk (atomically, mode kept) is `files::write`'s business.
+//! How contents reach the disk (atomically, mode kept) is `files::changing::write`'s business.
 
 use std::path::Path;
 use std::path::PathBuf;

@@ -47,7 +47,7 @@ fn every_sample_is_what_rust_reads_and_writes() {
             "ModelDelta" => reads_and_writes::<ModelDelta>(value),
             "ModelError" => reads_and_writes::<ModelError>(value),
             "ChatAnswer" => reads_and_writes::<ChatAnswer>(value),
-            // Read into its types by the tests beside `bridge::remote::wire`, which are private.
+            // Read into its types by the tests beside `bridge::models::remote::wire`, which are private.
             "AdapterCalls" => value.clone(),
             other => panic!("{name}: no type `{other}`"),
         };

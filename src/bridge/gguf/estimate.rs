@@ -39,7 +39,7 @@ impl Estimate {
     }
 }
 
-/// What the header asks for. `cache_bits`: 16, or 8.5 for `q8_0`, as bits per value times two.
+/// What the header asks for. `quantised_cache`: keys and values as `q8_0` instead of 16 bits.
 pub fn estimate(header: &Header, context: u64, quantised_cache: bool) -> Estimate {
     let mut cache = header.cache_per_token().saturating_mul(context);
     if quantised_cache {

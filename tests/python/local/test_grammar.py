@@ -1,7 +1,7 @@
 """JSON Schema to GBNF, against a validator: what the grammar allows is valid.
 
 Texts are walked at random through the grammar by our own reader of GBNF; the kernel's
-reading of the same grammars is tried by tests/cli/local_model.rs.
+reading of the same grammars is tried by tests/cli/local_models.rs.
 """
 
 from __future__ import annotations

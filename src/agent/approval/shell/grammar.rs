@@ -60,7 +60,7 @@ impl<'a> Parser<'a> {
         Some(c)
     }
 
-    /// Skips blanks, continued lines and a comment.
+    /// Skips blanks and continued lines.
     pub(super) fn skip_blanks(&mut self) -> Result<(), Unclear> {
         loop {
             match self.peek() {

@@ -3,7 +3,7 @@
 //! Strict on purpose: [`parse`] takes the part of bash whose meaning is certain from the text alone
 //! and refuses the rest with a reason, since what is not understood is not allowed. It never runs,
 //! expands or looks anything up. Other parsers of bash forgive and guess, which is right for an
-//! editor and wrong here; docs/decisions.md compares them. `tests/cli/approval_fuzz.rs` holds the
+//! editor and wrong here; docs/decisions.md compares them. `tests/rust/shell_fuzz.rs` holds the
 //! result against what a real bash does.
 //!
 //! [`unwrap`] takes wrappers (`timeout 5 …`) off; [`programs`] knows which programs run or write
