@@ -57,8 +57,6 @@ pub struct RunState {
     /// The last text the model said.
     pub text: String,
     pub structured: Option<serde_json::Value>,
-    /// The model's name as it reported it.
-    pub model: Option<String>,
     /// The rung that children really got.
     pub sandbox: Option<String>,
     pub guard: LoopGuard,

@@ -157,7 +157,6 @@ impl Turns<'_> {
 
     /// Enters a reply into the conversation; its calls are what is to be done next.
     async fn take(&mut self, reply: &ModelReply) -> Vec<ToolCall> {
-        self.state.model = Some(reply.model.clone());
         self.state.pay(self.parts.prices.of(reply.rung, &reply.usage));
         let text = reply.message.plain_text();
         if !text.trim().is_empty() {

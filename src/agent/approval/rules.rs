@@ -93,15 +93,6 @@ impl Rules {
         })
     }
 
-    /// Adds an allow rule that a person gave while the agent was at work.
-    pub fn add_allow(&mut self, text: &str, known: &[&str]) -> Result<(), RuleError> {
-        let rule = Rule::parse(text, known)?;
-        if !self.allow.iter().any(|known| known.text == rule.text) {
-            self.allow.push(rule);
-        }
-        Ok(())
-    }
-
     /// The deny rule that covers a target, as written.
     pub fn denies(&self, target: &Target<'_>) -> Option<&str> {
         generous(&self.deny, target)
@@ -135,7 +126,7 @@ impl Rules {
         let [text] = target.names else { return Allowed::No };
         match covering::cover(&patterns, text, target.places, &may_write) {
             Ok(rules) => Allowed::By(rules),
-            Err(Refused { reason, .. }) if !patterns.is_empty() => Allowed::Nearly(reason),
+            Err(Refused { reason }) if !patterns.is_empty() => Allowed::Nearly(reason),
             Err(_) => Allowed::No,
         }
     }
@@ -174,14 +165,14 @@ impl Rule {
         if name.is_empty() {
             return Err(malformed(text, "the tool's name is missing"));
         }
-        let tool = glob(name, false).map_err(|reason| malformed(text, &reason))?;
+        let tool = glob(name).map_err(|reason| malformed(text, &reason))?;
         if !known.iter().any(|tool_name| tool.is_match(tool_name)) {
             return Err(unknown_tool(text, name, known));
         }
         let pattern = match pattern.map(str::trim) {
             None | Some("" | "*" | "**") => None,
             Some(pattern) => {
-                glob(pattern, false).map_err(|reason| malformed(text, &reason))?;
+                glob(pattern).map_err(|reason| malformed(text, &reason))?;
                 Some(pattern.to_owned())
             }
         };
@@ -292,12 +283,12 @@ fn fold(path: &Path) -> PathBuf {
 /// `*` and `**` match anything, `/` included. A pattern that does not compile was refused when the
 /// rule was parsed; here it only matches itself.
 pub(super) fn matches(pattern: &str, text: &str) -> bool {
-    glob(pattern, false).is_ok_and(|glob| glob.is_match(text)) || pattern == text
+    glob(pattern).is_ok_and(|glob| glob.is_match(text)) || pattern == text
 }
 
-fn glob(pattern: &str, literal_separator: bool) -> Result<GlobMatcher, String> {
+fn glob(pattern: &str) -> Result<GlobMatcher, String> {
     GlobBuilder::new(pattern)
-        .literal_separator(literal_separator)
+        .literal_separator(false)
         .backslash_escape(true)
         .build()
         .map(|glob| glob.compile_matcher())

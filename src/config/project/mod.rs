@@ -11,7 +11,6 @@ use std::path::Path;
 use std::path::PathBuf;
 
 use super::error::Diagnostic;
-use super::places::Places;
 use super::source;
 use super::source::Links;
 use super::source::Owner;
@@ -142,9 +141,4 @@ pub fn nearest(from: &Path, home: Option<&Path>) -> Result<Option<Project>, Diag
     let mut diagnostics = Vec::new();
     let found = discover(from, home, &mut diagnostics).pop();
     diagnostics.into_iter().next().map_or(Ok(found), Err)
-}
-
-/// The file that holds a project's settings.
-pub fn config_of(directory: &Path) -> PathBuf {
-    Places::project_config(directory)
 }

@@ -134,21 +134,14 @@ impl Vault {
         self.inner().forms().iter().map(Form::length).max().unwrap_or(0)
     }
 
+    /// The first placeholder of a text: what neither runs nor is remembered must have none.
+    pub fn placeholder_in(text: &str) -> Option<&str> {
+        placeholders(text).into_iter().next().map(|range| &text[range])
+    }
+
     fn inner(&self) -> MutexGuard<'_, Inner> {
         // A panic between two statements leaves nothing half done here.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The first placeholder of a text, if it has any.
-pub(super) fn first_placeholder(text: &str) -> Option<&str> {
-    placeholders(text).into_iter().next().map(|range| &text[range])
-}
-
-impl Vault {
-    /// The first placeholder of a text: what neither runs nor is remembered must have none.
-    pub fn placeholder_in(text: &str) -> Option<&str> {
-        first_placeholder(text)
     }
 }
 
