@@ -31,32 +31,29 @@ impl Parser<'_> {
         if !matches!(number.as_str(), "" | "0" | "1" | "2") {
             return Err(Unclear("it redirects a descriptor other than 0, 1 and 2"));
         }
-        for _ in 0..digits {
-            self.advance();
-        }
+        self.skip(digits);
         self.operator()?;
         Ok(true)
     }
 
     fn operator(&mut self) -> Result<(), Unclear> {
         let ahead: String = self.rest().iter().take(3).collect();
-        let take = |parser: &mut Self, length: usize| (0..length).for_each(|_| parser.advance());
         if ahead == "<<<" {
-            take(self, 3);
+            self.skip(3);
             self.skip_blanks()?;
             self.target()?;
         } else if ahead.starts_with("<<") {
             let strip = ahead == "<<-";
-            take(self, if strip { 3 } else { 2 });
+            self.skip(if strip { 3 } else { 2 });
             self.announce(strip)?;
         } else if ahead.starts_with("<&") || ahead.starts_with(">&") {
-            take(self, 2);
+            self.skip(2);
             self.duplicate(ahead.starts_with('>'))?;
         } else if ahead.starts_with("<>") {
-            take(self, 2);
+            self.skip(2);
             self.writes()?;
         } else if ahead.starts_with('<') {
-            take(self, 1);
+            self.skip(1);
             self.skip_blanks()?;
             let target = self.target()?;
             self.script.redirections.push(Redirection::Reads(target));
@@ -67,7 +64,7 @@ impl Parser<'_> {
                 _ if ahead.starts_with(">>") || ahead.starts_with(">|") => 2,
                 _ => 1,
             };
-            take(self, length);
+            self.skip(length);
             self.writes()?;
         }
         Ok(())
@@ -108,9 +105,7 @@ impl Parser<'_> {
     fn announce(&mut self, strip: bool) -> Result<(), Unclear> {
         self.skip_blanks()?;
         let raw: String = self.rest().iter().take_while(|c| !ends_word(**c)).collect();
-        for _ in raw.chars() {
-            self.advance();
-        }
+        self.skip(raw.chars().count());
         let unquoted = ['\'', '"']
             .into_iter()
             .find_map(|quote| raw.strip_prefix(quote).and_then(|raw| raw.strip_suffix(quote)));
@@ -158,9 +153,7 @@ impl Parser<'_> {
     fn line(&mut self) -> Option<String> {
         self.peek()?;
         let line: String = self.rest().iter().take_while(|c| **c != '\n').collect();
-        for _ in line.chars() {
-            self.advance();
-        }
+        self.skip(line.chars().count());
         self.next();
         Some(line)
     }

@@ -199,8 +199,7 @@ impl Parser<'_> {
     fn arithmetic(&mut self) -> Result<(), Unclear> {
         self.advance();
         self.advance();
-        while let Some(c @ ('0'..='9' | ' ' | '+' | '-' | '*' | '/' | '%')) = self.peek() {
-            let _: char = c;
+        while matches!(self.peek(), Some('0'..='9' | ' ' | '+' | '-' | '*' | '/' | '%')) {
             self.advance();
         }
         if self.next() == Some(')') && self.next() == Some(')') {
