@@ -9,6 +9,7 @@ use super::Source;
 use crate::config::error::Excerpt;
 use crate::config::secret::MASK;
 use crate::config::table::schema;
+use crate::protocol::secrets::has_beginning_of_secret;
 
 /// Characters of a line that are shown.
 const WIDTH: usize = 100;
@@ -108,10 +109,9 @@ fn closing_quote(letters: &[char], open: usize) -> usize {
     letters.len() - 1
 }
 
-/// Beginnings of well-known tokens, wherever in the word.
+/// Whether a word has the beginning of a well-known token, and is long enough to be more than that.
 pub(in crate::config) fn begins_as_tokens_do(word: &str) -> bool {
-    let known = ["sk-", "ghp_", "gho_", "github_pat_", "AKIA", "AIza", "eyJ", "xox", "glpat-"];
-    word.len() >= 12 && known.iter().any(|start| word.contains(start))
+    word.len() >= 12 && has_beginning_of_secret(word)
 }
 
 /// A window of the line around the mark; control characters become visible.

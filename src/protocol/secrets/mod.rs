@@ -9,6 +9,7 @@ mod forms;
 mod patterns;
 mod vault;
 
+pub use patterns::has_beginning_of_secret;
 pub use patterns::has_secret;
 pub use patterns::is_secret_name;
 pub use vault::Misplaced;

@@ -83,6 +83,11 @@ pub fn has_secret(text: &str) -> bool {
     !find(text).is_empty()
 }
 
+/// Whether a value that has the form of a secret begins anywhere in a text, however short it is.
+pub fn has_beginning_of_secret(text: &str) -> bool {
+    FORMS.iter().any(|form| text.contains(form.prefix))
+}
+
 /// Every secret of a text by its form; ranges may overlap.
 pub(super) fn find(text: &str) -> Vec<Found> {
     let mut found = Vec::new();
