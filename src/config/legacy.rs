@@ -47,7 +47,7 @@ const TABLE: [Old; 8] = [
         "calls that the sandbox bounds are never asked about; `approve` decides on the others",
     ),
     note("AGI_KNOWLEDGE_BASE_PATH", "`agi-agent memory import DIR/knowledge.json` takes it over"),
-    note("AGI_TOOLS_CONFIG_PATH", "a project's `tools.yaml` is found beside its `.agi-agent`"),
+    note("AGI_TOOLS_CONFIG_PATH", "nothing loads the classes of a `tools.yaml` yet"),
     note(
         "DATABASE_URL",
         "an old database is never changed; `agi-agent memory import FILE` takes its knowledge over",

@@ -107,7 +107,8 @@ pub struct RunArgs {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Model")]
 pub struct ModelArgs {
-    /// Model, as `PROVIDER/NAME` (openai, anthropic, local, transformers, custom, scripted, builtin)
+    /// Model, as `PROVIDER/NAME` (openai, anthropic, local, transformers, custom, route, scripted,
+    /// builtin)
     #[arg(long, value_name = "PROVIDER/NAME")]
     pub model: Option<String>,
     /// Refuse the builtin model

@@ -194,7 +194,7 @@ settings! {
 settings! {
     /// Lessons from past runs.
     pub struct LearningConfig {
-        /// Draw lessons from past runs.
+        /// Draw lessons from past runs; nothing does yet.
         enabled: bool = true => POWER.narrows(Order::False);
     }
 }

@@ -162,8 +162,7 @@ fn advise(args: &MigrateArgs, context: &mut CommandContext) {
         }
     }
     if directory.join("tools.yaml").is_file() {
-        let text = "tools.yaml: its classes are found here, once `agi-agent trust` was given";
-        context.output.status(text);
+        context.output.status("tools.yaml: nothing loads its classes yet");
     }
 }
 
