@@ -181,7 +181,10 @@ impl Running {
 #[cfg(test)]
 #[cfg(target_os = "linux")]
 mod tests {
+    use std::io::BufRead as _;
+    use std::io::BufReader;
     use std::process::Command;
+    use std::process::Stdio;
     use std::time::Duration;
     use std::time::Instant;
 
@@ -198,9 +201,11 @@ mod tests {
 
     #[test]
     fn a_program_that_will_not_listen_is_killed() {
-        let script = "trap '' TERM; while :; do sleep 0.05; done";
-        let mut child = Command::new("/bin/sh").args(["-c", script]).spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(200));
+        let script = "trap '' TERM; echo armed; while :; do sleep 0.05; done";
+        let mut command = Command::new("/bin/sh");
+        let mut child = command.args(["-c", script]).stdout(Stdio::piped()).spawn().unwrap();
+        let mut armed = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut armed).unwrap();
         let program =
             super::all().unwrap().into_iter().find(|program| program.pid == child.id()).unwrap();
         let start = Instant::now();
