@@ -85,31 +85,9 @@ pub fn resolve(
         model,
         embedding: embedding.complete(&config.embedding, directory, models.as_deref()),
         network: network(&config, environment, directory),
-        sandbox: SandboxSettings {
-            level: config.sandbox.level,
-            add_dirs: absolute(directory, &config.sandbox.add_dirs),
-            read: absolute(directory, &config.sandbox.read),
-            net: config.sandbox.net.clone(),
-            env: config.sandbox.env.clone(),
-        },
-        approval: ApprovalSettings {
-            mode: config.approve,
-            allow: config.allow.clone(),
-            withheld: Withheld {
-                permissions: withheld(merged, &["approve", "allow", "sandbox"]),
-                model: withheld(merged, &["model", "OPENAI_", "ANTHROPIC_"]),
-            },
-            ask: config.ask.clone(),
-            deny: config.deny.clone(),
-        },
-        limits: LimitSettings {
-            max_turns: config.limits.max_turns,
-            timeout: config.limits.timeout.map(|span| span.0),
-            max_cost: config.limits.max_cost,
-            max_tokens: config.limits.max_tokens,
-            tool_timeout: config.limits.tool_timeout.0,
-            command: CommandLimits::from(&config.limits.command),
-        },
+        sandbox: sandbox(&config, directory),
+        approval: approval(&config, merged),
+        limits: limits(&config),
         memory: MemorySettings {
             enabled: config.memory.enabled,
             ephemeral: data_dir.is_none(),
@@ -125,6 +103,42 @@ pub fn resolve(
         stdin: config.stdin,
         data_dir,
     })
+}
+
+fn sandbox(config: &Config, directory: &Path) -> SandboxSettings {
+    let sandbox = &config.sandbox;
+    SandboxSettings {
+        level: sandbox.level,
+        add_dirs: absolute(directory, &sandbox.add_dirs),
+        read: absolute(directory, &sandbox.read),
+        net: sandbox.net.clone(),
+        env: sandbox.env.clone(),
+    }
+}
+
+fn approval(config: &Config, merged: &Merged) -> ApprovalSettings {
+    ApprovalSettings {
+        mode: config.approve,
+        allow: config.allow.clone(),
+        withheld: Withheld {
+            permissions: withheld(merged, &["approve", "allow", "sandbox"]),
+            model: withheld(merged, &["model", "OPENAI_", "ANTHROPIC_"]),
+        },
+        ask: config.ask.clone(),
+        deny: config.deny.clone(),
+    }
+}
+
+fn limits(config: &Config) -> LimitSettings {
+    let limits = &config.limits;
+    LimitSettings {
+        max_turns: limits.max_turns,
+        timeout: limits.timeout.map(|span| span.0),
+        max_cost: limits.max_cost,
+        max_tokens: limits.max_tokens,
+        tool_timeout: limits.tool_timeout.0,
+        command: CommandLimits::from(&limits.command),
+    }
 }
 
 fn absolute(directory: &Path, paths: &[PathBuf]) -> Vec<PathBuf> {
