@@ -98,9 +98,7 @@ impl RemoteEmbedder {
 
     async fn batch(&self, texts: &[String]) -> Result<Vec<Vec<f32>>, ModelError> {
         let payload = RequestPayload { name: &self.name, texts };
-        let payload = convert::to_wire(names::EMBED_REQUEST, &payload)?;
-        let answer = self.python.call(names::EMBED_REQUEST, payload, Vec::new()).await?;
-        let request: RequestAnswer = convert::from_wire(names::EMBED_REQUEST, &answer.json)?;
+        let request: RequestAnswer = self.python.ask(names::EMBED_REQUEST, &payload).await?;
         let limit = self.client.settings().total_timeout;
         let deadline = Instant::now() + limit;
         let policy = RetryPolicy::new(self.client.settings().max_retries);

@@ -6,7 +6,6 @@ use async_trait::async_trait;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::bridge::python::convert;
 use crate::bridge::python::convert::ChatAnswer;
 use crate::bridge::python::convert::ChatPayload;
 use crate::bridge::python::names;
@@ -35,10 +34,8 @@ impl PythonModel {
     }
 
     async fn ask(&self, request: &ModelRequest) -> Result<ChatAnswer, ModelError> {
-        let payload =
-            convert::to_wire(names::CHAT, &ChatPayload { provider: self.provider, request })?;
-        let answer = self.python.call(names::CHAT, payload, Vec::new()).await?;
-        Ok(convert::from_wire(names::CHAT, &answer.json)?)
+        let payload = ChatPayload { provider: self.provider, request };
+        Ok(self.python.ask(names::CHAT, &payload).await?)
     }
 }
 
