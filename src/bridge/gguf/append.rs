@@ -184,7 +184,8 @@ impl<'a> Temporary<'a> {
         // A copy that was killed may have left its part behind, and in a container every process id is 1.
         let mut count = 0_u32;
         loop {
-            let path = output.with_file_name(format!(".{name}.{}-{count}.part", std::process::id()));
+            let path =
+                output.with_file_name(format!(".{name}.{}-{count}.part", std::process::id()));
             match OpenOptions::new().write(true).create_new(true).open(&path) {
                 Ok(file) => return Ok(Self { output, path, file }),
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => count += 1,

@@ -56,9 +56,7 @@ async fn database(settings: &Settings) -> Finding {
     };
     match checked {
         Ok(report) if report.ok => Finding::ok("memory", format!("{path} is whole")),
-        Ok(_) => {
-            Finding::problem("memory", format!("{path} is damaged"), "agi-agent memory check")
-        }
+        Ok(_) => Finding::problem("memory", format!("{path} is damaged"), "agi-agent memory check"),
         Err(error) => Finding::problem("memory", error.to_string(), "agi-agent memory check"),
     }
 }

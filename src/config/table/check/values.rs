@@ -62,8 +62,7 @@ fn plain_text(text: &str, kind: Kind) -> Result<Value, Vec<Refusal>> {
 fn integer(text: &str, max: u64, field: &Field) -> Result<Value, Vec<Refusal>> {
     let (low, high) = (field.rules.min.max(0.0), field.rules.max);
     let shown = if high.is_finite() { high.to_string() } else { max.to_string() };
-    let outside =
-        || Refusal::of(Rule::OutOfRange, format!("a whole number from {low} to {shown}"));
+    let outside = || Refusal::of(Rule::OutOfRange, format!("a whole number from {low} to {shown}"));
     let Ok(number) = text.parse::<u64>() else {
         let whole = text.trim_start_matches('-').bytes().all(|byte| byte.is_ascii_digit());
         return Err(if whole { outside() } else { Refusal::of(Rule::WrongType, "a whole number") });
