@@ -279,7 +279,7 @@ async fn within_bounds(
     let end = Instant::now().checked_add(timeout);
     own.deadline = end.map_or(context.deadline, |end| end.min(context.deadline));
     own.progress = Some(progress);
-    let mut live = secrecy::Live::default();
+    let mut masked = secrecy::Live::default();
 
     let mut call = std::pin::pin!(AssertUnwindSafe(tool.run(arguments, &own)).catch_unwind());
     let mut stopped = None;
@@ -289,7 +289,7 @@ async fn within_bounds(
             biased;
             result = &mut call => break Some(result),
             Some(line) = lines.recv() => {
-                if let Some(line) = live.push(context, &line) {
+                if let Some(line) = masked.push(context, &line) {
                     on_event(CallEvent::Progress { index, line });
                 }
             }
@@ -309,9 +309,9 @@ async fn within_bounds(
     };
     let mut rest = Vec::new();
     while let Ok(line) = lines.try_recv() {
-        rest.extend(live.push(context, &line));
+        rest.extend(masked.push(context, &line));
     }
-    rest.extend(live.finish(context));
+    rest.extend(masked.finish(context));
     for line in rest {
         on_event(CallEvent::Progress { index, line });
     }

@@ -26,13 +26,13 @@ pub(super) fn objection(header: &Header) -> Option<String> {
             return Some(format!("{} is {rotated}", key("rope.dimension_count")));
         }
     }
-    let wrong = header.metadata.iter().find_map(|(name, value)| match value {
+
+    header.metadata.iter().find_map(|(name, value)| match value {
         Value::Float(value) if name.ends_with("epsilon") && !(0.0..1.0).contains(value) => {
             Some(format!("`{name}` is {value}"))
         }
         _ => None,
-    });
-    wrong
+    })
 }
 
 #[cfg(test)]

@@ -94,7 +94,7 @@ fn base64_middle(engine: &impl base64::Engine, value: &[u8], before: usize) -> S
     let mut bytes = vec![0; before];
     bytes.extend_from_slice(value);
     let text = engine.encode(&bytes);
-    let uncertain_end = usize::from(bytes.len() % 3 != 0);
+    let uncertain_end = usize::from(!bytes.len().is_multiple_of(3));
     let uncertain_start = if before == 0 { 0 } else { before + 1 };
     text[uncertain_start..text.len() - uncertain_end].to_owned()
 }
