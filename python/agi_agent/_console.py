@@ -1,8 +1,8 @@
 """`agi-agent python`: what the bundled interpreter lacks to behave as `python3` does.
 
-`src/bridge/python/console.rs` calls `prepare` between the start of the interpreter and the
-person's code, and `complete` when Tab is pressed. It is on the way of every sandboxed
-child, so nothing is imported that is not needed.
+`src/bridge/python/console.rs` calls `prepare` between the start of the interpreter and
+the person's code, and `complete` when Tab is pressed. It is on the way of every
+sandboxed child, so nothing is imported that is not needed.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def _have_no_file() -> None:
     """
     import __main__
 
-    __main__.__file__ = None
+    vars(__main__)["__file__"] = None
 
 
 def _use_our_line_editor() -> None:

@@ -13,8 +13,9 @@
           +-- ConfigurationError   configuration
           +-- CancelledError       cancelled
 
-`src/bridge/python/error.rs` maps `kind` in one match; an exception without one is a defect of
-ours and arrives as `exception` with its traceback. Messages are one line for a person.
+`src/bridge/python/error.rs` maps `kind` in one match; an exception without one is a
+defect of ours and arrives as `exception` with its traceback. Messages are one line for
+a person.
 """
 
 from __future__ import annotations

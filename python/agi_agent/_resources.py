@@ -1,7 +1,7 @@
 """Data files of packages inside the binary, for `importlib.resources`.
 
-CPython's frozen importer has modules only. `src/bridge/python/frozen.rs` gives it this reader
-for packages that have data; nothing is ever written to a disk (`as_file` makes a
+CPython's frozen importer has modules only. `src/bridge/python/frozen.rs` gives it this
+reader for packages that have data; nothing is ever written to a disk (`as_file` makes a
 temporary file, as it does for a zip archive).
 """
 

@@ -1,7 +1,7 @@
 """Spans of the Python side, collected here and fetched by Rust after each call.
 
-Rust turns them into `tracing` events (`src/bridge/python/attached.rs`); nothing is written from
-here. Collecting is off unless Rust's tracing is on, and then bounded.
+Rust turns them into `tracing` events (`src/bridge/python/attached.rs`); nothing is
+written from here. Collecting is off unless Rust's tracing is on, and then bounded.
 """
 
 from __future__ import annotations
