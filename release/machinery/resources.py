@@ -107,8 +107,10 @@ def build(python: CPython, log: Path) -> Resources:
             made = _pack(program, python, site, work, log)
         with stage("resources: rewriting without sources"):
             report = place / "report.json"
-            command: list[Argument] = [python.interpreter, "-B", "-m", "machinery.repack",
-                       made / "packed-resources", place / "packed-resources", report]  # fmt: skip
+            # Columns of a line are of no use where no source is: a sixth of the bytecode.
+            command: list[Argument] = [python.interpreter, "-B", "-X", "no_debug_ranges",
+                       "-m", "machinery.repack", made / "packed-resources",
+                       place / "packed-resources", report]  # fmt: skip
             run(command, log=log, env={"PYTHONPATH": os.fspath(RELEASE)}, what="repack")
         shutil.copy(made / "libpython3.a", place / "libpython3.a")
         shutil.rmtree(work)
