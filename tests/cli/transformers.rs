@@ -21,6 +21,7 @@ use crate::serve::Service;
 use crate::support::Finished;
 use crate::support::TestContext;
 use crate::support::code;
+use crate::support::lacking;
 
 /// A context whose wheels are the stand-in; `None` where this binary cannot load wheels.
 fn standing_in() -> Option<TestContext> {
@@ -243,4 +244,26 @@ fn a_service_keeps_its_child() {
     assert_eq!(service.end(), Some(0));
     #[cfg(target_os = "linux")]
     assert_no_children(&context);
+}
+
+/// With real wheels (`AGI_TEST_WHEELS`, a directory; `AGI_TEST_BINARY` has to be able to load them): a
+/// model that they write themselves answers.
+#[test]
+fn the_real_torch_answers() {
+    let Some(wheels) = std::env::var_os("AGI_TEST_WHEELS").map(PathBuf::from) else {
+        lacking("wheels", "the_real_torch_answers");
+        return;
+    };
+    let context = TestContext::new();
+    context.configure(&json!({"python": {"wheels": wheels}}).to_string());
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/local/hub_models.py");
+    let path = ["python".as_ref(), "--path".as_ref(), wheels.as_os_str(), "-E".as_ref()];
+    let made = context.run(path.into_iter().chain([script.as_os_str(), "tiny".as_ref()]));
+    assert_eq!(made.code, 0, "{}", made.stderr);
+    let bench = ["model", "bench", "--repeat", "1", "--prompt-tokens", "64", "--json"];
+    let more = ["--model", "transformers/./tiny", "-c", "model.context_window=16384"];
+    let measured = context.run(bench.into_iter().chain(more));
+    assert_eq!(measured.code, 0, "{}", measured.stderr);
+    let report: Value = serde_json::from_str(&measured.stdout).unwrap();
+    assert!(report["output_tokens_per_second"].as_f64().unwrap() > 0.0, "{report}");
 }
