@@ -37,6 +37,7 @@ def write(context, prompt, most, **settings):
     job = context.generate(prompt, max_tokens=most, sampling=sampling, **settings)
     while not job.done:
         job.wait(5)
+        job.take()
     return job
 
 
