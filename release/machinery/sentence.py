@@ -60,9 +60,9 @@ OUTSIDE = {
 }
 #: What stays in 16 bits. With 8 bits the values of the attention cost half of what all
 #: matrices cost together, mostly because what they are multiplied with is rounded to 8 bits
-#: as well; then come these two (docs/performance.md has the figures). BF16 and not F16:
+#: as well; then comes this one (docs/performance.md has the figures). BF16 and not F16:
 #: processors without F16C convert it by a shift.
-BRAIN = re.compile(r"blk\.\d+\.attn_v\.weight|blk\.[34]\.ffn_up\.weight")
+BRAIN = re.compile(r"blk\.\d+\.attn_v\.weight|blk\.4\.ffn_up\.weight")
 #: Places that the makers kept free; no text leads to them.
 UNUSED = re.compile(r"\[unused\d+\]")
 #: What mean pooling does not use.
