@@ -199,9 +199,10 @@ def loads(directory, count=300):
         model = load(directory, "llama")
         write(new_context(model, 256), [5, 6, 7], 2)
         sizes.append(resident())
-    # The allocator's arenas fill up in the beginning, by which thread runs where.
+    # The allocator has an arena per thread that runs beside another, and keeps what was
+    # freed: a few MB up and down. One context that stayed each time would be 30 MB.
     early, late = min(sizes[100:150]), min(sizes[-50:])
-    assert late - early < 1024, (early, late)
+    assert late - early < 4096, (early, late)
     return f"{count} loads: {early} kB after 100, {late} kB at the end"
 
 
