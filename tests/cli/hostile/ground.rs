@@ -177,7 +177,7 @@ impl Ground {
 /// The binary where an ordinary user can start it: itself, or a copy.
 fn reachable(root: &Path) -> PathBuf {
     use std::os::unix::fs::MetadataExt;
-    let program = binary();
+    let program = binary().canonicalize().unwrap();
     let is_open = |path: &Path| fs::metadata(path).is_ok_and(|found| found.mode() & 0o1 != 0);
     if program.ancestors().all(is_open) {
         return program;

@@ -1,4 +1,4 @@
-"""Writes a small model of random weights as `save_pretrained` does: `hub_models.py DIR`.
+"""Writes a random small model as `save_pretrained` does: `hub_models.py DIR`.
 
 Runs in an interpreter that has real wheels of torch, transformers and tokenizers.
 """
