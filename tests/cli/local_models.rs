@@ -114,7 +114,7 @@ fn transformers_need_wheels() {
     let context = TestContext::new();
     let run = context.run(["run", "hello", "--model", "transformers/tiny"]);
     assert_eq!(run.code, 52, "{}", run.stderr);
-    let (wheels, loader) = ("no wheels of torch", "cannot load");
+    let (wheels, loader) = ("names no directory with torch", "cannot load");
     assert!(run.stderr.contains(wheels) || run.stderr.contains(loader), "{}", run.stderr);
 }
 
