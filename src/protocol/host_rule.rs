@@ -86,6 +86,10 @@ impl fmt::Display for HostRule {
         match &self.pattern {
             Pattern::All => out.write_str("all"),
             Pattern::Below(parent) => write!(out, "*.{parent}"),
+            // A host of that name, not every host: the dot of the root tells them apart.
+            Pattern::Host(Host::Domain(name)) if name == "all" && self.port.is_none() => {
+                out.write_str("all.")
+            }
             Pattern::Host(host) => write!(out, "{host}"),
         }?;
         self.port.map_or(Ok(()), |port| write!(out, ":{port}"))
@@ -225,6 +229,16 @@ mod tests {
         assert!(!includes("*.example.org", "example.org"));
         assert!(!includes("*.example.org:80", "a.example.org"));
         assert!(!includes("*.a.example", "*.ba.example"));
+    }
+
+    #[test]
+    fn a_host_called_all_is_one_host() {
+        for (text, shown) in [("all.", "all."), ("ALL.", "all."), ("all:80", "all:80")] {
+            let rule = HostRule::parse(text).unwrap();
+            assert_eq!(rule.to_string(), shown);
+            assert_eq!(HostRule::parse(shown), Some(rule.clone()), "{text}");
+            assert!(!rule.includes(&HostRule::parse("example.org:80").unwrap()), "{text}");
+        }
     }
 
     proptest! {
