@@ -46,6 +46,7 @@ use output::Output;
 
 /// Runs the program and returns what the process ends with.
 pub fn run(argv: Vec<OsString>) -> std::process::ExitCode {
+    signal::outlive_file_size_limit();
     let environment = Environment::of_process();
     let argv = commands::python::completed(argv, &environment);
     let code = match parse(commands::python::separated(argv)) {

@@ -3,6 +3,9 @@
 use std::path::Path;
 use std::path::PathBuf;
 
+#[cfg(unix)]
+use rustix::fs::FlockOperation;
+
 use crate::config::env::Environment;
 
 /// Seconds after which nobody can still be using a directory, given that its maker is gone.
@@ -21,6 +24,9 @@ const MOST_ENTRIES: usize = 1_000;
 pub(super) struct Scratch {
     root: PathBuf,
     tmp: PathBuf,
+    /// Says to agents in other process namespaces, whose clock may stand elsewhere, that somebody uses it.
+    #[cfg(unix)]
+    _lock: Option<std::fs::File>,
 }
 
 impl Scratch {
@@ -35,9 +41,14 @@ impl Scratch {
         let place = std::fs::canonicalize(place).ok()?;
         let name = format!("agi-agent-{}-{}", std::process::id(), uuid::Uuid::new_v4().simple());
         let root = place.join(name);
-        let scratch = Self { tmp: root.join("tmp"), root };
         // Fails if the name is there, whoever made it.
-        create_private(&scratch.root).ok()?;
+        create_private(&root).ok()?;
+        let scratch = Self {
+            tmp: root.join("tmp"),
+            #[cfg(unix)]
+            _lock: locked(&root, FlockOperation::NonBlockingLockShared).unwrap_or_default(),
+            root,
+        };
         create_private(&scratch.tmp).ok()?;
         #[cfg(unix)]
         if std::process::id().is_multiple_of(SWEEPERS) {
@@ -72,8 +83,24 @@ pub(super) fn create_private(path: &Path) -> std::io::Result<()> {
     std::fs::create_dir(path)
 }
 
-/// Removes directories of agents of this user that were killed more than a day ago. Failures are left to
-/// the next one.
+/// Locks a directory until the file is closed. `Ok(None)`: it cannot be had on this file system.
+#[cfg(unix)]
+fn locked(path: &Path, how: FlockOperation) -> Result<Option<std::fs::File>, Held> {
+    let Ok(directory) = std::fs::File::open(path) else { return Ok(None) };
+    match rustix::fs::flock(&directory, how) {
+        Ok(()) => Ok(Some(directory)),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(Held),
+        Err(_) => Ok(None),
+    }
+}
+
+/// Somebody else has the lock.
+#[cfg(unix)]
+#[derive(Debug)]
+struct Held;
+
+/// Removes directories of agents of this user that were killed more than a day ago. A clock that jumps
+/// makes them look older, hence the lock. Failures are left to the next one.
 #[cfg(unix)]
 fn sweep(place: &Path) {
     use std::os::unix::fs::MetadataExt as _;
@@ -86,7 +113,10 @@ fn sweep(place: &Path) {
         let is_ours = found.is_dir() && found.uid() == rustix::process::geteuid().as_raw();
         let is_gone = rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::SRCH);
         if is_ours && is_old && is_gone {
-            drop(std::fs::remove_dir_all(entry.path()));
+            let held = locked(&entry.path(), FlockOperation::NonBlockingLockExclusive);
+            if held.is_ok() {
+                drop(std::fs::remove_dir_all(entry.path()));
+            }
         }
     }
 }
@@ -106,5 +136,33 @@ impl Drop for Scratch {
         if let Err(error) = std::fs::remove_dir_all(&self.root) {
             tracing::warn!(path = %self.root.display(), %error, "a temporary directory is left");
         }
+    }
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use std::time::Duration;
+    use std::time::UNIX_EPOCH;
+
+    use super::FlockOperation;
+    use super::create_private;
+    use super::locked;
+    use super::sweep;
+
+    /// Of a process that is not seen here, and old by this clock: the lock alone says that it is in use.
+    #[test]
+    fn a_directory_in_use_is_left_whatever_the_clock_says() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join(format!("agi-agent-{}-{}", i32::MAX, "0".repeat(32)));
+        create_private(&path).unwrap();
+        let then = UNIX_EPOCH + Duration::from_hours(48);
+        std::fs::File::open(&path).unwrap().set_modified(then).unwrap();
+        let lock = locked(&path, FlockOperation::NonBlockingLockShared).unwrap();
+        sweep(place.path());
+        assert!(path.exists(), "it was in use");
+        drop(lock);
+        sweep(place.path());
+        assert!(!path.exists(), "nobody used it");
     }
 }

@@ -1,8 +1,9 @@
-//! Ending by a signal: what a shell that waits for us has to see; and being asked to hurry.
+//! Ending by a signal: what a shell that waits for us has to see; being asked to hurry; and the one
+//! signal that must not end us.
 //!
 //! A loop in a shell goes on after a program that *returned* 130, and stops after one that was *killed*
 //! by SIGINT. So a run that was interrupted ends by raising the signal again with its default action.
-#![cfg_attr(unix, expect(unsafe_code, reason = "restoring a signal's default action"))]
+#![cfg_attr(unix, expect(unsafe_code, reason = "setting a signal's action"))]
 
 /// Signals come to the process, so this is of the process.
 static IMPATIENCE: tokio::sync::Notify = tokio::sync::Notify::const_new();
@@ -15,6 +16,17 @@ pub fn hurry() {
 /// Returns once somebody has called [`hurry`] after this was polled first.
 pub async fn hurried() {
     IMPATIENCE.notified().await;
+}
+
+/// From now on a write beyond `ulimit -f` is an error like that of a full disk, which is told and cleaned
+/// up after, and not the end of this process. A handler, unlike ignoring it, is not handed on to children.
+pub fn outlive_file_size_limit() {
+    #[cfg(unix)]
+    {
+        extern "C" fn nothing(_signal: libc::c_int) {}
+        // SAFETY: a handler that does nothing may interrupt anything.
+        unsafe { libc::signal(libc::SIGXFSZ, nothing as *const () as libc::sighandler_t) };
+    }
 }
 
 /// Ends this process by SIGINT (2) or SIGTERM (15), after everything has been written. Where that cannot be

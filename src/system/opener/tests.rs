@@ -239,14 +239,24 @@ fn a_left_over_temporary_file_is_swept_and_a_fresh_one_is_not() {
     let tree = tree();
     let old = tree.workspace.join(".agi-agent-999999999-0.tmp");
     let fresh = tree.workspace.join(".agi-agent-999999998-0.tmp");
-    for path in [&old, &fresh] {
+    // Of a writer in another process namespace, whose clock has jumped or ours.
+    let held = tree.workspace.join(".agi-agent-999999997-0.tmp");
+    for path in [&old, &fresh, &held] {
         std::fs::write(path, "x").unwrap();
     }
-    let file = std::fs::File::options().write(true).open(&old).unwrap();
-    file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_hours(24)).unwrap();
+    let open = |path| std::fs::File::options().write(true).open(path).unwrap();
+    for path in [&old, &held] {
+        let then = std::time::UNIX_EPOCH + std::time::Duration::from_hours(24);
+        open(path).set_modified(then).unwrap();
+    }
+    let writer = open(&held);
+    writer.lock_shared().unwrap();
     writable(&tree).replace(Path::new("new"), b"x", None).unwrap();
     assert!(!old.exists());
-    assert!(fresh.exists());
+    assert!(fresh.exists() && held.exists());
+    drop(writer);
+    writable(&tree).replace(Path::new("new"), b"x", None).unwrap();
+    assert!(!held.exists());
 }
 
 #[test]

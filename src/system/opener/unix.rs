@@ -16,6 +16,7 @@ use std::sync::atomic::Ordering;
 
 use rustix::fs::AtFlags;
 use rustix::fs::FileType;
+use rustix::fs::FlockOperation;
 use rustix::fs::Gid;
 use rustix::fs::Mode;
 use rustix::fs::OFlags;
@@ -264,7 +265,12 @@ fn create_temporary(directory: &Directory, mode: Mode) -> io::Result<(OwnedFd, S
         let name = format!("{TEMPORARY_PREFIX}{}-{count}{TEMPORARY_SUFFIX}", std::process::id());
         match rustix::fs::openat(directory, name.as_str(), flags, mode) {
             Err(Errno::EXIST) => {}
-            opened => return Ok((opened?, name)),
+            opened => {
+                let opened = opened?;
+                // Where it cannot be had, `sweep` goes by age.
+                let _ = rustix::fs::flock(&opened, FlockOperation::NonBlockingLockShared);
+                return Ok((opened, name));
+            }
         }
     }
 }
@@ -361,6 +367,7 @@ pub(super) fn sweep(directory: &Directory) {
         let name = entry.file_name();
         if writer_of_temporary(name.to_bytes()).is_some_and(|pid| !is_alive(pid))
             && is_old(directory, name)
+            && !is_held(directory, name)
         {
             let _ = rustix::fs::unlinkat(directory, name, AtFlags::empty());
         }
@@ -380,6 +387,14 @@ fn is_alive(pid: i32) -> bool {
         Some(pid) => rustix::process::test_kill_process(pid) != Err(Errno::SRCH),
         None => false,
     }
+}
+
+/// Whether somebody is writing to it: then it is no left-over, however far the clock has jumped.
+fn is_held(directory: &Directory, name: &std::ffi::CStr) -> bool {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let Ok(file) = rustix::fs::openat(directory, name, flags, Mode::empty()) else { return true };
+    let exclusive = FlockOperation::NonBlockingLockExclusive;
+    rustix::fs::flock(file, exclusive) == Err(Errno::WOULDBLOCK)
 }
 
 /// A writer may live in another process namespace, where its id says nothing: age decides too.

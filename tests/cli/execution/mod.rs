@@ -2,8 +2,10 @@
 //!
 //! | where | which |
 //! |---|---|
-//! | `processes` | T1 to T4, T14, T16, T17 |
-//! | `streams` | T6, T7, T11, T12, T13, T18, terminals |
+//! | `processes` | T1 to T4, T14 (stopped and continued), T16, T17 |
+//! | `clock` | T14, a clock that jumps |
+//! | `streams` | T6, T7, T11, T12, T13, terminals |
+//! | `pipelines` | T18 |
 //! | `calls` | T5, T8, T9 |
 //! | `limits` | limits of one command, one by one and with settings |
 //! | `sandbox_command` | T10 |
@@ -12,7 +14,11 @@
 
 mod calls;
 
+mod clock;
+
 mod limits;
+
+mod pipelines;
 
 mod processes;
 

@@ -37,6 +37,7 @@ pub use ground::each;
 pub use ground::each_of_two;
 pub use ground::settings;
 pub use network::PYTHON;
+pub use python::python;
 pub use resources::is_running;
 
 /// The rows of one case.
