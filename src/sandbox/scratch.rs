@@ -152,7 +152,7 @@ mod tests {
 
     /// Of a process that is not seen here, and old by this clock: the lock alone says that it is in use.
     #[test]
-    fn a_directory_in_use_is_left_whatever_the_clock_says() {
+    fn t14_a_directory_in_use_is_left_whatever_the_clock_says() {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join(format!("agi-agent-{}-{}", i32::MAX, "0".repeat(32)));
         create_private(&path).unwrap();

@@ -235,7 +235,7 @@ fn replace_keeps_the_mode_and_leaves_no_temporary_file() {
 }
 
 #[test]
-fn a_left_over_temporary_file_is_swept_and_a_fresh_one_is_not() {
+fn t14_a_left_over_temporary_file_is_swept_and_a_fresh_or_held_one_is_not() {
     let tree = tree();
     let old = tree.workspace.join(".agi-agent-999999999-0.tmp");
     let fresh = tree.workspace.join(".agi-agent-999999998-0.tmp");
