@@ -10,6 +10,7 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::protocol::Event;
 use crate::protocol::EventSink;
@@ -76,6 +77,15 @@ impl Emitter {
     pub(super) fn event(&self, event: Event) {
         self.items().last_event = Instant::now();
         self.sink.emit(event);
+    }
+
+    /// Waits for whoever reads the events, at most until the run is cancelled.
+    pub(super) async fn ready(&self, cancel: &CancellationToken) {
+        tokio::select! {
+            biased;
+            () = cancel.cancelled() => {}
+            () = self.sink.ready() => {}
+        }
     }
 
     /// Tells which model of a route is asked, where that is news.

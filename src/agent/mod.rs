@@ -10,6 +10,7 @@ mod calls;
 pub mod cancel;
 mod conditions;
 pub mod context;
+mod conversations;
 pub mod events;
 mod model_call;
 pub mod outcome;
@@ -18,16 +19,13 @@ mod session;
 pub mod state;
 mod turn;
 
-use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
 
 use tokio::time::Instant;
 
 pub use self::cancel::CancelReason;
 pub use self::cancel::Cancellation;
+pub use self::conversations::Conversations;
 pub use self::model_call::Pacing;
 pub use self::session::SessionChoice;
 
@@ -39,6 +37,7 @@ use self::context::instructions;
 use self::context::prompt;
 use self::context::prompt::Surroundings;
 use self::context::recall;
+use self::conversations::Scope;
 use self::events::Emitter;
 use self::outcome::Conditions;
 use self::outcome::Ending;
@@ -77,6 +76,8 @@ pub struct AgentParts {
     /// are kept and what is recalled from; `None` means neither.
     pub tools: ToolContext,
     pub approval: ApprovalSettings,
+    /// What conversations keep between runs. Agents that share it share that.
+    pub conversations: Conversations,
     /// Secret values, with the names they go by.
     pub secrets: Vec<(String, String)>,
     pub sandbox: SandboxSettings,
@@ -114,14 +115,11 @@ impl Task {
 /// An agent, ready for any number of runs, side by side if need be.
 pub struct Agent {
     parts: AgentParts,
-    /// By session id: runs of a conversation share it.
-    /// Locked for single statements; a run takes its copy and gives it back at its end.
-    kept: Mutex<HashMap<String, Kept>>,
 }
 
 impl Agent {
     pub fn new(parts: AgentParts) -> Self {
-        Self { parts, kept: Mutex::default() }
+        Self { parts }
     }
 
     /// `provider/name` of the model.
@@ -192,7 +190,7 @@ impl Agent {
         };
         let session_id = session.id().to_owned();
         emitter.event(Event::ThreadStarted { thread_id: session_id.clone(), model });
-        let Kept { allowed, vault } = self.kept_of(&session_id, &history);
+        let (vault, allowed) = self.shared(&session_id, &history);
         let request = Message { role: Role::User, parts: concealed(task.input, &vault) };
         let mut state = RunState::new(history);
         state.allowed = allowed;
@@ -226,13 +224,9 @@ impl Agent {
         turns.converse().await;
         let conditions = turns.check_conditions(&task.expect, &task.forbid).await;
         turns.session.settle(emitter).await;
-        let kept = Kept { allowed: turns.state.allowed.clone(), vault };
-        self.kept().insert(session_id.clone(), kept);
+        let allowed = std::mem::take(&mut turns.state.allowed);
+        self.parts.conversations.leave(&session_id, self.scope(), allowed);
         Ended { state: turns.state, session_id, conditions }
-    }
-
-    fn kept(&self) -> MutexGuard<'_, HashMap<String, Kept>> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Settings and options that cannot work are refused before the model is asked.
@@ -292,16 +286,19 @@ impl Agent {
         Vault::new(self.parts.secrets.iter().cloned())
     }
 
-    /// What earlier runs of a session left here; of a stored session, its placeholders are not given
-    /// again.
-    fn kept_of(&self, session_id: &str, history: &[Message]) -> Kept {
-        let kept = self.kept().get(session_id).cloned();
-        let kept = kept
-            .unwrap_or_else(|| Kept { allowed: Grants::default(), vault: Arc::new(self.vault()) });
+    /// What earlier runs of a session left; of a stored session, its placeholders are not given again.
+    fn shared(&self, session_id: &str, history: &[Message]) -> (Arc<Vault>, Grants) {
+        let (vault, allowed) =
+            self.parts.conversations.enter(session_id, &self.scope(), &self.parts.secrets);
         for text in history.iter().flat_map(|message| &message.parts).filter_map(text_of) {
-            kept.vault.keep_clear_of(text);
+            vault.keep_clear_of(text);
         }
-        kept
+        (vault, allowed)
+    }
+
+    fn scope(&self) -> Scope {
+        let directory = self.parts.tools.cwd.clone();
+        Scope { directory, sandbox: self.parts.sandbox.clone() }
     }
 
     fn context(
@@ -377,14 +374,6 @@ fn concealed(mut input: Vec<Part>, vault: &Vault) -> Vec<Part> {
         }
     }
     input
-}
-
-/// What runs of one session share.
-#[derive(Clone)]
-struct Kept {
-    /// What a person allowed for the whole session.
-    allowed: Grants,
-    vault: Arc<Vault>,
 }
 
 /// A run that is over, but for its outcome.

@@ -39,6 +39,18 @@ pub struct Grants {
     pub rules: Vec<String>,
 }
 
+impl Grants {
+    /// Adds what another run was allowed.
+    pub fn join(&mut self, other: Self) {
+        self.calls.extend(other.calls);
+        for rule in other.rules {
+            if !self.rules.contains(&rule) {
+                self.rules.push(rule);
+            }
+        }
+    }
+}
+
 /// Everything that changes while a run goes on.
 #[derive(Debug, Default)]
 pub struct RunState {

@@ -86,6 +86,7 @@ impl Turns<'_> {
     pub(super) async fn converse(&mut self) {
         let (mut repairs, mut empties) = (schema_repair::REPAIRS, EMPTY_REPLIES);
         loop {
+            self.emitter.ready(self.cancel.token()).await;
             if self.note_cancellation() || self.note_limit() {
                 return;
             }
@@ -172,6 +173,7 @@ impl Turns<'_> {
     }
 
     async fn carry_out(&mut self, calls: Vec<ToolCall>) -> Flow {
+        self.emitter.ready(self.cancel.token()).await;
         self.protect_memory();
         self.context.origin.clone_from(&self.state.origin);
         let room = CallRoom {

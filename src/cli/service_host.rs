@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
+use crate::agent::Conversations;
 use crate::config::env::Environment;
 use crate::config::error::Severity;
 use crate::config::layer::Assignments;
@@ -98,11 +99,15 @@ impl Host for ServiceHost {
         env!("CARGO_PKG_VERSION").to_owned()
     }
 
-    fn agent(&self, options: &RunOptions) -> Result<Prepared, Failure> {
+    fn agent(
+        &self,
+        options: &RunOptions,
+        conversations: Conversations,
+    ) -> Result<Prepared, Failure> {
         let directory = self.directory(options)?;
         let (settings, warnings) = self.settings(&directory, options)?;
         let memory = self.memory_for(&settings);
-        let agent = wiring::agent_in(&directory, &self.places, &settings, memory)
+        let agent = wiring::agent_in(&directory, &self.places, &settings, memory, conversations)
             .map_err(|error| failure(&error))?;
         Ok(Prepared { agent, warnings })
     }

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::agent::Agent;
 use crate::agent::AgentParts;
+use crate::agent::Conversations;
 use crate::agent::Pacing;
 use crate::agent::budget::Prices;
 use crate::bridge::LocalModel;
@@ -297,15 +298,18 @@ pub fn registry(settings: &Settings) -> Registry {
 
 /// The whole agent.
 pub fn agent(context: &CommandContext, settings: &Settings) -> Result<Agent, CommandError> {
-    agent_in(context.directory()?, &context.places, settings, memory(settings)?)
+    let conversations = Conversations::default();
+    agent_in(context.directory()?, &context.places, settings, memory(settings)?, conversations)
 }
 
-/// The whole agent, at work in a directory.
+/// The whole agent, at work in a directory. Reads the model's secrets, which may take as long as their
+/// commands do.
 pub fn agent_in(
     directory: &Path,
     places: &Places,
     settings: &Settings,
     memory: Option<MemoryHandle>,
+    conversations: Conversations,
 ) -> Result<Agent, CommandError> {
     if settings.trust.required && !settings.trust.projects.is_empty() {
         return Err(untrusted(settings));
@@ -319,6 +323,7 @@ pub fn agent_in(
         registry: registry(settings),
         tools: tool_context_in(directory, places, settings, memory, client),
         approval: settings.approval.clone(),
+        conversations,
         secrets: secrets(settings),
         sandbox: settings.sandbox.clone(),
         limits: settings.limits.clone(),

@@ -49,8 +49,13 @@ pub trait Embedder: Send + Sync {
 }
 
 /// Receives the events of a run, in order. Must not block.
+#[async_trait]
 pub trait EventSink: Send + Sync {
     fn emit(&self, event: Event);
+
+    /// Returns once there is room for what the next step of the run says: whoever reads slower than
+    /// the run speaks makes it wait, so that no more than a step's events pile up.
+    async fn ready(&self) {}
 }
 
 /// What a person answered.

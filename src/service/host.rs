@@ -6,6 +6,7 @@ use super::wire::Failure;
 use super::wire::RunOptions;
 use super::wire::Warning;
 use crate::agent::Agent;
+use crate::agent::Conversations;
 use crate::memory::MemoryHandle;
 use crate::tools::Registry;
 use crate::tools::ToolContext;
@@ -25,13 +26,18 @@ pub struct Toolbox {
     pub warnings: Vec<Warning>,
 }
 
-/// Builds what is asked for, from the configuration and what a client wants changed of it.
+/// Builds what is asked for, from the configuration and what a client wants changed of it. All of it
+/// may block: files are read, and commands that print secrets are waited for.
 pub trait Host: Send + Sync {
     /// The program's version.
     fn version(&self) -> String;
 
-    /// An agent for one run.
-    fn agent(&self, options: &RunOptions) -> Result<Prepared, Failure>;
+    /// An agent for one run; `conversations` holds what the runs of the connection share.
+    fn agent(
+        &self,
+        options: &RunOptions,
+        conversations: Conversations,
+    ) -> Result<Prepared, Failure>;
 
     /// The tools, for `tool.list` and `tool.run`.
     fn toolbox(&self, options: &RunOptions) -> Result<Toolbox, Failure>;

@@ -7,6 +7,8 @@
 mod connection;
 pub mod host;
 mod methods;
+mod outgoing;
+mod requests;
 mod runs;
 pub mod stdio;
 pub mod wire;

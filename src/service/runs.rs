@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 use async_trait::async_trait;
 use tokio::sync::oneshot;
 
-use super::connection::Outgoing;
+use super::outgoing::Outgoing;
 use super::wire::ApprovalRespond;
 use super::wire::Failure;
 use super::wire::FailureKind;
@@ -30,6 +30,10 @@ use crate::protocol::Part;
 use crate::protocol::port::Question;
 use crate::protocol::port::Verdict;
 
+/// Runs of one connection at a time. Refused, not held back: runs may wait for answers that stand
+/// behind the request.
+pub(super) const MAX_RUNS: usize = 256;
+
 /// Runs under way and questions without an answer. Clones share both.
 #[derive(Clone, Default)]
 pub(super) struct Runs(Arc<Inner>);
@@ -44,12 +48,18 @@ struct Inner {
 }
 
 impl Runs {
-    /// A new run's name and what cancels it.
-    pub(super) fn open(&self) -> (String, Cancellation) {
+    /// A new run's name and what cancels it; a failure where too many are under way.
+    pub(super) fn open(&self) -> Result<(String, Cancellation), Failure> {
+        let mut runs = self.runs();
+        if runs.len() >= MAX_RUNS {
+            let message = format!("{MAX_RUNS} runs are under way");
+            return Err(Failure::new(FailureKind::Busy, message)
+                .with_hint("start it again when one of them has ended"));
+        }
         let name = format!("run_{}", self.0.next.fetch_add(1, Ordering::Relaxed));
         let cancellation = Cancellation::new();
-        self.runs().insert(name.clone(), cancellation.clone());
-        (name, cancellation)
+        runs.insert(name.clone(), cancellation.clone());
+        Ok((name, cancellation))
     }
 
     pub(super) fn close(&self, run: &str) {
@@ -157,6 +167,7 @@ impl RunSink {
     }
 }
 
+#[async_trait]
 impl EventSink for RunSink {
     fn emit(&self, event: Event) {
         let can_be_left_out = matches!(event, Event::ItemUpdated { .. } | Event::Heartbeat { .. });
@@ -167,6 +178,10 @@ impl EventSink for RunSink {
         let mut enveloper = self.enveloper.lock().unwrap_or_else(PoisonError::into_inner);
         let event = enveloper.wrap(event);
         self.outgoing.send(&Notice::Event { run: self.run.clone(), event });
+    }
+
+    async fn ready(&self) {
+        self.outgoing.room().await;
     }
 }
 

@@ -1,7 +1,8 @@
 //! `agi-agent serve --stdio`: reads requests, answers each, and ends in order.
 //!
 //! Nothing that a client sends ends the service but `shutdown` and the end of its input; then every
-//! run is cancelled and told to its end. Several runs go on at once.
+//! run is cancelled and told to its end. Several runs go on at once. Everything that could grow is
+//! bounded, and a client that asks faster than it reads waits (docs/stdio.md, "Slow clients").
 
 use std::io::BufRead;
 use std::io::Write;
@@ -9,34 +10,47 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::connection;
 use super::connection::Input;
-use super::connection::Outgoing;
+use super::connection::Received;
 use super::host::Host;
 use super::host::Prepared;
 use super::methods;
+use super::outgoing::Outgoing;
+use super::requests::answered;
+use super::requests::parse;
 use super::runs;
 use super::runs::RunApprover;
 use super::runs::RunSink;
 use super::runs::Runs;
-use super::wire::Answer;
-use super::wire::AnswerBody;
 use super::wire::Call;
 use super::wire::Failure;
 use super::wire::FailureKind;
-use super::wire::METHODS;
 use super::wire::RequestId;
+use super::wire::RunOptions;
 use super::wire::RunStart;
 use super::wire::RunStarted;
+use super::wire::ToolRun;
+use crate::agent::Agent;
 use crate::agent::Cancellation;
+use crate::agent::Conversations;
+use crate::agent::Task;
 use crate::protocol::Approver;
 
-/// How long the client has to read what is left when the service ends.
-const LAST_WORDS: Duration = Duration::from_secs(5);
+/// Requests without an answer; what comes after them is not read yet.
+const UNANSWERED: usize = 1_024;
+
+/// Calls of `tool.run` at a time; the others wait.
+const TOOLS_AT_ONCE: usize = 32;
+
+/// A run's configuration, secrets included, has to be read within this.
+const PREPARATION: Duration = Duration::from_secs(60);
 
 /// Serves one client until its input ends, it asks for `shutdown`, it reads no more, or `cancel` is
 /// cancelled. The error is that of starting a thread.
@@ -47,17 +61,11 @@ pub async fn serve(
     cancel: &Cancellation,
 ) -> std::io::Result<()> {
     let gone = CancellationToken::new();
-    let (outgoing, writer) = connection::write_lines(output, gone.clone())?;
-    let mut requests = connection::read_lines(input);
-    let mut server = Server {
-        host,
-        outgoing,
-        runs: Runs::default(),
-        tools: CancellationToken::new(),
-        in_order: None,
-        tasks: JoinSet::new(),
-    };
-    server.begin_answering();
+    let outgoing = Outgoing::start(output, gone.clone())?;
+    let mut lines = connection::read_lines(input)?;
+    let mut server = Server::new(host, outgoing.clone());
+    let slots = Arc::clone(&server.slots);
+    let mut held = None;
     let mut farewell = None;
     loop {
         tokio::select! {
@@ -66,183 +74,245 @@ pub async fn serve(
             () = gone.cancelled() => break,
             // Ended tasks are cleared away as they end.
             Some(_) = server.tasks.join_next(), if !server.tasks.is_empty() => {}
-            input = requests.recv() => match input {
+            Ok(slot) = Arc::clone(&slots).acquire_owned(), if held.is_some() => {
+                if let Some(request) = held.take() {
+                    server.begin(request, slot);
+                }
+            }
+            line = next(&mut lines, &outgoing), if held.is_none() => match line {
                 None => break,
-                Some(input) => if let Some(id) = server.take(input) {
-                    farewell = Some(id);
-                    break;
+                Some(line) => match server.take(line) {
+                    Next::Read => {}
+                    Next::Hold(request) => held = Some(*request),
+                    Next::End(id) => {
+                        farewell = Some(id);
+                        break;
+                    }
                 }
             }
         }
     }
-    server.runs.cancel_all();
-    server.tools.cancel();
-    // What was asked is answered; then that task ends too.
-    server.in_order = None;
-    while server.tasks.join_next().await.is_some() {}
+    outgoing.while_read(server.end()).await;
     if let Some(id) = farewell {
-        server.outgoing.send(&answered(Some(id), Ok(Value::Object(serde_json::Map::new()))));
+        outgoing.send(&answered(Some(id), Ok(nothing())));
     }
-    drop(server);
-    finish(writer).await;
+    outgoing.finish().await;
     Ok(())
 }
 
-/// Waits until everything is written, but not for a client that does not read.
-async fn finish(writer: std::thread::JoinHandle<()>) {
-    let deadline = tokio::time::Instant::now() + LAST_WORDS;
-    while !writer.is_finished() && tokio::time::Instant::now() < deadline {
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
+/// The next line, once its answer has room.
+async fn next(lines: &mut mpsc::Receiver<Received>, outgoing: &Outgoing) -> Option<Received> {
+    outgoing.room_for_answers().await;
+    lines.recv().await
 }
 
+fn nothing() -> Value {
+    Value::Object(serde_json::Map::new())
+}
+
+/// What follows a line.
+enum Next {
+    Read,
+    /// There are too many requests without an answer to begin this one.
+    Hold(Box<Request>),
+    /// A `shutdown` with this id, which is answered last.
+    End(RequestId),
+}
+
+/// A request on its way.
+struct Request {
+    id: RequestId,
+    call: Call,
+    /// What its line takes of the room for lines.
+    line: OwnedSemaphorePermit,
+}
+
+/// What a request holds until it is answered.
+type Held = (OwnedSemaphorePermit, OwnedSemaphorePermit);
+
 struct Server {
-    host: Arc<dyn Host>,
-    outgoing: Outgoing,
-    runs: Runs,
-    /// Cancels the `tool.run` calls under way.
-    tools: CancellationToken,
+    shared: Shared,
+    slots: Arc<Semaphore>,
     /// Requests that are answered one after the other; `None` once the service ends. A database
     /// that is busy must not keep a cancellation from being heard.
-    in_order: Option<mpsc::UnboundedSender<(RequestId, Call)>>,
+    in_order: Option<mpsc::Sender<(RequestId, Call, Held)>>,
     tasks: JoinSet<()>,
 }
 
+/// What the tasks of a connection use. Clones share it.
+#[derive(Clone)]
+struct Shared {
+    host: Arc<dyn Host>,
+    outgoing: Outgoing,
+    runs: Runs,
+    conversations: Conversations,
+    tools: Arc<Semaphore>,
+    /// The service ends: nothing is begun or waited for any more.
+    ending: CancellationToken,
+}
+
 impl Server {
-    fn begin_answering(&mut self) {
-        let (sender, mut requests) = mpsc::unbounded_channel();
-        self.in_order = Some(sender);
-        let (host, outgoing) = (Arc::clone(&self.host), self.outgoing.clone());
-        self.tasks.spawn(async move {
-            while let Some((id, call)) = requests.recv().await {
-                let result = methods::answer(host.as_ref(), call).await;
-                outgoing.send(&answered(Some(id), result));
+    fn new(host: Arc<dyn Host>, outgoing: Outgoing) -> Self {
+        let shared = Shared {
+            host,
+            outgoing,
+            runs: Runs::default(),
+            conversations: Conversations::default(),
+            tools: Arc::new(Semaphore::new(TOOLS_AT_ONCE)),
+            ending: CancellationToken::new(),
+        };
+        // As many as there are slots: sending never waits.
+        let (in_order, mut requests) = mpsc::channel(UNANSWERED);
+        let mut tasks = JoinSet::new();
+        let answering = shared.clone();
+        tasks.spawn(async move {
+            while let Some((id, call, held)) = requests.recv().await {
+                answering.outgoing.room().await;
+                let result = methods::answer(&answering.host, call).await;
+                answering.outgoing.send(&answered(Some(id), result));
+                drop(held);
             }
         });
+        let slots = Arc::new(Semaphore::new(UNANSWERED));
+        Self { shared, slots, in_order: Some(in_order), tasks }
     }
 
-    /// Takes a line; the id of a `shutdown`, which is answered last.
-    fn take(&mut self, input: Input) -> Option<RequestId> {
-        let line = match input {
-            Input::Line(line) => line,
+    /// Takes a line. What only passes something on is done at once, however much waits.
+    fn take(&mut self, (input, line): Received) -> Next {
+        let bytes = match input {
+            Input::Line(bytes) => bytes,
             Input::TooLong => {
                 let message = format!("a line has more than {} bytes", connection::LINE_LIMIT);
-                self.fail(None, Failure::new(FailureKind::LineTooLong, message));
-                return None;
+                self.answer(None, Err(Failure::new(FailureKind::LineTooLong, message)));
+                return Next::Read;
             }
         };
-        if line.trim_ascii().is_empty() {
-            return None;
+        if bytes.trim_ascii().is_empty() {
+            return Next::Read;
         }
-        match parse(&line) {
-            Err((id, failure)) => self.fail(id, failure),
-            Ok((id, Call::Shutdown(_))) => return Some(id),
-            Ok((id, call)) => self.carry_out(id, call),
-        }
-        None
-    }
-
-    fn fail(&self, id: Option<RequestId>, failure: Failure) {
-        self.outgoing.send(&answered(id, Err(failure)));
-    }
-
-    fn carry_out(&mut self, id: RequestId, call: Call) {
-        let done = || Ok(Value::Object(serde_json::Map::new()));
-        let result = match call {
-            Call::RunStart(start) => {
-                if let Err(failure) = self.start(id.clone(), &start) {
-                    self.fail(Some(id), failure);
+        let done = |()| nothing();
+        match parse(&bytes) {
+            Err((id, failure)) => self.answer(id, Err(failure)),
+            Ok((id, Call::Shutdown(_))) => return Next::End(id),
+            Ok((id, Call::RunCancel(params))) => {
+                self.answer(Some(id), self.shared.runs.cancel(&params.run).map(done));
+            }
+            Ok((id, Call::ApprovalRespond(params))) => {
+                self.answer(Some(id), self.shared.runs.answer(&params).map(done));
+            }
+            Ok((id, call)) => {
+                let request = Request { id, call, line };
+                match Arc::clone(&self.slots).try_acquire_owned() {
+                    Ok(slot) => self.begin(request, slot),
+                    Err(_) => return Next::Hold(Box::new(request)),
                 }
-                return;
+            }
+        }
+        Next::Read
+    }
+
+    fn answer(&self, id: Option<RequestId>, result: Result<Value, Failure>) {
+        self.shared.outgoing.send(&answered(id, result));
+    }
+
+    fn begin(&mut self, Request { id, call, line }: Request, slot: OwnedSemaphorePermit) {
+        let (shared, held) = (self.shared.clone(), (line, slot));
+        match call {
+            Call::RunStart(start) => {
+                self.tasks.spawn(async move { shared.start(id, start, held).await });
             }
             Call::ToolRun(params) => {
-                let (host, outgoing) = (Arc::clone(&self.host), self.outgoing.clone());
-                let cancel = self.tools.child_token();
-                self.tasks.spawn(async move {
-                    let result = methods::run_tool(host.as_ref(), params, cancel, &outgoing).await;
-                    outgoing.send(&answered(Some(id), result));
-                });
-                return;
+                self.tasks.spawn(async move { shared.run_tool(id, params, held).await });
             }
-            Call::RunCancel(params) => self.runs.cancel(&params.run).and_then(|()| done()),
-            Call::ApprovalRespond(params) => self.runs.answer(&params).and_then(|()| done()),
             call => {
                 if let Some(in_order) = &self.in_order
-                    && in_order.send((id, call)).is_err()
+                    && in_order.try_send((id, call, held)).is_err()
                 {
                     tracing::error!("requests are no longer answered");
                 }
-                return;
             }
-        };
-        self.outgoing.send(&answered(Some(id), result));
-    }
-
-    /// Starts a run. Its events come after the answer that names it.
-    fn start(&mut self, id: RequestId, start: &RunStart) -> Result<(), Failure> {
-        let task = runs::task(start)?;
-        let Prepared { agent, warnings } = self.host.agent(&start.options)?;
-        let (run, cancellation) = self.runs.open();
-        let started = RunStarted { run: run.clone(), model: agent.model_name() };
-        self.outgoing.send(&answered(Some(id), methods::value(&started)));
-        self.outgoing.warn(Some(&run), warnings);
-        let sink = Arc::new(RunSink::new(run.clone(), self.outgoing.clone()));
-        let runs = self.runs.clone();
-        let approver = start.approvals.then(|| -> Arc<dyn Approver> {
-            Arc::new(RunApprover::new(run.clone(), runs.clone(), self.outgoing.clone()))
-        });
-        self.tasks.spawn(async move {
-            agent.run(task, sink, approver, &cancellation).await;
-            runs.close(&run);
-        });
-        Ok(())
-    }
-}
-
-fn answered(id: Option<RequestId>, result: Result<Value, Failure>) -> Answer {
-    let body = match result {
-        Ok(value) => AnswerBody::Result(value),
-        Err(failure) => AnswerBody::Error(failure),
-    };
-    Answer { id, body }
-}
-
-/// A request, or what is wrong with the line, with its id where that could be read.
-fn parse(line: &[u8]) -> Result<(RequestId, Call), (Option<RequestId>, Failure)> {
-    let malformed = |message: String| (None, Failure::new(FailureKind::MalformedLine, message));
-    let value: Value = serde_json::from_slice(line)
-        .map_err(|error| malformed(format!("the line is not JSON: {error}")))?;
-    let Value::Object(mut object) = value else {
-        return Err(malformed("the line is not a JSON object".to_owned()));
-    };
-    let id = object.remove("id").and_then(|id| serde_json::from_value::<RequestId>(id).ok());
-    let Some(id) = id else {
-        let message = "the request has no `id` (a number or a text)".to_owned();
-        return Err((None, Failure::new(FailureKind::InvalidParams, message)));
-    };
-    let fail = |kind, message: String| (Some(id.clone()), Failure::new(kind, message));
-    let Some(method) = object.get("method").and_then(Value::as_str).map(str::to_owned) else {
-        return Err(fail(FailureKind::UnknownMethod, "the request has no `method`".to_owned()));
-    };
-    if !METHODS.contains(&method.as_str()) {
-        let (id, failure) =
-            fail(FailureKind::UnknownMethod, format!("there is no method `{method}`"));
-        return Err((id, failure.with_hint(format!("there are {}", METHODS.join(", ")))));
-    }
-    let params = object.remove("params").filter(|params| !params.is_null());
-    object.remove("method");
-    if let Some(key) = object.keys().next() {
-        let message = format!("the request has an unknown key `{key}`");
-        return Err(fail(FailureKind::InvalidParams, message));
-    }
-    let params = params.unwrap_or_else(|| Value::Object(serde_json::Map::new()));
-    let call = serde_json::json!({ "method": method, "params": params });
-    match serde_json::from_value(call) {
-        Ok(call) => Ok((id, call)),
-        Err(error) => {
-            Err(fail(FailureKind::InvalidParams, format!("parameters of `{method}`: {error}")))
         }
     }
+
+    /// Cancels what is under way; what was asked is answered.
+    async fn end(mut self) {
+        self.shared.ending.cancel();
+        self.shared.runs.cancel_all();
+        self.in_order = None;
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+impl Shared {
+    async fn run_tool(self, id: RequestId, params: ToolRun, held: Held) {
+        let turn = self.tools.acquire().await;
+        self.outgoing.room().await;
+        let ending = self.ending.child_token();
+        let result = methods::run_tool(&self.host, params, ending, &self.outgoing).await;
+        self.outgoing.send(&answered(Some(id), result));
+        drop((turn, held));
+    }
+
+    /// Starts a run and sees it to its end. Its events come after the answer that names it.
+    async fn start(self, id: RequestId, start: RunStart, held: Held) {
+        self.outgoing.room().await;
+        let begun = match self.prepare(&start).await {
+            Ok((task, prepared)) => self.runs.open().map(|run| (task, prepared, run)),
+            Err(failure) => Err(failure),
+        };
+        let (task, Prepared { agent, warnings }, (run, cancellation)) = match begun {
+            Ok(begun) => begun,
+            Err(failure) => return self.outgoing.send(&answered(Some(id), Err(failure))),
+        };
+        let started = RunStarted { run: run.clone(), model: agent.model_name() };
+        self.outgoing.send(&answered(Some(id), methods::value(&started)));
+        drop(held);
+        self.outgoing.warn(Some(&run), warnings);
+        let asks = start.approvals;
+        self.run(&run, agent, task, asks, &cancellation).await;
+        self.runs.close(&run);
+    }
+
+    async fn run(
+        &self,
+        run: &str,
+        agent: Agent,
+        task: Task,
+        asks: bool,
+        cancellation: &Cancellation,
+    ) {
+        let sink = Arc::new(RunSink::new(run.to_owned(), self.outgoing.clone()));
+        let approver = asks.then(|| -> Arc<dyn Approver> {
+            let outgoing = self.outgoing.clone();
+            Arc::new(RunApprover::new(run.to_owned(), self.runs.clone(), outgoing))
+        });
+        agent.run(task, sink, approver, cancellation).await;
+    }
+
+    /// Task and agent of a run. Commands that print secrets take their time, elsewhere.
+    async fn prepare(&self, start: &RunStart) -> Result<(Task, Prepared), Failure> {
+        let task = runs::task(start)?;
+        let options: RunOptions = start.options.clone();
+        let conversations = self.conversations.clone();
+        let prepared =
+            methods::blocking(&self.host, move |host| host.agent(&options, conversations));
+        tokio::select! {
+            biased;
+            () = self.ending.cancelled() => {
+                Err(Failure::new(FailureKind::Ending, "the service ends"))
+            }
+            prepared = tokio::time::timeout(PREPARATION, prepared) => {
+                let Ok(prepared) = prepared else { return Err(unprepared()) };
+                Ok((task, prepared?))
+            }
+        }
+    }
+}
+
+fn unprepared() -> Failure {
+    let message = format!("the configuration was not read within {} s", PREPARATION.as_secs());
+    Failure::new(FailureKind::Configuration, message)
+        .with_hint("look at secrets that are read from commands, and at far file systems")
 }
 
 #[cfg(test)]

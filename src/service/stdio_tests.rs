@@ -23,6 +23,7 @@ use crate::config::settings::SandboxSettings;
 use crate::memory::MemoryHandle;
 use crate::protocol::Effect;
 use crate::service::host::Toolbox;
+use crate::service::wire::METHODS;
 use crate::service::wire::RunOptions;
 use crate::tools::Registry;
 use crate::tools::Tool;
@@ -84,7 +85,11 @@ impl Host for TestHost {
         "1.2.3".to_owned()
     }
 
-    fn agent(&self, options: &RunOptions) -> Result<Prepared, Failure> {
+    fn agent(
+        &self,
+        options: &RunOptions,
+        conversations: Conversations,
+    ) -> Result<Prepared, Failure> {
         let script = options.config.get("script").ok_or_else(|| {
             Failure::new(FailureKind::Configuration, "no script").with_hint("give one")
         })?;
@@ -94,6 +99,7 @@ impl Host for TestHost {
             registry,
             tools: context,
             approval: ApprovalSettings::default(),
+            conversations,
             secrets: Vec::new(),
             sandbox: SandboxSettings {
                 level: SandboxLevel::WorkspaceWrite,
@@ -143,7 +149,7 @@ impl Host for TestHost {
 /// A client of a service that runs in this process.
 struct Client {
     to: Option<PipeWriter>,
-    from: mpsc::Receiver<Input>,
+    from: mpsc::Receiver<Received>,
     service: JoinHandle<std::io::Result<()>>,
     cancel: Cancellation,
 }
@@ -158,7 +164,7 @@ impl Client {
             let input = Box::new(BufReader::new(input));
             serve(Arc::new(TestHost::new()), input, Box::new(output), &served).await
         });
-        let from = connection::read_lines(Box::new(BufReader::new(from)));
+        let from = connection::read_lines(Box::new(BufReader::new(from))).unwrap();
         Self { to: Some(to), from, service, cancel }
     }
 
@@ -173,7 +179,7 @@ impl Client {
     /// The next line, within a bounded time.
     async fn next(&mut self) -> Value {
         let next = tokio::time::timeout(Duration::from_secs(20), self.from.recv()).await;
-        match next.expect("the service says nothing").expect("the service has ended") {
+        match next.expect("the service says nothing").expect("the service has ended").0 {
             Input::Line(line) => serde_json::from_slice(&line).unwrap(),
             Input::TooLong => panic!("a line too long"),
         }
@@ -302,7 +308,7 @@ async fn an_approval_is_asked_for_and_answered() {
 async fn runs_go_on_side_by_side_and_are_cancelled_one_by_one() {
     let mut client = Client::connect();
     let slow = start(json!([{"text": "late", "delay_ms": 600_000}]));
-    client.send(&json!({"id": 1, "method": "run.start", "params": slow}));
+    assert_eq!(client.ask("run.start", slow).await["result"]["run"], "run_0");
     client.send(&json!({"id": 2, "method": "run.start", "params": start(json!([{"text": "b"}]))}));
     let lines = client.until_result("run_1").await;
     assert_eq!(lines.last().unwrap()["params"]["event"]["text"], "b");

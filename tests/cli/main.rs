@@ -75,6 +75,7 @@ mod sandbox_command;
 mod routes;
 
 mod serve;
+mod serve_session;
 
 mod startup;
 

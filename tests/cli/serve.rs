@@ -14,8 +14,8 @@ use crate::support::TestContext;
 
 pub(crate) struct Service {
     child: Child,
-    to: Option<ChildStdin>,
-    from: BufReader<ChildStdout>,
+    pub(crate) to: Option<ChildStdin>,
+    pub(crate) from: BufReader<ChildStdout>,
 }
 
 impl Service {
@@ -25,6 +25,10 @@ impl Service {
         let to = child.stdin.take();
         let from = BufReader::new(child.stdout.take().unwrap());
         Self { child, to, from }
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     pub(crate) fn send(&mut self, line: &Value) {
@@ -72,7 +76,7 @@ impl Service {
     }
 }
 
-fn start(context: &TestContext, script: &Value) -> Value {
+pub(crate) fn start(context: &TestContext, script: &Value) -> Value {
     let path = context.write("../script.json", script.to_string());
     let config = json!({"model.provider": "scripted", "model.script": path,
                         "sandbox.level": "workspace-write"});

@@ -121,6 +121,7 @@ impl Bench {
             registry: Registry::new(tools),
             tools: ToolContext::for_tests(directory.path()),
             approval: ApprovalSettings::default(),
+            conversations: Conversations::default(),
             secrets: Vec::new(),
             sandbox: SandboxSettings {
                 level: SandboxLevel::WorkspaceWrite,

@@ -65,13 +65,29 @@ impl Vault {
     /// A vault that knows the given values (name, value) wherever they turn up. Short ones and paths
     /// are left out: they would be found in texts that have nothing to do with them.
     pub fn new(known: impl IntoIterator<Item = (String, String)>) -> Self {
-        let mut known: Vec<(String, String)> = known
-            .into_iter()
-            .filter(|(_, value)| value.len() >= KNOWN && !value.starts_with('/'))
-            .collect();
-        // The longest first: one may be part of another.
-        known.sort_by_key(|(_, value)| std::cmp::Reverse(value.len()));
-        Self(Mutex::new(Inner { known, ..Inner::default() }))
+        let vault = Self::default();
+        vault.learn(&Vec::from_iter(known));
+        vault
+    }
+
+    /// Takes in further known values, as [`Vault::new`] does. A name that stands for another value
+    /// already gets a number: a placeholder never changes its meaning.
+    pub fn learn(&self, known: &[(String, String)]) {
+        let mut inner = self.inner();
+        let mut grown = false;
+        for (name, value) in known {
+            let is_news = !inner.known.iter().any(|(_, known)| known == value);
+            if is_news && value.len() >= KNOWN && !value.starts_with('/') {
+                let name = inner.free_name(name);
+                inner.known.push((name, value.clone()));
+                grown = true;
+            }
+        }
+        if grown {
+            // The longest first: one may be part of another.
+            inner.known.sort_by_key(|(_, value)| std::cmp::Reverse(value.len()));
+            inner.forms = OnceLock::new();
+        }
     }
 
     /// Numbers of placeholders in an earlier text of the conversation are not given again.
@@ -146,6 +162,14 @@ impl Vault {
 }
 
 impl Inner {
+    /// The name, with a number where it is taken.
+    fn free_name(&self, name: &str) -> String {
+        let is_free = |name: &str| !self.known.iter().any(|(known, _)| known == name);
+        let numbered = (2..).map(|number| format!("{name}_{number}"));
+        let mut names = std::iter::once(name.to_owned()).chain(numbered);
+        names.find(|name| is_free(name)).unwrap_or_else(|| name.to_owned())
+    }
+
     fn forms(&self) -> &[Form] {
         self.forms.get_or_init(|| {
             self.known.iter().flat_map(|(name, value)| forms::of(name, value)).collect()
@@ -244,6 +268,18 @@ mod tests {
             Err(Misplaced::Unknown(_))
         ));
         assert_eq!(format!("{vault:?}"), "Vault");
+    }
+
+    #[test]
+    fn what_is_learned_later_leaves_old_placeholders_their_meaning() {
+        let vault = vault();
+        let old = vault.conceal("canary-1234", None).into_owned();
+        vault.learn(&[("DEPLOY_TOKEN".to_owned(), "canary-5678".to_owned())]);
+        vault.learn(&[("DEPLOY_TOKEN".to_owned(), "canary-5678".to_owned())]);
+        let new = vault.conceal("canary-5678 canary-1234", None).into_owned();
+        assert_eq!(new, "[secret:DEPLOY_TOKEN_2] [secret:DEPLOY_TOKEN]");
+        assert_eq!(vault.restore(&old, None).unwrap(), "canary-1234");
+        assert_eq!(vault.restore(&new, None).unwrap(), "canary-5678 canary-1234");
     }
 
     #[test]

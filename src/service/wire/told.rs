@@ -70,6 +70,10 @@ pub enum FailureKind {
     Configuration,
     /// The memory is switched off or cannot be used.
     Memory,
+    /// Too much is under way; later it may be done.
+    Busy,
+    /// The service ended before it was done.
+    Ending,
     Internal,
 }
 
