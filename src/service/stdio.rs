@@ -38,6 +38,7 @@ use super::wire::RunStart;
 use super::wire::RunStarted;
 use super::wire::ToolRun;
 use crate::agent::Agent;
+use crate::agent::CancelReason;
 use crate::agent::Cancellation;
 use crate::agent::Conversations;
 use crate::agent::Task;
@@ -264,6 +265,9 @@ impl Shared {
             Ok(begun) => begun,
             Err(failure) => return self.outgoing.send(&answered(Some(id), Err(failure))),
         };
+        if self.ending.is_cancelled() {
+            cancellation.cancel(CancelReason::Terminated);
+        }
         let started = RunStarted { run: run.clone(), model: agent.model_name() };
         self.outgoing.send(&answered(Some(id), methods::value(&started)));
         drop(held);

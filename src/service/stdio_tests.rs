@@ -9,9 +9,7 @@ use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::agent::Agent;
 use crate::agent::AgentParts;
-use crate::agent::CancelReason;
 use crate::agent::Pacing;
 use crate::agent::budget::Prices;
 use crate::bridge::models::scripted::ScriptedModel;
