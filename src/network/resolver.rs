@@ -25,6 +25,10 @@ pub(super) async fn resolve(name: &str) -> io::Result<Vec<IpAddr>> {
     if is_localhost(name) {
         return Ok(vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]);
     }
+    #[cfg(test)]
+    if let Some(staged) = staged::next(name) {
+        return staged;
+    }
     name_service::pin();
     let (sender, receiver) = oneshot::channel();
     let name = name.to_owned();
@@ -60,5 +64,37 @@ impl Resolve for NoResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let text = format!("`{}` was not checked", name.as_str());
         Box::pin(async move { Err(io::Error::other(text).into()) })
+    }
+}
+
+/// Names that answer as a test wants them to, differently each time.
+#[cfg(test)]
+pub(super) mod staged {
+    use std::collections::HashMap;
+    use std::collections::VecDeque;
+    use std::io;
+    use std::net::IpAddr;
+    use std::sync::Mutex;
+
+    type Answers = HashMap<String, VecDeque<Vec<IpAddr>>>;
+
+    static ANSWERS: Mutex<Option<Answers>> = Mutex::new(None);
+
+    /// What a name answers, one list for each time it is asked; after the last it is not known.
+    pub(in crate::network) fn set(name: &str, answers: &[&[&str]]) {
+        let list = |texts: &&[&str]| texts.iter().map(|text| text.parse().unwrap()).collect();
+        let answers = answers.iter().map(list).collect();
+        ANSWERS.lock().unwrap().get_or_insert_default().insert(name.to_owned(), answers);
+    }
+
+    /// How many answers nobody has asked for yet.
+    pub(in crate::network) fn left(name: &str) -> usize {
+        ANSWERS.lock().unwrap().as_ref().map_or(0, |all| all[name].len())
+    }
+
+    pub(super) fn next(name: &str) -> Option<io::Result<Vec<IpAddr>>> {
+        let mut all = ANSWERS.lock().unwrap();
+        let answers = all.as_mut()?.get_mut(name)?;
+        Some(answers.pop_front().ok_or_else(|| io::Error::other("no such name")))
     }
 }

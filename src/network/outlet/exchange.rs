@@ -9,7 +9,6 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -40,11 +39,8 @@ use super::road::Reached;
 use super::road::Road;
 use super::road::Target;
 
-/// Bytes of a request's head, and how long it may take to arrive.
+/// Bytes of a request's head.
 const HEAD: usize = 64 << 10;
-const HEAD_TIME: Duration = Duration::from_secs(30);
-/// Bytes that one connection may carry: as many as the largest file that a command may write.
-const MOST_BYTES: u64 = 16 << 30;
 /// Bytes on the way in each direction of a tunnel.
 const BUFFER: usize = 32 << 10;
 
@@ -74,11 +70,11 @@ pub(super) async fn serve(
     road: Arc<Road>,
     refuse: &(dyn Fn(RefusedHost) + Send + Sync),
 ) {
-    let meter = Meter::default();
+    let meter = Meter::new(road.bounds.bytes);
     let idle = road.idle;
     let stream = Metered { stream, meter: meter.clone() };
     tokio::select! {
-        () = meter.exceeded(idle, MOST_BYTES) => tracing::debug!("a connection of a command was cut"),
+        () = meter.silent(idle) => tracing::debug!("a connection of a command was cut"),
         () = carry(stream, road, refuse) => {}
     }
 }
@@ -89,10 +85,11 @@ async fn carry(
     refuse: &(dyn Fn(RefusedHost) + Send + Sync),
 ) {
     let begun: Mutex<Option<Begun>> = Mutex::new(None);
+    let head = road.bounds.head;
     let desk = Desk { road, refuse, begun: &begun };
     let service = service_fn(|request| desk.answer(request));
     let mut builder = hyper::server::conn::http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME).max_buf_size(HEAD);
+    builder.timer(TokioTimer::new()).header_read_timeout(head).max_buf_size(HEAD);
     let served = builder.serve_connection(TokioIo::new(stream), service).with_upgrades().await;
     if let Err(error) = served {
         tracing::debug!(%error, "a connection of a command ended early");
@@ -119,10 +116,14 @@ struct Desk<'a> {
 
 impl Desk<'_> {
     async fn answer(&self, request: Request<Incoming>) -> Result<Answer, Infallible> {
-        let answered = if request.method() == Method::CONNECT {
-            self.tunnel(request).await
-        } else {
-            self.forward(request).await
+        let answered = match *request.method() {
+            Method::CONNECT => self.tunnel(request).await,
+            // Its answer is the request as it arrived: a proxy's would hold the person's password for it.
+            Method::TRACE => {
+                let text = "TRACE is not passed on";
+                Err(Box::new(plain(StatusCode::METHOD_NOT_ALLOWED, "http_request_denied", text)))
+            }
+            _ => self.forward(request).await,
         };
         Ok(answered.unwrap_or_else(|answer| *answer))
     }
@@ -145,10 +146,6 @@ impl Desk<'_> {
         let target = target.ok_or_else(|| bad("this is a proxy for http:// URLs and CONNECT"))?;
         let failed = |error: NetworkError| self.failed(&target, &error);
         let reached = self.road.plain(&target).await.map_err(failed)?;
-        if request.headers().contains_key(header::TRANSFER_ENCODING) {
-            // Of two lengths the chunks count, and only they are passed on.
-            request.headers_mut().remove(header::CONTENT_LENGTH);
-        }
         clean(request.headers_mut());
         let host = if target.port == 80 { target.host.to_string() } else { target.text() };
         let host = HeaderValue::try_from(host).map_err(|_| bad("the host is no host"))?;
@@ -209,6 +206,9 @@ async fn send(
         }
     });
     let mut response = sender.send_request(request).await.map_err(|error| error.to_string())?;
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        return Err("it changes the protocol, which nobody asked for".to_owned());
+    }
     clean(response.headers_mut());
     Ok(response)
 }
@@ -221,6 +221,10 @@ fn within(uri: &Uri) -> Uri {
 
 /// Takes out what is about one connection only, and what `Connection` names as such.
 fn clean(headers: &mut HeaderMap) {
+    if headers.contains_key(header::TRANSFER_ENCODING) {
+        // Of two lengths the chunks count, and only they are passed on.
+        headers.remove(header::CONTENT_LENGTH);
+    }
     let named: Vec<HeaderName> = headers
         .get_all(header::CONNECTION)
         .iter()

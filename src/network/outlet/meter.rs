@@ -1,4 +1,4 @@
-//! How many bytes a connection has carried, so that silence and excess can be told from outside.
+//! How many bytes a connection has carried: silence is told from outside, excess ends it at once.
 
 use std::io;
 use std::pin::Pin;
@@ -15,26 +15,37 @@ use tokio::io::AsyncWrite;
 use tokio::io::ReadBuf;
 
 /// Bytes in both directions.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Meter(Arc<AtomicU64>);
+#[derive(Debug, Clone)]
+pub(super) struct Meter {
+    passed: Arc<AtomicU64>,
+    most: u64,
+}
 
 impl Meter {
+    /// `most`: bytes after which a stream fails; what is under way then still passes.
+    pub(super) fn new(most: u64) -> Self {
+        Self { passed: Arc::default(), most }
+    }
+
     fn add(&self, bytes: usize) {
-        self.0.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.passed.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
     fn total(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.passed.load(Ordering::Relaxed)
     }
 
-    /// Ends when nothing has passed for `silence` (twice that at the latest) or more than `most` bytes
-    /// have.
-    pub(super) async fn exceeded(&self, silence: Duration, most: u64) {
+    fn check(&self) -> io::Result<()> {
+        if self.total() < self.most { Ok(()) } else { Err(io::ErrorKind::QuotaExceeded.into()) }
+    }
+
+    /// Ends when nothing has passed for `silence` (twice that at the latest).
+    pub(super) async fn silent(&self, silence: Duration) {
         let mut before = self.total();
         loop {
             tokio::time::sleep(silence).await;
             let now = self.total();
-            if now == before || now > most {
+            if now == before {
                 return;
             }
             before = now;
@@ -54,6 +65,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        self.meter.check()?;
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
         self.meter.add(buffer.filled().len() - before);
@@ -67,6 +79,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        self.meter.check()?;
         let count = ready!(Pin::new(&mut self.stream).poll_write(context, bytes))?;
         self.meter.add(count);
         Poll::Ready(Ok(count))
@@ -77,6 +90,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.meter.check()?;
         let count = ready!(Pin::new(&mut self.stream).poll_write_vectored(context, slices))?;
         self.meter.add(count);
         Poll::Ready(Ok(count))

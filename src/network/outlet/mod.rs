@@ -32,8 +32,19 @@ use crate::protocol::Way;
 use super::client::Client;
 use road::Road;
 
-/// Connections of all commands of a sandbox at one time; further ones wait to be accepted.
-const CONNECTIONS: usize = 128;
+/// What connections of commands may take.
+#[derive(Debug, Clone, Copy)]
+struct Bounds {
+    /// Of all commands of a sandbox at one time; further ones wait to be accepted.
+    connections: usize,
+    /// Bytes that one of them may carry, both directions together.
+    bytes: u64,
+    /// How long the head of a request may take to arrive.
+    head: Duration,
+}
+
+/// As many bytes as the largest file that a command may write, and as many again.
+const BOUNDS: Bounds = Bounds { connections: 128, bytes: 16 << 30, head: Duration::from_secs(30) };
 /// Hosts that are remembered as refused to one command.
 const REFUSALS: usize = 32;
 /// After an error of accepting (no descriptors are left).
@@ -50,7 +61,11 @@ pub struct HostOutlet {
 impl HostOutlet {
     /// `rules`: the hosts that commands may reach.
     pub fn new(client: Client, rules: Vec<String>) -> Self {
-        Self { road: Arc::new(Road::new(client, rules)) }
+        Self::bounded(client, rules, BOUNDS)
+    }
+
+    fn bounded(client: Client, rules: Vec<String>, bounds: Bounds) -> Self {
+        Self { road: Arc::new(Road::new(client, rules, bounds)) }
     }
 }
 
@@ -140,7 +155,7 @@ impl Commands {
 }
 
 async fn accept(listener: TcpListener, road: Arc<Road>, commands: Arc<Commands>) {
-    let room = Arc::new(Semaphore::new(CONNECTIONS));
+    let room = Arc::new(Semaphore::new(road.bounds.connections));
     while let Ok(place) = Arc::clone(&room).acquire_owned().await {
         let (stream, address) = match listener.accept().await.and_then(|(it, _)| with_address(it)) {
             Ok(accepted) => accepted,
@@ -174,3 +189,11 @@ fn with_address(stream: TcpStream) -> io::Result<(TcpStream, Ipv4Addr)> {
 #[cfg(test)]
 #[cfg(unix)]
 mod tests;
+
+#[cfg(test)]
+#[cfg(unix)]
+mod bounds_tests;
+
+#[cfg(test)]
+#[cfg(unix)]
+mod upstream_tests;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::OnceLock;
 use std::task::Context;
 use std::task::Poll;
+use std::task::ready;
 use std::time::Duration;
 
 use http::HeaderValue;
@@ -21,6 +22,7 @@ use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
+use tokio::io::ReadBuf;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -36,6 +38,7 @@ use super::super::guard::Guard;
 use super::super::policy;
 use super::super::resolver;
 use super::super::tls;
+use super::Bounds;
 
 /// What a command asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,6 +86,7 @@ pub(super) enum Reached {
 pub(super) struct Road {
     pub(super) guard: Guard,
     pub(super) idle: Duration,
+    pub(super) bounds: Bounds,
     client: Client,
     trust: OnceLock<Result<TlsConnector, NetworkError>>,
 }
@@ -95,9 +99,9 @@ impl fmt::Debug for Road {
 }
 
 impl Road {
-    pub(super) fn new(client: Client, rules: Vec<String>) -> Self {
+    pub(super) fn new(client: Client, rules: Vec<String>, bounds: Bounds) -> Self {
         let idle = client.settings().idle_timeout;
-        Self { guard: Guard { rules }, idle, client, trust: OnceLock::new() }
+        Self { guard: Guard { rules }, idle, bounds, client, trust: OnceLock::new() }
     }
 
     /// Whether the host may be asked for at all. Looks nothing up.
@@ -192,7 +196,7 @@ impl Road {
             connected.map_err(|reason| failed(format!("the proxy does not connect ({reason})")))
         };
         let stream = self.in_time(&target, connecting).await?;
-        Ok(Box::new(stream.into_inner()))
+        Ok(stream.into_inner().0)
     }
 
     /// A connection to a proxy of the person's, in TLS where it is an `https://` one.
@@ -265,9 +269,9 @@ impl Road {
 struct ToProxy(Arc<Road>);
 
 impl Service<Uri> for ToProxy {
-    type Response = TokioIo<Connection>;
+    type Response = TokioIo<Sips>;
     type Error = NetworkError;
-    type Future = Pin<Box<dyn Future<Output = Result<TokioIo<Connection>, NetworkError>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<TokioIo<Sips>, NetworkError>> + Send>>;
 
     fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), NetworkError>> {
         Poll::Ready(Ok(()))
@@ -275,6 +279,46 @@ impl Service<Uri> for ToProxy {
 
     fn call(&mut self, at: Uri) -> Self::Future {
         let road = Arc::clone(&self.0);
-        Box::pin(async move { road.to_proxy(at).await.map(TokioIo::new) })
+        Box::pin(async move { road.to_proxy(at).await.map(|stream| TokioIo::new(Sips(stream))) })
+    }
+}
+
+/// A connection that is read byte by byte: whoever asks a proxy for a connection through it reads no
+/// further than the proxy's answer. What follows in the same packet is what the far end says first (as
+/// SSH does), and a buffer that is dropped with the handshake would lose it.
+struct Sips(Connection);
+
+impl AsyncRead for Sips {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if buffer.remaining() == 0 {
+            return Poll::Ready(Ok(()));
+        }
+        let mut byte = [0];
+        let mut sip = ReadBuf::new(&mut byte);
+        ready!(Pin::new(&mut self.0).poll_read(context, &mut sip))?;
+        buffer.put_slice(sip.filled());
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Sips {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(context)
     }
 }

@@ -11,6 +11,7 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+use super::Bounds;
 use super::HostOutlet;
 use crate::config::settings::NetworkSettings;
 use crate::network::Client;
@@ -22,50 +23,54 @@ use crate::protocol::Way;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A proxy and one command that uses it.
-struct Proxy {
-    way: Option<Box<dyn Way>>,
+pub(super) struct Proxy {
+    pub(super) way: Option<Box<dyn Way>>,
     command: Ipv4Addr,
     port: u16,
 }
 
 impl Proxy {
-    fn new(rules: &[&str], settings: NetworkSettings) -> Self {
+    pub(super) fn new(rules: &[&str], settings: &NetworkSettings) -> Self {
+        Self::bounded(rules, settings, super::BOUNDS)
+    }
+
+    pub(super) fn bounded(rules: &[&str], settings: &NetworkSettings, bounds: Bounds) -> Self {
         let rules = rules.iter().map(|rule| (*rule).to_owned()).collect();
-        let outlet = HostOutlet::new(Client::new(&settings).unwrap(), rules);
+        let outlet = HostOutlet::bounded(Client::new(settings).unwrap(), rules, bounds);
         let listener = std::net::TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         let way = outlet.serve(listener.into()).unwrap();
         Self { command: way.admit(), way: Some(way), port }
     }
 
-    fn open(rules: &[&str]) -> Self {
-        Self::new(rules, settings_for_tests())
+    pub(super) fn open(rules: &[&str]) -> Self {
+        Self::new(rules, &settings_for_tests())
     }
 
-    async fn connect(&self) -> TcpStream {
+    pub(super) async fn connect(&self) -> TcpStream {
         TcpStream::connect((self.command, self.port)).await.unwrap()
     }
 
     /// What comes back for these bytes until the connection is closed.
-    async fn say(&self, text: &str) -> String {
+    pub(super) async fn say(&self, text: &str) -> String {
         let mut stream = self.connect().await;
         stream.write_all(text.as_bytes()).await.unwrap();
         rest(&mut stream).await
     }
 
-    fn settle(&self) -> Vec<RefusedHost> {
+    pub(super) fn settle(&self) -> Vec<RefusedHost> {
         self.way.as_ref().unwrap().settle(self.command)
     }
 }
 
-async fn rest(stream: &mut TcpStream) -> String {
+pub(super) async fn rest(stream: &mut TcpStream) -> String {
     let mut all = Vec::new();
     // Cut off is an end, too.
     timeout(PATIENCE, stream.read_to_end(&mut all)).await.expect("an end in time").ok();
     String::from_utf8_lossy(&all).into_owned()
 }
 
-async fn head(stream: &mut TcpStream) -> String {
+pub(super) async fn head(stream: &mut TcpStream) -> String {
     let mut all = Vec::new();
     while !all.ends_with(b"\r\n\r\n") {
         match timeout(PATIENCE, stream.read_u8()).await.expect("a head in time") {
@@ -77,7 +82,7 @@ async fn head(stream: &mut TcpStream) -> String {
 }
 
 /// A server that sends back what it gets, and the heads that came to it when `is_http`.
-async fn server(is_http: bool) -> (u16, mpsc::UnboundedReceiver<String>) {
+pub(super) async fn server(is_http: bool) -> (u16, mpsc::UnboundedReceiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let (sender, receiver) = mpsc::unbounded_channel();
@@ -171,6 +176,18 @@ async fn requests_that_mean_no_host_or_two_are_refused() {
         "CONNECT allowed..invalid:443 HTTP/1.1".to_owned(),
         "CONNECT al\0.allowed.invalid:443 HTTP/1.1".to_owned(),
         "GET\thttp://allowed.invalid/ HTTP/1.1".to_owned(),
+        "GET http://[::1%25lo]/ HTTP/1.1".to_owned(),
+        "GET http://[fe80::1%lo]/ HTTP/1.1".to_owned(),
+        format!("CONNECT 127.0.0.1:{port}/x HTTP/1.1"),
+        format!("CONNECT 127.0.0.1:{port}?x HTTP/1.1"),
+        "CONNECT 127.0.0.1:0 HTTP/1.1".to_owned(),
+        "CONNECT :443 HTTP/1.1".to_owned(),
+        "CONNECT [::1:443 HTTP/1.1".to_owned(),
+        "CONNECT [::1%25lo]:443 HTTP/1.1".to_owned(),
+        format!("GET http://127.0.0.1:{port} allowed.invalid/ HTTP/1.1"),
+        "* http://allowed.invalid/ HTTP/9.9".to_owned(),
+        "PRI * HTTP/2.0".to_owned(),
+        "OPTIONS * HTTP/1.1".to_owned(),
         "nonsense".to_owned(),
     ] {
         let answer = proxy.say(&format!("{line}\r\nhost: allowed.invalid\r\n\r\n")).await;
@@ -261,7 +278,7 @@ async fn silence_is_cut() {
     let (port, _) = server(false).await;
     let settings =
         NetworkSettings { idle_timeout: Duration::from_millis(200), ..settings_for_tests() };
-    let proxy = Proxy::new(&["127.0.0.1"], settings);
+    let proxy = Proxy::new(&["127.0.0.1"], &settings);
     for text in ["", "GET http://127", &format!("CONNECT 127.0.0.1:{port} HTTP/1.1\r\n\r\n")] {
         let started = std::time::Instant::now();
         proxy.say(text).await;
@@ -273,7 +290,7 @@ async fn silence_is_cut() {
 async fn offline_means_this_machine_only() {
     let (port, _) = server(true).await;
     let settings = NetworkSettings { offline: true, ..settings_for_tests() };
-    let proxy = Proxy::new(&["127.0.0.1", "example.invalid"], settings);
+    let proxy = Proxy::new(&["127.0.0.1", "example.invalid"], &settings);
     let get = |host: &str| format!("GET http://{host}/ HTTP/1.1\r\nconnection: close\r\n\r\n");
     assert!(proxy.say(&get(&format!("127.0.0.1:{port}"))).await.starts_with("HTTP/1.1 200"));
     let answer = proxy.say(&get("example.invalid")).await;
@@ -288,7 +305,7 @@ async fn a_proxy_of_the_persons_is_asked_and_told_who_it_is() {
         no_proxy: Some("direct.invalid".to_owned()),
         ..settings_for_tests()
     };
-    let proxy = Proxy::new(&["far.invalid", "direct.invalid", "*.corp", "10.0.0.1"], settings);
+    let proxy = Proxy::new(&["far.invalid", "direct.invalid", "*.corp", "10.0.0.1"], &settings);
     let answer =
         proxy.say("GET http://far.invalid/p?q HTTP/1.1\r\nconnection: close\r\n\r\n").await;
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
