@@ -22,6 +22,9 @@ use crate::protocol::event::EVENT_VERSION;
 use crate::protocol::event::Envelope;
 use crate::system::clock;
 
+/// The memory answers within a few milliseconds, unless somebody has it locked.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// Puts events into numbered, dated envelopes. One per run.
 #[derive(Debug, Default)]
 pub struct Enveloper {
@@ -55,6 +58,8 @@ struct Items {
     open: Vec<OpenItem>,
     last_event: Instant,
     rung: Option<RungTaken>,
+    /// That the memory keeps the run waiting was said.
+    told_of_memory: bool,
 }
 
 struct OpenItem {
@@ -65,7 +70,13 @@ struct OpenItem {
 
 impl Emitter {
     pub(super) fn new(sink: Arc<dyn EventSink>) -> Self {
-        let items = Items { next: 0, open: Vec::new(), last_event: Instant::now(), rung: None };
+        let items = Items {
+            next: 0,
+            open: Vec::new(),
+            last_event: Instant::now(),
+            rung: None,
+            told_of_memory: false,
+        };
         Self { sink, items: Mutex::new(items) }
     }
 
@@ -181,6 +192,22 @@ impl Emitter {
             };
             self.end(&id, status, body, None);
         }
+    }
+
+    /// Waits for the memory. Where that takes long, the person is told at once what is waited for.
+    pub(super) async fn with_memory<T>(&self, work: impl Future<Output = T>) -> T {
+        let mut work = std::pin::pin!(work);
+        tokio::select! {
+            biased;
+            result = &mut work => return result,
+            () = tokio::time::sleep(PATIENCE) => {}
+        }
+        if !std::mem::replace(&mut self.items().told_of_memory, true) {
+            let message = "waiting for the memory, which another process may keep locked";
+            let message = message.to_owned();
+            self.instant(ItemStatus::Completed, ItemBody::Error { message });
+        }
+        work.await
     }
 
     /// Waits for `work` and sends a heartbeat whenever nothing was said for `every`.

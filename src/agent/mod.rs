@@ -224,6 +224,7 @@ impl Agent {
         turns.converse().await;
         let conditions = turns.check_conditions(&task.expect, &task.forbid).await;
         turns.session.settle(emitter).await;
+        turns.state.notes.extend(turns.session.complaint());
         let allowed = std::mem::take(&mut turns.state.allowed);
         self.parts.conversations.leave(&session_id, self.scope(), allowed);
         Ended { state: turns.state, session_id, conditions }

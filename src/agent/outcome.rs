@@ -85,7 +85,12 @@ pub fn outcome(mut state: RunState, ending: Ending) -> Outcome {
         turns: state.turns,
         denials: state.denials,
         hints: state.failures.iter().filter_map(|failure| failure.hint.clone()).collect(),
-        errors: state.failures.into_iter().map(|failure| failure.error).collect(),
+        errors: state
+            .failures
+            .into_iter()
+            .map(|failure| failure.error)
+            .chain(state.notes)
+            .collect(),
         sandbox_level: state.sandbox.unwrap_or_else(|| "none".to_owned()),
     }
 }

@@ -2,7 +2,8 @@
 //! is handed to the memory's thread before the next step and written while that step runs; the
 //! first request to a model does not wait for the disk.
 //!
-//! A memory that cannot be written does not end the run; it is told once, as an item.
+//! A memory that cannot be written does not end the run: it is told once, as an item and with the
+//! outcome, and nothing more of the conversation is stored, since a gap would make it another one.
 
 use crate::memory::MemoryError;
 use crate::memory::MemoryHandle;
@@ -36,7 +37,8 @@ pub(super) struct SessionLog {
     session: Session,
     /// The message that is being written.
     pending: Option<Pending<()>>,
-    complained: bool,
+    /// Why the conversation is not stored.
+    complaint: Option<String>,
 }
 
 impl Refusal {
@@ -68,11 +70,11 @@ impl SessionLog {
     /// A conversation that nobody keeps: what stands in for one that could not be opened.
     pub(super) fn unkept(heading: &Heading<'_>) -> Self {
         let session = Session::new(heading.title, heading.model, heading.cwd);
-        Self { memory: None, session, pending: None, complained: false }
+        Self { memory: None, session, pending: None, complaint: None }
     }
 
     fn kept(memory: Option<MemoryHandle>, session: Session) -> Self {
-        Self { memory, session, pending: None, complained: false }
+        Self { memory, session, pending: None, complaint: None }
     }
 
     /// Opens the chosen conversation and gives what was said in it.
@@ -110,6 +112,11 @@ impl SessionLog {
         &self.session.id
     }
 
+    /// What the person should know of how the conversation was stored.
+    pub(super) fn complaint(self) -> Option<String> {
+        self.complaint
+    }
+
     /// Begins to add a message; the one before it is written when this returns.
     pub(super) async fn append(&mut self, message: &Message, emitter: &Emitter) {
         self.settle(emitter).await;
@@ -123,18 +130,17 @@ impl SessionLog {
     /// Waits until everything is written.
     pub(super) async fn settle(&mut self, emitter: &Emitter) {
         if let Some(pending) = self.pending.take()
-            && let Err(error) = pending.done().await
+            && let Err(error) = emitter.with_memory(pending.done()).await
         {
             self.complain(&error, emitter);
         }
     }
 
     fn complain(&mut self, error: &MemoryError, emitter: &Emitter) {
-        if !self.complained {
-            self.complained = true;
-            let message = format!("this conversation cannot be stored: {error}");
-            emitter.instant(ItemStatus::Failed, ItemBody::Error { message });
-        }
+        self.memory = None;
+        let message = format!("this conversation cannot be stored: {error}");
+        emitter.instant(ItemStatus::Failed, ItemBody::Error { message: message.clone() });
+        self.complaint = Some(message);
     }
 }
 

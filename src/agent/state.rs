@@ -72,6 +72,8 @@ pub struct RunState {
     /// The rung that children really got.
     pub sandbox: Option<String>,
     pub guard: LoopGuard,
+    /// What went wrong without changing how the run ends.
+    pub notes: Vec<String>,
     /// What a person allowed for the rest of the session.
     pub allowed: Grants,
     /// Where text that nobody here vouches for came from, once any is part of the conversation.

@@ -3,6 +3,8 @@
 //! A secret is named in a configuration, never written into it. It is read when it is needed (a
 //! remote model is about to be called), not when the configuration is loaded.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Child;
@@ -61,7 +63,7 @@ pub enum SecretSource {
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Bytes of a secret at most; the longest known tokens have a few thousand.
-const MAX_SECRET: usize = 64 * 1024;
+const MAX_SECRET: u64 = 64 * 1024;
 
 impl SecretSource {
     /// Reads the secret from a file or a command (what comes from the environment was read where
@@ -70,7 +72,7 @@ impl SecretSource {
         let text = match self {
             Self::Env(name) => return Err(format!("environment variable `{name}` is not set")),
             Self::File(path) => read_file(path)?,
-            Self::Command(words) => run(words)?,
+            Self::Command(words) => run(words, PATIENCE)?,
         };
         let secret = text.trim();
         if secret.is_empty() {
@@ -83,59 +85,105 @@ impl SecretSource {
 fn read_file(path: &Path) -> Result<String, String> {
     let failed = |error: std::io::Error| format!("cannot read `{}`: {error}", path.display());
     let metadata = std::fs::metadata(path).map_err(failed)?;
-    if !metadata.is_file() || metadata.len() > MAX_SECRET as u64 {
-        return Err(format!("`{}` is no small regular file", path.display()));
+    if !metadata.is_file() {
+        return Err(format!("`{}` is no regular file", path.display()));
     }
-    std::fs::read_to_string(path).map_err(failed)
+    if metadata.len() > MAX_SECRET {
+        let size = metadata.len();
+        return Err(format!(
+            "`{}` has {size} bytes, and a secret has at most {MAX_SECRET}",
+            path.display()
+        ));
+    }
+    let bytes = File::open(path).and_then(read_bounded).map_err(failed)?;
+    text(bytes, &format!("`{}`", path.display()), "holds")
 }
 
-/// Runs a program without a shell; what it says on stderr is for the person.
-fn run(words: &[String]) -> Result<String, String> {
+/// What was read; one byte more than a secret may have shows that there was more.
+fn read_bounded(input: impl Read) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    input.take(MAX_SECRET + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Files of the kernel have no length before they are read, programs neither.
+fn text(bytes: Vec<u8>, source: &str, verb: &str) -> Result<String, String> {
+    if bytes.len() as u64 > MAX_SECRET {
+        return Err(format!("{source} {verb} more than {MAX_SECRET} bytes, which is no secret"));
+    }
+    String::from_utf8(bytes).map_err(|_| format!("{source} {verb} something that is not text"))
+}
+
+/// Runs a program without a shell; what it says on stderr is for the person. It is waited for within
+/// `patience`, its output included: something it left behind may still hold that open.
+fn run(words: &[String], patience: Duration) -> Result<String, String> {
     let Some((program, arguments)) = words.split_first() else {
         return Err("the command has no words".into());
     };
+    let deadline = Instant::now() + patience;
     let mut child = Command::new(program)
         .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
         .map_err(|error| format!("cannot run `{program}`: {error}"))?;
-    let output = child.stdout.take().map(read_in_background);
-    let status = wait(&mut child, program)?;
-    if !status.success() {
+    let read = read_in_background(&mut child).map_err(|error| {
+        stop(&mut child);
+        format!("cannot read what `{program}` prints: {error}")
+    })?;
+    let status = wait(&mut child, program, deadline, patience)?;
+    let read = read.recv_timeout(deadline.saturating_duration_since(Instant::now()));
+    // Nobody reads on after too much: the program may have failed of that.
+    let is_too_long = matches!(&read, Ok(Ok(bytes)) if bytes.len() as u64 > MAX_SECRET);
+    if !status.success() && !is_too_long {
         return Err(format!("`{program}` failed ({status})"));
     }
-    let bytes = output.and_then(|output| output.recv_timeout(PATIENCE).ok()).unwrap_or_default();
-    String::from_utf8(bytes).map_err(|_| format!("`{program}` printed something that is not text"))
+    match read {
+        Ok(Ok(bytes)) => text(bytes, &format!("`{program}`"), "printed"),
+        Ok(Err(error)) => Err(format!("cannot read what `{program}` printed: {error}")),
+        Err(_) => Err(format!(
+            "`{program}` has ended, and something it started holds its output open for more than {} s",
+            patience.as_secs()
+        )),
+    }
 }
 
-fn read_in_background(mut output: std::process::ChildStdout) -> std::sync::mpsc::Receiver<Vec<u8>> {
+type Output = std::sync::mpsc::Receiver<std::io::Result<Vec<u8>>>;
+
+/// Reads on a thread of its own, since a pipe cannot be waited for with a deadline.
+fn read_in_background(child: &mut Child) -> std::io::Result<Output> {
     let (sender, receiver) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
-        use std::io::Read as _;
-
-        let mut bytes = Vec::new();
-        let read = output.by_ref().take(MAX_SECRET as u64).read_to_end(&mut bytes);
+    let output = child.stdout.take();
+    std::thread::Builder::new().name("secret".to_owned()).spawn(move || {
+        let read = output.map_or_else(|| Ok(Vec::new()), read_bounded);
         // Nobody waits for it any more after a time-out.
-        drop(sender.send(if read.is_ok() { bytes } else { Vec::new() }));
-    });
-    receiver
+        drop(sender.send(read));
+    })?;
+    Ok(receiver)
 }
 
-fn wait(child: &mut Child, program: &str) -> Result<std::process::ExitStatus, String> {
-    let deadline = Instant::now() + PATIENCE;
+fn wait(
+    child: &mut Child,
+    program: &str,
+    deadline: Instant,
+    patience: Duration,
+) -> Result<std::process::ExitStatus, String> {
     loop {
         match child.try_wait() {
             Ok(Some(status)) => return Ok(status),
             Ok(None) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(5)),
             Ok(None) => {
-                drop(child.kill());
-                drop(child.wait());
-                return Err(format!("`{program}` did not end within {} s", PATIENCE.as_secs()));
+                stop(child);
+                return Err(format!("`{program}` did not end within {} s", patience.as_secs()));
             }
             Err(error) => return Err(format!("cannot wait for `{program}`: {error}")),
         }
     }
+}
+
+fn stop(child: &mut Child) {
+    drop(child.kill());
+    drop(child.wait());
 }
 
 /// Text that may be a secret: written down, or read from elsewhere.
@@ -166,7 +214,18 @@ impl Serialize for SecretText {
 
 #[cfg(all(test, unix))]
 mod tests {
+    use std::time::Duration;
+
     use super::SecretSource;
+    use super::run;
+
+    fn failed(source: SecretSource) -> String {
+        source.read().unwrap_err()
+    }
+
+    fn command(words: &[&str]) -> Vec<String> {
+        words.iter().map(|word| (*word).to_owned()).collect()
+    }
 
     #[test]
     fn a_file_and_a_command_give_the_same_secret() {
@@ -174,7 +233,7 @@ mod tests {
         std::fs::write(root.path().join("key"), "  canary\n").unwrap();
         let path = root.path().join("key");
         let file = SecretSource::File(path.clone()).read().unwrap();
-        let words = vec!["cat".to_owned(), path.to_string_lossy().into_owned()];
+        let words = command(&["cat", &path.to_string_lossy()]);
         let command = SecretSource::Command(words).read().unwrap();
         assert_eq!((file.expose(), command.expose()), ("canary", "canary"));
         assert_eq!(format!("{file:?}"), "***");
@@ -182,10 +241,39 @@ mod tests {
 
     #[test]
     fn failures_say_what_failed() {
-        let failed = |source: SecretSource| source.read().unwrap_err();
-        assert!(failed(SecretSource::File("/dev/zero".into())).contains("no small regular file"));
-        assert!(failed(SecretSource::Command(vec!["false".into()])).contains("`false` failed"));
-        assert_eq!(failed(SecretSource::Command(vec!["true".into()])), "the secret is empty");
-        assert!(failed(SecretSource::Command(vec!["/nonexistent".into()])).contains("cannot run"));
+        assert!(failed(SecretSource::File("/dev/zero".into())).contains("no regular file"));
+        let failed = |words: &[&str]| failed(SecretSource::Command(command(words)));
+        assert!(failed(&["false"]).contains("`false` failed"));
+        assert_eq!(failed(&["true"]), "the secret is empty");
+        assert!(failed(&["/nonexistent"]).contains("cannot run"));
+    }
+
+    #[test]
+    fn what_is_too_long_is_refused_not_cut() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("key");
+        std::fs::write(&path, "k".repeat(64 * 1024)).unwrap();
+        let source = SecretSource::File(path.clone());
+        assert_eq!(source.read().unwrap().expose().len(), 64 * 1024);
+        std::fs::write(&path, "k".repeat(64 * 1024 + 1)).unwrap();
+        let name = path.to_string_lossy();
+        assert_eq!(
+            failed(source),
+            format!("`{name}` has 65537 bytes, and a secret has at most 65536")
+        );
+        let words = command(&["cat", &name]);
+        let told = failed(SecretSource::Command(words));
+        assert_eq!(told, "`cat` printed more than 65536 bytes, which is no secret");
+        let endless = failed(SecretSource::Command(command(&["yes"])));
+        assert_eq!(endless, "`yes` printed more than 65536 bytes, which is no secret");
+    }
+
+    #[test]
+    fn an_output_that_stays_open_is_not_taken_for_an_empty_secret() {
+        let words = command(&["sh", "-c", "echo canary; sleep 5 2>/dev/null &"]);
+        let told = run(&words, Duration::from_millis(500)).unwrap_err();
+        assert!(told.contains("holds its output open"), "{told}");
+        let told = run(&command(&["sleep", "5"]), Duration::from_millis(50)).unwrap_err();
+        assert_eq!(told, "`sleep` did not end within 0 s");
     }
 }

@@ -25,6 +25,7 @@ use crate::files::finding::walk::Problems;
 use crate::files::finding::walk::Visitor;
 use crate::files::finding::walk::Walk;
 use crate::files::finding::walk::walk;
+use crate::protocol::hex;
 use crate::system::opener::EntryKind;
 use crate::system::opener::Opener;
 
@@ -161,14 +162,7 @@ fn count(
         buffer.copy_within(used..filled, 0);
         kept = filled - used;
     }
-    let sha256 = hash.map(|hash| {
-        hash.finalize().iter().fold(String::new(), |mut text, byte| {
-            for digit in [byte >> 4, byte & 15] {
-                text.push(char::from_digit(u32::from(digit), 16).unwrap_or('0'));
-            }
-            text
-        })
-    });
+    let sha256 = hash.map(|hash| hex(&hash.finalize()));
     Ok((counter.counts, sha256))
 }
 

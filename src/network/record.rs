@@ -2,7 +2,10 @@
 //!
 //! A file holds what was asked and what came back, in the portions in which it came. Headers that
 //! could identify or authorise anybody are not written: of the request none at all, of the response
-//! the few that a replay needs. Files are readable by their owner only.
+//! the few that a replay needs; where a body repeats a secret of the request's headers, it is masked.
+//! Files are readable by their owner only.
+
+mod masking;
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -19,8 +22,10 @@ use serde::Serialize;
 use serde_json::Value;
 use url::Url;
 
+use self::masking::Masked;
 use super::client::HttpRequest;
 use super::error::NetworkError;
+use crate::protocol::secrets::is_secret_name;
 
 /// Version of the files.
 pub const RECORDING_VERSION: u32 = 1;
@@ -97,12 +102,17 @@ impl Chunk {
 impl RecordedRequest {
     /// The part of a request that a recording keeps and a replay compares.
     pub fn of(request: &HttpRequest, url: &Url) -> Self {
+        let secrets = secrets_of(&request.headers);
         let body = match serde_json::from_slice(&request.body) {
             Ok(value) => value,
             Err(_) if request.body.is_empty() => Value::Null,
             Err(_) => Value::String(String::from_utf8_lossy(&request.body).into_owned()),
         };
-        Self { method: request.method.as_str().to_owned(), path: url.path().to_owned(), body }
+        Self {
+            method: request.method.as_str().to_owned(),
+            path: masking::mask_text(url.path(), &secrets).into_owned(),
+            body: masking::mask_value(body, &secrets),
+        }
     }
 }
 
@@ -131,6 +141,7 @@ impl Recorder {
             secrets: secrets_of(&request.headers),
             request: RecordedRequest::of(request, url),
             response: None,
+            portions: Vec::new(),
         }
     }
 }
@@ -144,17 +155,18 @@ fn failed(path: &Path, reason: String) -> NetworkError {
     NetworkError::Recording { action: "write", path: path.display().to_string(), reason }
 }
 
-/// What must not be found in a recording even where a body repeats it.
-fn secrets_of(headers: &[(String, String)]) -> Vec<String> {
-    let secret = |name: &str| {
-        matches!(name.to_ascii_lowercase().as_str(), "authorization" | "x-api-key" | "api-key")
+/// What must not be found in a recording even where a body repeats it: the values of headers that
+/// authorise, without the word for their scheme.
+fn secrets_of(headers: &[(String, String)]) -> Vec<Masked> {
+    let authorises = |name: &str| {
+        is_secret_name(name) || ["authorization", "proxy-authorization", "cookie"].contains(&name)
     };
-    let bare = |value: &str| value.trim_start_matches("Bearer ").trim().to_owned();
     headers
         .iter()
-        .filter(|(name, _)| secret(name))
-        .map(|(_, value)| bare(value))
+        .filter(|(name, _)| authorises(&name.to_ascii_lowercase()))
+        .filter_map(|(_, value)| value.split_whitespace().last())
         .filter(|value| value.len() >= 8)
+        .map(Masked::new)
         .collect()
 }
 
@@ -162,9 +174,11 @@ fn secrets_of(headers: &[(String, String)]) -> Vec<String> {
 #[derive(Clone)]
 pub(super) struct Tape {
     path: PathBuf,
-    secrets: Vec<String>,
+    secrets: Vec<Masked>,
     request: RecordedRequest,
     response: Option<RecordedResponse>,
+    /// The response's body as it came.
+    portions: Vec<Vec<u8>>,
 }
 
 impl Tape {
@@ -172,32 +186,35 @@ impl Tape {
         let kept = headers
             .iter()
             .filter(|(name, _)| KEPT_HEADERS.contains(&name.as_str()))
-            .cloned()
+            .map(|(name, value)| {
+                (name.clone(), masking::mask_text(value, &self.secrets).into_owned())
+            })
             .collect();
         self.response = Some(RecordedResponse { status, headers: kept, chunks: Vec::new() });
     }
 
     pub(super) fn push(&mut self, bytes: &[u8]) {
-        if let Some(response) = &mut self.response {
-            response.chunks.push(Chunk::new(bytes));
+        if self.response.is_some() {
+            self.portions.push(bytes.to_vec());
         }
     }
 
     /// Writes the file.
     pub(super) fn finish(self, error: Option<&NetworkError>) -> Result<(), NetworkError> {
-        let Self { path, secrets, request, response } = self;
+        let Self { path, secrets, request, mut response, mut portions } = self;
         let error = error.map(|error| match error {
             NetworkError::Unreachable { .. } => RecordedError::Unreachable,
             NetworkError::Stalled { .. } => RecordedError::Stalled,
             NetworkError::Cut { .. } => RecordedError::Cut,
             _ => RecordedError::Other,
         });
+        masking::mask_portions(&mut portions, &secrets);
+        if let Some(response) = &mut response {
+            response.chunks = portions.iter().map(|portion| Chunk::new(portion)).collect();
+        }
         let exchange = Exchange { version: RECORDING_VERSION, request, response, error };
         let mut text = serde_json::to_string_pretty(&exchange)
             .map_err(|error| failed(&path, error.to_string()))?;
-        for secret in secrets {
-            text = text.replace(&secret, "***");
-        }
         text.push('\n');
         write_private(&path, text.as_bytes()).map_err(|error| failed(&path, error.to_string()))
     }
@@ -209,4 +226,45 @@ fn write_private(path: &Path, contents: &[u8]) -> std::io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path)?.write_all(contents)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::client::Method;
+    use crate::network::client::Purpose;
+
+    /// What a provider says of a key that it does not know, in portions that end anywhere.
+    #[test]
+    fn no_canary_gets_into_a_recording() {
+        let canary = "ca\"na\\ry-\u{e9}-1234";
+        let directory = tempfile::tempdir().unwrap();
+        let recorder = Recorder::create(directory.path()).unwrap();
+        let quoted = serde_json::json!({ "error": format!("unknown key {canary}") }).to_string();
+        let ascii = quoted.replace('\u{e9}', "\\u00e9");
+        let body = serde_json::json!({ "messages": [&quoted, canary], canary: 1 }).to_string();
+        let request = HttpRequest {
+            method: Method::Post,
+            url: String::new(),
+            headers: vec![("X-Gateway-Token".to_owned(), format!("Token {canary}"))],
+            body: body.into(),
+            purpose: Purpose::Model,
+        };
+        let url = Url::parse("http://h/v1/x").unwrap();
+        let mut tape = recorder.start(&request, &url);
+        tape.head(401, &[("content-type".to_owned(), "application/json".to_owned())]);
+        for portion in format!("{quoted}\n{ascii}\n").as_bytes().chunks(7) {
+            tape.push(portion);
+        }
+        tape.finish(None).unwrap();
+        let text = std::fs::read_to_string(file_of(directory.path(), 1)).unwrap();
+        assert!(!text.contains("ca\\") && !text.contains("1234"), "{text}");
+        let exchange: Exchange = serde_json::from_str(&text).unwrap();
+        let chunks = exchange.response.unwrap().chunks;
+        let answer: Vec<u8> = chunks.iter().flat_map(|chunk| chunk.bytes().unwrap()).collect();
+        let line = "{\"error\":\"unknown key ***\"}\n";
+        assert_eq!(String::from_utf8(answer).unwrap(), [line, line].concat());
+        // A replay compares what is left of it.
+        assert_eq!(exchange.request, RecordedRequest::of(&request, &url));
+    }
 }

@@ -5,6 +5,7 @@
 
 pub mod event;
 pub mod exit_code;
+mod hex;
 pub mod host_rule;
 pub mod message;
 pub mod model;
@@ -17,6 +18,7 @@ pub mod usage;
 
 pub use event::{Event, Item, ItemBody, ItemStatus};
 pub use exit_code::ExitCode;
+pub use hex::hex;
 pub use host_rule::HostRule;
 pub use message::{Message, Part, Role};
 pub use model::{

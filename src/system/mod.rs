@@ -4,6 +4,8 @@
 
 pub mod clock;
 
+pub mod durable;
+
 pub mod memory;
 
 pub mod name_service;

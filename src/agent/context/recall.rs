@@ -52,7 +52,7 @@ pub(in crate::agent) async fn recall(
 ) -> (Vec<String>, Option<String>) {
     let Some(memory) = memory else { return (Vec::new(), None) };
     let query = Query { text: words_of(task), limit: ITEMS, category: None, tags: Vec::new() };
-    let mut hits = match memory.search(query).await {
+    let mut hits = match emitter.with_memory(memory.search(query)).await {
         Ok(hits) => hits,
         Err(error) => {
             let message = format!("nothing could be recalled: {error}");

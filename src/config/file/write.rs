@@ -1,13 +1,16 @@
-//! Replaces a configuration file as a whole: a reader sees the old text or the new, and nobody
-//! else's change is lost.
+//! Replaces a configuration file as a whole: a reader sees the old text or the new.
 //!
-//! Decides nothing about the text. Only commands that the person gave write here.
+//! Commands of ours write one after the other and notice each other's changes. What another program
+//! writes is noticed until just before the renaming; no file system offers more than that. Decides
+//! nothing about the text. Only commands that the person gave write here.
 
 use std::fs::File;
 use std::io;
 use std::io::Write;
 use std::path::Path;
 use std::path::PathBuf;
+
+use crate::system::durable;
 
 /// Puts `new` where `old` stood (`None`: where nothing stood). Fails with `WouldBlock` where the
 /// file holds something else by now. A link stays a link, the mode of an existing file is kept, a new
@@ -17,6 +20,7 @@ pub fn replace(path: &Path, old: Option<&str>, new: &str) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder)?;
+    let _turn = turn(folder)?;
     let (temporary, mut file) = create_beside(&path)?;
     let written = file.write_all(new.as_bytes()).and_then(|()| file.sync_all()).and_then(|()| {
         if let Ok(metadata) = path.metadata() {
@@ -33,7 +37,29 @@ pub fn replace(path: &Path, old: Option<&str>, new: &str) -> io::Result<()> {
         drop(std::fs::remove_file(&temporary));
     }
     written?;
-    sync_directory(folder)
+    durable::sync_parent(&path)
+}
+
+/// The right to write in a directory, until it is dropped. Advisory, among commands of ours.
+#[cfg(unix)]
+fn turn(folder: &Path) -> io::Result<Option<File>> {
+    let lock = match File::open(folder) {
+        Ok(lock) => lock,
+        // It may be written and entered, but not read.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    match lock.lock() {
+        Ok(()) => Ok(Some(lock)),
+        // A file system without locks.
+        Err(_) => Ok(None),
+    }
+}
+
+/// A directory cannot be locked here.
+#[cfg(not(unix))]
+fn turn(_folder: &Path) -> io::Result<Option<File>> {
+    Ok(None)
 }
 
 /// The text of a file; `None` where there is none.
@@ -74,17 +100,6 @@ pub(in crate::config) fn create_beside(path: &Path) -> io::Result<(PathBuf, File
     }
 }
 
-/// The new name is durable once its directory is.
-#[cfg(unix)]
-fn sync_directory(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
-}
-
-#[cfg(not(unix))]
-fn sync_directory(_folder: &Path) -> io::Result<()> {
-    Ok(())
-}
-
 #[cfg(all(test, unix))]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
@@ -107,6 +122,30 @@ mod tests {
         assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
         assert_eq!(std::fs::read_to_string(&real).unwrap(), "two");
         assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 2, "nothing is left behind");
+    }
+
+    #[test]
+    fn writers_of_ours_lose_no_change_of_each_other() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("a.json");
+        replace(&path, None, "").unwrap();
+        let add = |letter: &str| {
+            for _ in 0..50 {
+                loop {
+                    let old = current(&path).unwrap().unwrap();
+                    match replace(&path, Some(&old), &format!("{old}{letter}")) {
+                        Ok(()) => break,
+                        Err(error) => assert_eq!(error.kind(), io::ErrorKind::WouldBlock),
+                    }
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            for letter in ["a", "b", "c"] {
+                scope.spawn(move || add(letter));
+            }
+        });
+        assert_eq!(current(&path).unwrap().unwrap().len(), 150);
     }
 
     #[test]

@@ -17,6 +17,8 @@ use sha2::Sha256;
 
 use super::Project;
 use crate::config::file::write::create_beside;
+use crate::protocol::hex;
+use crate::system::durable;
 
 /// SHA-256 over names and contents, as `sha256:…`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,16 +41,6 @@ impl ContentHash {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ignored = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// What is kept of a trusted project.
@@ -111,14 +103,15 @@ impl TrustStore {
             // The first error is the one to tell.
             drop(std::fs::remove_file(&temporary));
         }
-        written.map(|()| record)
+        written.and_then(|()| durable::sync_parent(&path)).map(|()| record)
     }
 
     /// Forgets a directory; false where it was not known.
     pub fn remove(&self, directory: &Path) -> io::Result<bool> {
         let Some(path) = self.path(directory) else { return Ok(false) };
-        match std::fs::remove_file(path) {
-            Ok(()) => Ok(true),
+        match std::fs::remove_file(&path) {
+            // A trust that was taken back must not come back after a power failure.
+            Ok(()) => durable::sync_parent(&path).map(|()| true),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(error),
         }

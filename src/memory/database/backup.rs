@@ -21,6 +21,7 @@ use super::store::Store;
 use crate::memory::error::Failure;
 use crate::memory::error::MemoryError;
 use crate::memory::moment;
+use crate::system::durable;
 
 /// What a restore did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -134,6 +135,11 @@ fn move_aside(path: &Path) -> Result<PathBuf, MemoryError> {
             source,
         })?;
     }
+    durable::sync_parent(path).map_err(|source| MemoryError::Io {
+        action: "sync the directory of",
+        path: path.to_path_buf(),
+        source,
+    })?;
     Ok(target)
 }
 

@@ -14,6 +14,7 @@ use rusqlite::Connection;
 
 use crate::memory::error::Failure;
 use crate::memory::error::MemoryError;
+use crate::system::durable;
 
 /// The database, its write-ahead log, the log's index, and the journal of network file systems.
 pub(in crate::memory) fn family(path: &Path) -> [PathBuf; 4] {
@@ -219,7 +220,9 @@ pub(super) fn vacuum_into(connection: &Connection, target: &Path) -> Result<(), 
         // What stopped the copy is the error to tell; the left-over would only take up space.
         fs::remove_file(&partial).ok();
     }
-    copied
+    copied?;
+    // A migration goes ahead only with a backup that is there to stay.
+    durable::sync_parent(target).map_err(|source| failed("sync", source).into())
 }
 
 /// `VACUUM INTO` leaves syncing to its caller. The copy is a file of its own, so opening it

@@ -5,7 +5,6 @@
 //! step never changes (a test holds the hashes). Nothing here opens or creates files but the backup
 //! that is taken before an existing database is changed.
 
-use std::fmt::Write;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -20,6 +19,7 @@ use super::file;
 use crate::memory::error::Failure;
 use crate::memory::error::MemoryError;
 use crate::memory::moment;
+use crate::protocol::hex;
 
 /// `PRAGMA application_id` of our databases: the letters `agia`.
 pub(super) const APPLICATION_ID: i64 = 0x6167_6961;
@@ -144,12 +144,7 @@ pub(super) fn backup_before(
 }
 
 fn hash(text: &str) -> String {
-    let digest = Sha256::digest(text.as_bytes());
-    digest.iter().fold(String::new(), |mut hex, byte| {
-        // Writing to a `String` cannot fail.
-        write!(hex, "{byte:02x}").ok();
-        hex
-    })
+    hex(&Sha256::digest(text.as_bytes()))
 }
 
 #[cfg(test)]

@@ -48,6 +48,9 @@ pub(in crate::memory) struct Store {
     place: Place,
     open: Option<Open>,
     patience: Duration,
+    /// Somebody held the lock for longer than our patience, and for all we know still does: whoever
+    /// asks next is told so at once, instead of waiting as long again.
+    exhausted: bool,
 }
 
 impl Store {
@@ -58,7 +61,7 @@ impl Store {
             // SQLite takes a name that begins with `file:` for a URI: an absolute path never does.
             Place::File(std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf()))
         };
-        Self { place, open: None, patience: PATIENCE }
+        Self { place, open: None, patience: PATIENCE, exhausted: false }
     }
 
     /// Another patience than [`PATIENCE`].
@@ -168,17 +171,22 @@ impl Store {
         mut work: impl FnMut(&mut Self) -> Result<T, Failure>,
     ) -> Result<T, MemoryError> {
         let start = Instant::now();
+        let patience = if self.exhausted { Duration::ZERO } else { self.patience };
         loop {
             match work(self) {
-                Ok(value) => return Ok(value),
+                Ok(value) => {
+                    self.exhausted = false;
+                    return Ok(value);
+                }
                 Err(Failure::Memory(error)) => return Err(error),
                 Err(Failure::Sql(error)) if !is_busy(&error) => {
                     return Err(MemoryError::from_sql(self.path(), error));
                 }
-                Err(Failure::Sql(_)) if start.elapsed() < self.patience => {
+                Err(Failure::Sql(_)) if start.elapsed() < patience => {
                     thread::sleep(Duration::from_millis(rand::random_range(1..20)));
                 }
                 Err(Failure::Sql(_)) => {
+                    self.exhausted = true;
                     let path = self.path().to_path_buf();
                     let holders = file::lock_holders(&path, file::Lock::Write);
                     return Err(MemoryError::Locked { path, waited: start.elapsed(), holders });

@@ -10,6 +10,8 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use memchr::memmem::Finder;
 
+use crate::protocol::hex;
+
 /// Characters of base64 next to the certain ones that hold a few bits of the secret as well.
 const EDGE: usize = 3;
 
@@ -29,8 +31,8 @@ pub(super) fn of(name: &str, value: &str) -> Vec<Form> {
             texts.push((format!("{name}-{how}"), text));
         }
     };
-    add("hex", bytes(value, |byte| format!("{byte:02x}")));
-    add("hex", bytes(value, |byte| format!("{byte:02X}")));
+    add("hex", hex(value.as_bytes()));
+    add("hex", hex(value.as_bytes()).to_uppercase());
     add("percent", percent(value, |byte| format!("%{byte:02X}")));
     add("percent", percent(value, |byte| format!("%{byte:02x}")));
     add("percent", bytes(value, |byte| format!("%{byte:02X}")));

@@ -248,11 +248,7 @@ pub(super) fn replace(
         let _ = rustix::fs::unlinkat(directory, temporary.as_str(), AtFlags::empty());
         return Err(error);
     }
-    match rustix::fs::fsync(directory) {
-        // File systems without directory sync (some FUSE, network) say so; the file itself is synced.
-        Err(Errno::INVAL | Errno::BADF | Errno::NOTSUP) => Ok(()),
-        other => Ok(other?),
-    }
+    crate::system::durable::sync(directory)
 }
 
 /// A name can be taken although the process id is ours: in a container every agent is process 1, and
