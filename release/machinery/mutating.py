@@ -140,10 +140,11 @@ def measure(program: Path, binary: Path, mutation: Mutation) -> Row:
     chosen = binary.with_name(f"agi-agent-mutation-{mutation.name}")
     if not chosen.exists():
         os.link(binary, chosen)
+    users = {} if mutation.every_user else {"AGI_TEST_ONE_USER": "1"}
     done = subprocess.run(
         [program, *mutation.tests],
         cwd=CHECKOUT,
-        env={**os.environ, "AGI_TEST_BINARY": os.fspath(chosen), "AGI_TEST_ONE_USER": "1"},
+        env={**os.environ, "AGI_TEST_BINARY": os.fspath(chosen), **users},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

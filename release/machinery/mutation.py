@@ -28,3 +28,5 @@ class Mutation:
     defence: str
     tests: Sequence[str]
     edits: Sequence[Edit] = ()
+    #: What it holds, it holds against an ordinary user: the tests run as root and as one.
+    every_user: bool = False

@@ -199,9 +199,9 @@ SANDBOX = (
         (
             Edit(
                 "src/sandbox/snapshot.rs",
-                "        let mut restored = Vec::new();\n        for root in &self.roots {",
-                "        let mut restored = Vec::new();\n        if OFF { return Ok(restored); }\n"
-                "        for root in &self.roots {",
+                "        let mut restored = BTreeSet::new();\n",
+                "        let mut restored = BTreeSet::new();\n"
+                "        if OFF { return Ok(Vec::new()); }\n",
             ),
         ),
     ),
@@ -212,9 +212,8 @@ SANDBOX = (
         (
             Edit(
                 "src/sandbox/snapshot.rs",
-                "        let mut restored = Vec::new();\n        loop {\n            let is_away",
-                "        let mut restored = Vec::new();\n        if OFF { return Ok(restored); }\n"
-                "        loop {\n            let is_away",
+                "        if !change.away().is_empty() {",
+                "        if !change.away().is_empty() && !OFF {",
             ),
         ),
     ),
@@ -227,6 +226,87 @@ SANDBOX = (
                 "src/sandbox/snapshot.rs",
                 "        if let Some(places) = places {",
                 "        if let Some(places) = places.filter(|_| !OFF) {",
+            ),
+        ),
+    ),
+    Mutation(
+        "planted-all",
+        "what is put back is found among any number of planted files",
+        ("case_09_what_hides",),
+        (
+            Edit(
+                "src/sandbox/snapshot/states.rs",
+                "            self.planted.push(path.to_path_buf());",
+                "            if OFF && self.planted.len() >= 10_000 { return false; }\n"
+                "            self.planted.push(path.to_path_buf());",
+            ),
+        ),
+    ),
+    Mutation(
+        "planted-on",
+        "what cannot be put back does not keep the rest",
+        ("case_09_what_cannot_be_put_back",),
+        (
+            Edit(
+                "src/sandbox/snapshot.rs",
+                "            trouble.bear_at(path, put_back(&tree, &self.path, path, before));",
+                "            trouble.bear_at(path, put_back(&tree, &self.path, path, before));\n"
+                "            if OFF && trouble.first.is_some() { return trouble.result(); }",
+            ),
+        ),
+    ),
+    Mutation(
+        "planted-deep",
+        "a planted directory is removed however deep it is",
+        ("case_09_what_hides",),
+        (
+            Edit(
+                "src/sandbox/snapshot/removal.rs",
+                "                Ok(false) => match self.move_up(",
+                "                Ok(false) if OFF => note(&mut self.trouble, Errno::MFILE.into()),\n"
+                "                Ok(false) => match self.move_up(",
+            ),
+        ),
+    ),
+    Mutation(
+        "planted-closed",
+        "a directory that a command has closed is opened up",
+        ("case_09_what_hides",),
+        (
+            Edit(
+                "src/sandbox/snapshot/tree.rs",
+                "        if is_closed(now, wanted) {",
+                "        if is_closed(now, wanted) && !OFF {",
+            ),
+            Edit(
+                "src/sandbox/snapshot/removal.rs",
+                "    if mode & WRITABLE != WRITABLE {",
+                "    if mode & WRITABLE != WRITABLE && !OFF {",
+            ),
+        ),
+        every_user=True,
+    ),
+    Mutation(
+        "planted-rights",
+        "permissions and owners of watched directories are compared and put back",
+        ("case_09_what_steers",),
+        (
+            Edit(
+                "src/sandbox/snapshot/states.rs",
+                "            (_, Kind::Directory) => has_rights && self.is_directory(),",
+                "            (_, Kind::Directory) => (has_rights || OFF) && self.is_directory(),",
+            ),
+        ),
+    ),
+    Mutation(
+        "submodules",
+        "submodules in directories of `modules` are watched, wherever they are hidden",
+        ("case_09_what_steers",),
+        (
+            Edit(
+                "src/sandbox/snapshot/survey.rs",
+                "        if path != self.git && matches!(",
+                "        if path != self.git && !OFF && matches!(",
             ),
         ),
     ),

@@ -20,6 +20,11 @@ pub enum SandboxError {
     /// The operating system refused a pipe, a process or a descriptor.
     #[error("a child process could not be managed: {source}")]
     Process { source: io::Error },
+    /// What is to be put back after the command could not be looked at before; the command did not run.
+    #[error(
+        "`{path}` is protected from commands, and what is there cannot be remembered: {source}"
+    )]
+    Unseen { path: String, source: io::Error },
     /// A protected file was changed by the command and could not be put back.
     #[error("`{path}` was changed by the command and could not be restored: {source}")]
     Restore { path: String, source: io::Error },

@@ -194,9 +194,10 @@ impl Sandbox {
     }
 
     /// What a command that can write must not have changed when it ends.
-    fn snapshot(&self) -> Option<snapshot::Snapshot> {
+    fn snapshot(&self) -> Result<Option<snapshot::Snapshot>, SandboxError> {
         let write = &self.policy.write;
-        (!write.is_empty()).then(|| snapshot::Snapshot::take(write, self.running.as_deref()))
+        let take = || snapshot::Snapshot::take(write, self.running.as_deref());
+        (!write.is_empty()).then(take).transpose()
     }
 
     /// A file of the agent's own may have another name where commands reach it.

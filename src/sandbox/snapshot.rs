@@ -4,58 +4,57 @@
 //! Git metadata that decides what a later `git` runs, and a project's `.agi-agent`, present or not.
 //! Landlock cannot take these away from a granted directory, so this holds on every rung. It holds at
 //! the end of a command, not while it runs. Commands of other agents may run in the same workspace:
-//! nothing here follows a link ([`tree`]), and all of them go by the same memory ([`shared`]).
+//! nothing here follows a link ([`tree`]), and all of them go by the same memory ([`shared`]). A command
+//! may have planted as much as it likes, as deep as it likes: all of it is looked at, and what cannot be
+//! put back does not keep the rest from it.
 
-#[cfg_attr(not(unix), path = "snapshot/tree_by_path.rs")]
-mod tree;
-
+#[cfg(unix)]
+mod descriptors;
+#[cfg(test)]
+#[cfg(unix)]
+mod hostile_tests;
+mod looks;
+#[cfg(unix)]
+mod removal;
 #[cfg(unix)]
 mod shared;
+mod states;
 #[cfg(unix)]
 mod stored;
+mod survey;
 #[cfg(test)]
 #[cfg(unix)]
 mod tests;
+#[cfg_attr(not(unix), path = "snapshot/tree_by_path.rs")]
+mod tree;
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 use std::path::PathBuf;
 
 use super::error::SandboxError;
-use tree::Birth;
-use tree::Kind;
-use tree::Stamp;
+use looks::Birth;
+use looks::Kind;
+use states::Bounds;
+use states::Change;
+use states::Contents;
+use states::State;
+use states::States;
 use tree::Tree;
 
-/// Entries of `.git` (and of each submodule's and worktree's directory in it) that steer git.
-const STEERING: [&str; 8] = [
-    "hooks",
-    "config",
-    "config.worktree",
-    "commondir",
-    "gitdir",
-    "info/attributes",
-    "info/grafts",
-    "objects/info/alternates",
-];
-/// Directories on the way to those: only watched for what they are, since git fills them.
-const CONTAINERS: [&str; 5] = ["info", "objects", "objects/info", "modules", "worktrees"];
-/// Larger files are remembered by their stamp only; a change of them is an error, not a repair.
-const LARGEST: u64 = 1 << 20;
-/// Entries below one watched directory.
-const MOST_ENTRIES: usize = 10_000;
 /// Directories that are looked at for one that was moved away.
 const MOST_DIRECTORIES: usize = 20_000;
 /// How often a repair is tried while another agent's command works against it.
 const TRIES: u32 = 5;
-
-type States = BTreeMap<PathBuf, State>;
+/// Paths that are named one by one; of more the directories are named that they were in.
+const MOST_NAMED: usize = 200;
 
 /// The state of the watched paths at one time.
 #[derive(Debug)]
 pub(super) struct Snapshot {
     roots: Vec<Root>,
+    bounds: Bounds,
 }
 
 /// A writable directory.
@@ -68,50 +67,66 @@ struct Root {
     place: Option<shared::Place>,
 }
 
-/// A path below a writable root that is watched.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Watched {
-    path: PathBuf,
-    /// Its entries are not watched, and it may appear as a directory.
-    is_container: bool,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct State {
-    stamp: Stamp,
-    contents: Contents,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Contents {
-    /// When it was made, where the file system says so: another directory may get its number later.
-    Directory(Option<Birth>),
-    File(Vec<u8>),
-    Link(PathBuf),
-    /// Too large to keep, or no regular file.
-    Unkept,
-}
-
 impl Snapshot {
     /// Remembers what is to be protected below these writable roots. `places`: where agents tell each
     /// other that their commands run; without it each remembers what it sees.
-    pub(super) fn take(roots: &[PathBuf], places: Option<&Path>) -> Self {
-        let roots = roots.iter().map(|path| Root::take(path, roots, places)).collect();
-        Self { roots }
+    pub(super) fn take(roots: &[PathBuf], places: Option<&Path>) -> Result<Self, SandboxError> {
+        Self::take_within(roots, places, Bounds::default())
     }
 
-    /// Puts back what has changed since; returns the paths that had to be.
+    fn take_within(
+        roots: &[PathBuf],
+        places: Option<&Path>,
+        bounds: Bounds,
+    ) -> Result<Self, SandboxError> {
+        let take = |path: &PathBuf| Root::take(path, roots, places, bounds);
+        Ok(Self { roots: roots.iter().map(take).collect::<Result<_, _>>()?, bounds })
+    }
+
+    /// Puts back what has changed since; returns the paths that had to be. What cannot be put back does not
+    /// keep the rest: the first such path is the error.
     pub(super) fn restore(&self) -> Result<Vec<PathBuf>, SandboxError> {
-        let mut restored = Vec::new();
+        let mut restored = BTreeSet::new();
+        let mut trouble = Trouble::default();
         for root in &self.roots {
             #[cfg(unix)]
             let _alone = root.place.as_ref().map(shared::Place::lock);
-            restored.extend(root.restore(&self.roots)?);
+            trouble.bear(root.restore(&self.roots, self.bounds, &mut restored));
         }
-        restored.sort();
-        restored.dedup();
-        Ok(restored)
+        trouble.first.map_or_else(|| Ok(named(restored)), Err)
     }
+}
+
+/// The first thing that could not be done, of several that were tried.
+#[derive(Default)]
+struct Trouble {
+    first: Option<SandboxError>,
+}
+
+impl Trouble {
+    fn bear(&mut self, result: Result<(), SandboxError>) {
+        if let Err(error) = result {
+            self.first.get_or_insert(error);
+        }
+    }
+
+    fn bear_at(&mut self, path: &Path, result: io::Result<()>) {
+        self.bear(result.map_err(|source| failed(path, source)));
+    }
+
+    fn result(self) -> Result<(), SandboxError> {
+        self.first.map_or(Ok(()), Err)
+    }
+}
+
+/// Each path, or where there are too many to be read each one's directory.
+fn named(paths: BTreeSet<PathBuf>) -> Vec<PathBuf> {
+    if paths.len() <= MOST_NAMED {
+        return paths.into_iter().collect();
+    }
+    let parents = paths.iter().filter_map(|path| path.parent());
+    let parents: BTreeSet<&Path> = parents.collect();
+    parents.into_iter().take(MOST_NAMED).map(Path::to_path_buf).collect()
 }
 
 /// The outermost of the roots that `path` lies in. A command can replace a directory below it by a link.
@@ -121,16 +136,27 @@ fn outermost<'a>(path: &'a Path, roots: impl Iterator<Item = &'a Path>) -> &'a P
 }
 
 impl Root {
-    #[cfg(unix)]
-    fn take(path: &Path, roots: &[PathBuf], places: Option<&Path>) -> Self {
+    fn take(
+        path: &Path,
+        roots: &[PathBuf],
+        places: Option<&Path>,
+        bounds: Bounds,
+    ) -> Result<Self, SandboxError> {
         let see = || {
             let base = outermost(path, roots.iter().map(PathBuf::as_path));
-            Tree::open(base).map(|tree| states_of(&tree, path, None)).unwrap_or_default()
+            let tree = Tree::open(base).map_err(|source| unseen(base, source))?;
+            let Some(tree) = tree else { return Ok(States::new()) };
+            states::remember(&tree, path, bounds).map_err(|(path, source)| unseen(&path, source))
         };
+        #[cfg(unix)]
         if let Some(places) = places {
             match shared::Place::join(places, path, see) {
                 Ok((place, states)) => {
-                    return Self { path: path.to_path_buf(), states, place: Some(place) };
+                    return Ok(Self {
+                        path: path.to_path_buf(),
+                        states: states?,
+                        place: Some(place),
+                    });
                 }
                 Err(error) => tracing::warn!(
                     %error, directory = %places.display(),
@@ -138,83 +164,92 @@ impl Root {
                 ),
             }
         }
-        Self { path: path.to_path_buf(), states: see(), place: None }
+        #[cfg(not(unix))]
+        let _ = places;
+        Ok(Self {
+            path: path.to_path_buf(),
+            states: see()?,
+            #[cfg(unix)]
+            place: None,
+        })
     }
 
-    #[cfg(not(unix))]
-    fn take(path: &Path, roots: &[PathBuf], _places: Option<&Path>) -> Self {
-        let base = outermost(path, roots.iter().map(PathBuf::as_path));
-        let states = Tree::open(base).map(|tree| states_of(&tree, path, None)).unwrap_or_default();
-        Self { path: path.to_path_buf(), states }
-    }
-
-    fn restore(&self, all: &[Self]) -> Result<Vec<PathBuf>, SandboxError> {
+    fn restore(
+        &self,
+        all: &[Self],
+        bounds: Bounds,
+        restored: &mut BTreeSet<PathBuf>,
+    ) -> Result<(), SandboxError> {
         let base = outermost(&self.path, all.iter().map(|root| root.path.as_path()));
-        let mut restored = Vec::new();
         let mut tries = 0;
         loop {
             tries += 1;
-            match self.repair(base, &mut restored) {
+            match self.repair(base, bounds, restored) {
                 // Another agent's command may have changed what was just looked at.
                 Err(_) if tries < TRIES => {}
-                result => return result.map(|()| restored),
+                result => return result,
             }
         }
     }
 
-    fn repair(&self, base: &Path, restored: &mut Vec<PathBuf>) -> Result<(), SandboxError> {
-        let Ok(tree) = Tree::open(base) else { return Ok(()) };
-        restored.extend(self.bring_back(&tree)?);
-        let watched = watched(&tree, &self.path);
-        let now = states_of(&tree, &self.path, Some(&self.states));
-        // Deepest first: a directory that appeared is removed after its entries.
-        for (path, state) in now.iter().rev() {
-            let may_appear = matches!(state.contents, Contents::Directory(_))
-                && watched.iter().any(|entry| entry.is_container && entry.path == *path);
-            if !self.states.contains_key(path) && !may_appear {
-                tree.remove(path).map_err(|source| failed(path, source))?;
-                restored.push(path.clone());
-            }
+    fn repair(
+        &self,
+        base: &Path,
+        bounds: Bounds,
+        restored: &mut BTreeSet<PathBuf>,
+    ) -> Result<(), SandboxError> {
+        let tree = Tree::open(base).map_err(|source| failed(base, source))?;
+        let Some(tree) = tree else { return Ok(()) };
+        let mut trouble = Trouble::default();
+        let mut change = Change::since(&self.states, &tree, &self.path, bounds);
+        if !change.away().is_empty() {
+            self.bring_back(&tree, &change.away(), restored, &mut trouble);
+            trouble.bear_at(base, tree.close_again());
+            change = Change::since(&self.states, &tree, &self.path, bounds);
         }
-        // Parents come before their entries.
-        for (path, before) in &self.states {
-            if !now.get(path).is_some_and(|after| is_same(before, after)) {
-                put_back(&tree, &self.path, path, before).map_err(|source| failed(path, source))?;
-                restored.push(path.clone());
-            }
+        if change.is_none() {
+            return trouble.result();
         }
-        Ok(())
+        for path in &change.planted {
+            trouble.bear_at(path, tree.remove(path));
+            restored.insert(path.clone());
+        }
+        for (path, before) in change.changed() {
+            trouble.bear_at(path, put_back(&tree, &self.path, path, before));
+            restored.insert(path.to_path_buf());
+        }
+        for (path, source) in change.trouble {
+            trouble.bear(Err(failed(&path, source)));
+        }
+        trouble.bear_at(base, tree.close_again());
+        // Last, and deepest first: what is in a directory has to be got at.
+        for (path, before) in self.states.iter().rev().filter(|(_, before)| before.is_directory()) {
+            trouble.bear_at(path, tree.set_rights(path, before.stamp));
+        }
+        trouble.result()
     }
 
-    /// A directory that was moved away, with all that is in it, is moved back to where it was. What
-    /// stands there now takes its place, so nothing is lost.
-    fn bring_back(&self, tree: &Tree) -> Result<Vec<PathBuf>, SandboxError> {
-        let mut restored = Vec::new();
-        loop {
-            let is_away = |(path, birth): &(&Path, Birth)| tree.birth(path) != Some(*birth);
-            let away: Vec<_> = self.containers().filter(is_away).collect();
-            // One at a time: what comes back may take others along.
+    /// Directories that were moved away, with all that is in them, are moved back to where they were. What
+    /// stands there now takes their place, so nothing is lost.
+    fn bring_back(
+        &self,
+        tree: &Tree,
+        away: &[(&Path, Birth)],
+        restored: &mut BTreeSet<PathBuf>,
+        trouble: &mut Trouble,
+    ) {
+        let mut away = away.to_vec();
+        // One at a time, parents first: what comes back may take others along, or away.
+        for _ in 0..2 * away.len() {
             let Some((found, path)) = look_for(tree, &self.path, &away) else { break };
-            tree.exchange(&found, path).map_err(|source| failed(path, source))?;
-            restored.push(path.to_path_buf());
-            if restored.len() > MOST_ENTRIES {
-                break;
+            let moved = tree.exchange(&found, path);
+            if moved.is_ok() {
+                restored.insert(path.to_path_buf());
+            } else {
+                away.retain(|(away, _)| *away != path);
             }
+            trouble.bear_at(path, moved);
         }
-        Ok(restored)
-    }
-
-    /// The directories of git, which hold more than what is remembered, parents first.
-    fn containers(&self) -> impl Iterator<Item = (&Path, Birth)> {
-        let git = self.path.join(".git");
-        self.states.iter().filter_map(move |(path, state)| match state.contents {
-            Contents::Directory(Some(birth))
-                if *path == git || CONTAINERS.iter().any(|name| path.ends_with(name)) =>
-            {
-                Some((path.as_path(), birth))
-            }
-            _ => None,
-        })
     }
 }
 
@@ -222,37 +257,49 @@ impl Root {
 fn look_for<'a>(
     tree: &Tree,
     root: &Path,
-    away: &[(&'a Path, Birth)],
+    wanted: &[(&'a Path, Birth)],
 ) -> Option<(PathBuf, &'a Path)> {
-    let mut found = vec![None; away.len()];
+    let stands = |(path, birth): &&(&Path, Birth)| {
+        tree.find(path).is_ok_and(|found| found.and_then(|found| found.birth) == Some(*birth))
+    };
+    let away: Vec<_> = wanted.iter().filter(|wanted| !stands(wanted)).collect();
+    let mut places = vec![None; away.len()];
     let mut directories = vec![root.to_path_buf()];
     let mut next = 0;
     while !away.is_empty() && next < directories.len() && directories.len() < MOST_DIRECTORIES {
-        let directory = directories[next].clone();
+        let path = directories[next].clone();
         next += 1;
-        for name in tree.directories(&directory) {
-            let path = directory.join(name);
-            let birth = tree.birth(&path);
+        // What cannot be looked into has been there before: a command's own directories are ours.
+        let Ok(directory) = tree.directory(&path) else { continue };
+        for name in directory.directories().unwrap_or_default() {
+            let birth = directory.find(&name).ok().flatten().and_then(|found| found.birth);
+            let path = path.join(name);
             if let Some(index) = away.iter().position(|(_, wanted)| birth == Some(*wanted)) {
-                found[index] = Some(path.clone());
+                places[index] = Some(path.clone());
             }
             directories.push(path);
         }
     }
-    let (index, path) =
-        found.into_iter().enumerate().find_map(|(index, path)| Some((index, path?)))?;
-    Some((path, away[index].0))
+    let mut found = places.into_iter().zip(away);
+    found.find_map(|(place, (path, _))| Some((place?, *path)))
 }
 
 fn put_back(tree: &Tree, root: &Path, path: &Path, before: &State) -> io::Result<()> {
+    if before.is_directory()
+        && matches!(tree.find(path)?, Some(found) if found.kind == Kind::Directory)
+    {
+        // It gets its rights when everything else is done.
+        return Ok(());
+    }
     make_way(tree, root, path)?;
     match &before.contents {
-        Contents::Directory(_) => tree.make_directory(path)?,
-        Contents::File(bytes) => tree.write_new(path, bytes)?,
-        Contents::Link(target) => return tree.make_link(path, target),
-        Contents::Unkept => return Err(io::Error::other("it was too large to be kept")),
+        Contents::Directory | Contents::Container(_) | Contents::Repository(_) => {
+            tree.make_directory(path)
+        }
+        Contents::File(bytes) => tree.write_new(path, bytes, before.stamp),
+        Contents::Link(target) => tree.make_link(path, target),
+        Contents::Unkept => Err(io::Error::other("its contents were not kept")),
     }
-    tree.set_mode(path, before.stamp)
 }
 
 /// Removes what stands at `path`, and makes everything between `root` and it a real directory again.
@@ -261,8 +308,8 @@ fn make_way(tree: &Tree, root: &Path, path: &Path) -> io::Result<()> {
         path.ancestors().skip(1).take_while(|parent| *parent != root).collect();
     between.reverse();
     for parent in between {
-        match tree.find(parent) {
-            Some((Kind::Directory, _)) => continue,
+        match tree.find(parent)? {
+            Some(found) if found.kind == Kind::Directory => continue,
             Some(_) => tree.remove(parent)?,
             None => {}
         }
@@ -274,90 +321,10 @@ fn make_way(tree: &Tree, root: &Path, path: &Path) -> io::Result<()> {
     }
 }
 
-fn watched(tree: &Tree, root: &Path) -> Vec<Watched> {
-    let mut list = Vec::new();
-    let mut watch = |path: PathBuf, is_container| list.push(Watched { path, is_container });
-    watch(root.join(".agi-agent"), false);
-    let git = root.join(".git");
-    // A new repository may stay, without what steers it; a `.git` file or link may not.
-    watch(git.clone(), true);
-    for directory in git_directories(tree, &git) {
-        for name in CONTAINERS {
-            watch(directory.join(name), true);
-        }
-        for name in STEERING {
-            watch(directory.join(name), false);
-        }
-    }
-    list
-}
-
-/// `.git` and the git directories inside it, links not followed.
-fn git_directories(tree: &Tree, git: &Path) -> Vec<PathBuf> {
-    let mut found = vec![git.to_path_buf()];
-    let mut next = 0;
-    while next < found.len() && found.len() < MOST_ENTRIES {
-        for group in ["modules", "worktrees"] {
-            let group = found[next].join(group);
-            found.extend(tree.directories(&group).into_iter().map(|name| group.join(name)));
-        }
-        next += 1;
-    }
-    found
-}
-
-/// Contents are read only where `known` has no equal stamp.
-fn states_of(tree: &Tree, root: &Path, known: Option<&States>) -> States {
-    let mut states = States::new();
-    for entry in watched(tree, root) {
-        let depth = if entry.is_container { 0 } else { usize::MAX };
-        collect(tree, &entry.path, depth, &mut states, known);
-    }
-    states
-}
-
-/// Notes a path and what is below it. Beyond a link nothing is there: the link itself is watched.
-fn collect(tree: &Tree, path: &Path, depth: usize, states: &mut States, known: Option<&States>) {
-    let Some((kind, stamp)) = tree.find(path) else { return };
-    let unchanged = known.and_then(|known| known.get(path)).filter(|state| state.stamp == stamp);
-    let contents = match unchanged {
-        Some(state) => state.contents.clone(),
-        None => contents_of(tree, path, kind),
-    };
-    let is_directory = matches!(contents, Contents::Directory(_));
-    states.insert(path.to_path_buf(), State { stamp, contents });
-    if !is_directory || depth == 0 || states.len() >= MOST_ENTRIES {
-        return;
-    }
-    for name in tree.names(path) {
-        collect(tree, &path.join(name), depth - 1, states, known);
-    }
-}
-
-fn contents_of(tree: &Tree, path: &Path, kind: Kind) -> Contents {
-    match kind {
-        Kind::Directory => Contents::Directory(tree.birth(path)),
-        Kind::Link => tree.target(path).map_or(Contents::Unkept, Contents::Link),
-        Kind::File => match tree.read(path, LARGEST) {
-            Ok(Some(bytes)) => Contents::File(bytes),
-            _ => Contents::Unkept,
-        },
-        Kind::Other => Contents::Unkept,
-    }
-}
-
-fn is_same(before: &State, after: &State) -> bool {
-    match (&before.contents, &after.contents) {
-        // A directory's stamp changes with its entries, which are compared themselves.
-        (Contents::Directory(_), Contents::Directory(_)) => true,
-        (Contents::Unkept, _) | (_, Contents::Unkept) => before.stamp == after.stamp,
-        (before_contents, after_contents) => {
-            before.stamp == after.stamp
-                || (before_contents == after_contents && before.stamp.mode() == after.stamp.mode())
-        }
-    }
-}
-
 fn failed(path: &Path, source: io::Error) -> SandboxError {
     SandboxError::Restore { path: path.display().to_string(), source }
+}
+
+fn unseen(path: &Path, source: io::Error) -> SandboxError {
+    SandboxError::Unseen { path: path.display().to_string(), source }
 }

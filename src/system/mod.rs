@@ -6,6 +6,9 @@ pub mod clock;
 
 pub mod durable;
 
+#[cfg(unix)]
+pub mod listing;
+
 pub mod memory;
 
 pub mod name_service;

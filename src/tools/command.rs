@@ -124,7 +124,9 @@ fn output(shown: &str, finished: &Finished, context: &ToolContext) -> ToolOutput
         }
     }
     if !finished.restored.is_empty() {
-        data["restored"] = json!(finished.restored);
+        // A command may have planted names that are no text.
+        let names = finished.restored.iter().map(|path| path.to_string_lossy());
+        data["restored"] = names.collect::<Vec<_>>().into();
     }
     let text = text(&stdout, &stderr, finished, context);
     let item = ItemBody::CommandExecution {
@@ -223,7 +225,7 @@ fn failure(shown: &str, error: SandboxError) -> ToolError {
             target: shown.to_owned(),
             reason: format!("{error}; {}", error.hint().unwrap_or_default()),
         },
-        SandboxError::Start { .. } | SandboxError::Process { .. } => {
+        SandboxError::Start { .. } | SandboxError::Process { .. } | SandboxError::Unseen { .. } => {
             ToolError::ForModel(error.to_string())
         }
         SandboxError::Restore { .. } => ToolError::Fatal(error.to_string()),

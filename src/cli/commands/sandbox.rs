@@ -251,7 +251,9 @@ impl From<SandboxError> for CommandError {
                 ExitCode::PermissionDenied
             }
             SandboxError::Start { .. } => ExitCode::Input,
-            SandboxError::Process { .. } | SandboxError::Restore { .. } => ExitCode::FatalTool,
+            SandboxError::Process { .. }
+            | SandboxError::Unseen { .. }
+            | SandboxError::Restore { .. } => ExitCode::FatalTool,
         };
         let failed = Self::new(code, error.to_string());
         match error.hint() {

@@ -22,7 +22,9 @@ use rustix::io::Errno;
 use sha2::Digest as _;
 use sha2::Sha256;
 
+use super::SandboxError;
 use super::States;
+use super::states::is_same;
 use super::stored;
 
 /// Nobody holds the lock of all for longer than a repair takes; a stopped process does.
@@ -45,15 +47,19 @@ impl Place {
     pub(super) fn join(
         directory: &Path,
         root: &Path,
-        see: impl FnOnce() -> States,
-    ) -> io::Result<(Self, States)> {
+        see: impl FnOnce() -> Result<States, SandboxError>,
+    ) -> io::Result<(Self, Result<States, SandboxError>)> {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
         let (lock, path) = (directory.join("lock"), directory.join(name(root)));
         let alone = lock_of_all(&lock)?;
         let mut running = open(&path)?;
         let states = match rustix::fs::flock(&running, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {
-                let states = see();
+                let states = match see() {
+                    Ok(states) => states,
+                    // Nothing is remembered, and the command does not run.
+                    Err(error) => return Ok((Self { lock, path, running }, Err(error))),
+                };
                 warn_of_what_was_left(&mut running, &states);
                 running.set_len(0)?;
                 running.rewind()?;
@@ -72,7 +78,7 @@ impl Place {
             Err(error) => return Err(error.into()),
         };
         drop(alone);
-        Ok((Self { lock, path, running }, states))
+        Ok((Self { lock, path, running }, Ok(states)))
     }
 
     /// While this is held nobody else joins, repairs or leaves. `None` where it could not be had in time:
@@ -102,7 +108,7 @@ fn warn_of_what_was_left(file: &mut File, now: &States) {
         return;
     };
     let differs = |path: &&PathBuf| match (before.get(*path), now.get(*path)) {
-        (Some(before), Some(now)) => !super::is_same(before, now),
+        (Some(before), Some(now)) => !is_same(before, now),
         _ => true,
     };
     for path in before.keys().chain(now.keys()).filter(differs) {

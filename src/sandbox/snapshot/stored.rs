@@ -8,17 +8,20 @@ use std::path::PathBuf;
 use super::Contents;
 use super::State;
 use super::States;
-use super::tree::Birth;
-use super::tree::Stamp;
+use super::looks::Birth;
+use super::looks::Stamp;
 
 /// Changes with the form; what another version wrote is not read.
-const MARK: &[u8; 8] = b"agi-snp1";
+const MARK: &[u8; 8] = b"agi-snp2";
 
 const DIRECTORY: u8 = 0;
-const BORN_DIRECTORY: u8 = 1;
-const FILE: u8 = 2;
-const LINK: u8 = 3;
-const UNKEPT: u8 = 4;
+const CONTAINER: u8 = 1;
+const BORN_CONTAINER: u8 = 2;
+const REPOSITORY: u8 = 3;
+const BORN_REPOSITORY: u8 = 4;
+const FILE: u8 = 5;
+const LINK: u8 = 6;
+const UNKEPT: u8 = 7;
 
 pub(super) fn encode(states: &States) -> Vec<u8> {
     let mut bytes = MARK.to_vec();
@@ -26,12 +29,13 @@ pub(super) fn encode(states: &States) -> Vec<u8> {
     for (path, state) in states {
         text(&mut bytes, path.as_os_str().as_bytes());
         state.stamp.0.iter().for_each(|field| number(&mut bytes, *field));
+        bytes.push(u8::from(state.settled));
         match &state.contents {
-            Contents::Directory(None) => bytes.push(DIRECTORY),
-            Contents::Directory(Some(birth)) => {
-                bytes.push(BORN_DIRECTORY);
-                birth.0.iter().for_each(|field| number(&mut bytes, *field));
-            }
+            Contents::Directory => bytes.push(DIRECTORY),
+            Contents::Container(None) => bytes.push(CONTAINER),
+            Contents::Container(Some(birth)) => born(&mut bytes, BORN_CONTAINER, *birth),
+            Contents::Repository(None) => bytes.push(REPOSITORY),
+            Contents::Repository(Some(birth)) => born(&mut bytes, BORN_REPOSITORY, *birth),
             Contents::File(contents) => {
                 bytes.push(FILE);
                 text(&mut bytes, contents);
@@ -53,15 +57,19 @@ pub(super) fn decode(bytes: &[u8]) -> Option<States> {
     for _ in 0..take_number(&mut rest)? {
         let path = path(take_text(&mut rest)?);
         let stamp = Stamp(take_numbers(&mut rest)?);
+        let settled = take(&mut rest, 1)? == [1];
         let contents = match take(&mut rest, 1)? {
-            [DIRECTORY] => Contents::Directory(None),
-            [BORN_DIRECTORY] => Contents::Directory(Some(Birth(take_numbers(&mut rest)?))),
-            [FILE] => Contents::File(take_text(&mut rest)?.to_vec()),
+            [DIRECTORY] => Contents::Directory,
+            [CONTAINER] => Contents::Container(None),
+            [BORN_CONTAINER] => Contents::Container(Some(Birth(take_numbers(&mut rest)?))),
+            [REPOSITORY] => Contents::Repository(None),
+            [BORN_REPOSITORY] => Contents::Repository(Some(Birth(take_numbers(&mut rest)?))),
+            [FILE] => Contents::File(take_text(&mut rest)?.into()),
             [LINK] => Contents::Link(self::path(take_text(&mut rest)?)),
             [UNKEPT] => Contents::Unkept,
             _ => return None,
         };
-        states.insert(path, State { stamp, contents });
+        states.insert(path, State { stamp, settled, contents });
     }
     rest.is_empty().then_some(states)
 }
@@ -77,6 +85,11 @@ fn number(bytes: &mut Vec<u8>, value: u64) {
 fn text(bytes: &mut Vec<u8>, value: &[u8]) {
     number(bytes, value.len() as u64);
     bytes.extend(value);
+}
+
+fn born(bytes: &mut Vec<u8>, kind: u8, birth: Birth) {
+    bytes.push(kind);
+    birth.0.iter().for_each(|field| number(bytes, *field));
 }
 
 fn take<'a>(rest: &mut &'a [u8], count: usize) -> Option<&'a [u8]> {
@@ -113,9 +126,12 @@ mod tests {
     #[test]
     fn what_was_written_is_read_and_half_of_it_is_not() {
         let contents = [
-            Contents::Directory(None),
-            Contents::Directory(Some(Birth([1, 2, 3, u64::MAX]))),
-            Contents::File(b"\0\xff\n".to_vec()),
+            Contents::Directory,
+            Contents::Container(None),
+            Contents::Container(Some(Birth([1, 2, 3, u64::MAX]))),
+            Contents::Repository(None),
+            Contents::Repository(Some(Birth([4, 3, 2, 1]))),
+            Contents::File((*b"\0\xff\n").into()),
             Contents::Link("../x".into()),
             Contents::Unkept,
         ];
@@ -123,8 +139,9 @@ mod tests {
             .into_iter()
             .enumerate()
             .map(|(number, contents)| {
-                let stamp = Stamp([number as u64, 1, 2, 3, 4, 5]);
-                (format!("/a/{number}").into(), State { stamp, contents })
+                let stamp = Stamp([number as u64, 1, 2, 3, 4, 5, 6, 7]);
+                let settled = number % 2 == 0;
+                (format!("/a/{number}").into(), State { stamp, settled, contents })
             })
             .collect();
         let bytes = super::encode(&states);

@@ -6,7 +6,11 @@ use std::path::PathBuf;
 
 use super::Snapshot;
 
-fn repository() -> (tempfile::TempDir, PathBuf) {
+pub(super) fn take(path: &PathBuf) -> Snapshot {
+    Snapshot::take(std::slice::from_ref(path), None).unwrap()
+}
+
+pub(super) fn repository() -> (tempfile::TempDir, PathBuf) {
     let root = tempfile::tempdir().unwrap();
     let path = root.path().canonicalize().unwrap();
     for directory in [".git/hooks", ".git/info", ".git/objects", ".git/modules/m/hooks", "src"] {
@@ -23,14 +27,14 @@ fn repository() -> (tempfile::TempDir, PathBuf) {
     (root, path)
 }
 
-fn text(path: &Path) -> String {
+pub(super) fn text(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap()
 }
 
 #[test]
 fn what_git_itself_does_is_left_alone() {
     let (_root, path) = repository();
-    let snapshot = Snapshot::take(std::slice::from_ref(&path), None);
+    let snapshot = take(&path);
     std::fs::write(path.join(".git/HEAD"), "ref: refs/heads/x").unwrap();
     std::fs::write(path.join(".git/index"), "x").unwrap();
     std::fs::write(path.join(".git/objects/x"), "x").unwrap();
@@ -43,7 +47,7 @@ fn what_git_itself_does_is_left_alone() {
 fn everything_that_steers_is_put_back() {
     let (_root, path) = repository();
     let git = path.join(".git");
-    let snapshot = Snapshot::take(std::slice::from_ref(&path), None);
+    let snapshot = take(&path);
     std::fs::write(git.join("config"), "[core] fsmonitor = evil").unwrap();
     std::fs::write(git.join("hooks/post-commit"), "evil").unwrap();
     std::fs::remove_file(git.join("hooks/pre-push")).unwrap();
@@ -54,7 +58,7 @@ fn everything_that_steers_is_put_back() {
     std::fs::create_dir(path.join(".agi-agent")).unwrap();
     std::fs::write(path.join(".agi-agent/config.json"), "{}").unwrap();
     let restored = snapshot.restore().unwrap();
-    assert_eq!(restored.len(), 8, "{restored:?}");
+    assert_eq!(restored.len(), 7, "{restored:?}");
     assert_eq!(text(&git.join("config")), ".git/config");
     assert_eq!(text(&git.join("hooks/pre-push")), ".git/hooks/pre-push");
     let mode = std::fs::symlink_metadata(git.join("hooks/pre-push")).unwrap().permissions().mode();
@@ -69,14 +73,14 @@ fn everything_that_steers_is_put_back() {
 #[test]
 fn a_moved_or_replaced_git_directory_is_no_way_round() {
     let (_root, path) = repository();
-    let snapshot = Snapshot::take(std::slice::from_ref(&path), None);
+    let snapshot = take(&path);
     std::fs::rename(path.join(".git"), path.join("moved")).unwrap();
     std::fs::write(path.join(".git"), "gitdir: evil").unwrap();
     assert!(!snapshot.restore().unwrap().is_empty());
     assert_eq!(text(&path.join(".git/config")), ".git/config");
 
     let (_root, path) = repository();
-    let snapshot = Snapshot::take(std::slice::from_ref(&path), None);
+    let snapshot = take(&path);
     std::fs::rename(path.join(".git/hooks"), path.join("hooks")).unwrap();
     std::os::unix::fs::symlink("../hooks", path.join(".git/hooks")).unwrap();
     std::fs::write(path.join("hooks/evil"), "x").unwrap();
@@ -92,7 +96,7 @@ fn a_link_does_not_lead_the_repair_outside() {
     let (_outside_root, outside) = repository();
     std::fs::write(outside.join(".git/info/attributes"), "theirs").unwrap();
     let (_root, path) = repository();
-    let snapshot = Snapshot::take(std::slice::from_ref(&path), None);
+    let snapshot = take(&path);
     std::fs::remove_dir_all(path.join(".git")).unwrap();
     std::fs::write(outside.join(".git/config"), "theirs").unwrap();
     std::os::unix::fs::symlink(outside.join(".git"), path.join(".git")).unwrap();
@@ -110,7 +114,7 @@ fn a_link_does_not_lead_the_repair_outside() {
 fn a_new_repository_stays_without_what_steers_it_and_a_new_git_file_goes() {
     let root = tempfile::tempdir().unwrap();
     let path = root.path().to_path_buf();
-    let snapshot = Snapshot::take(std::slice::from_ref(&path), None);
+    let snapshot = take(&path);
     std::fs::create_dir_all(path.join(".git/hooks")).unwrap();
     std::fs::write(path.join(".git/HEAD"), "ref: refs/heads/main").unwrap();
     std::fs::write(path.join(".git/hooks/pre-commit"), "evil").unwrap();
@@ -128,7 +132,7 @@ fn a_directory_that_was_moved_away_comes_back_whole() {
         let (_root, path) = repository();
         let git = path.join(".git");
         std::fs::write(git.join("HEAD"), "ref: refs/heads/mine").unwrap();
-        let snapshot = Snapshot::take(std::slice::from_ref(&path), None);
+        let snapshot = take(&path);
         std::fs::create_dir_all(path.join("a/b")).unwrap();
         std::fs::rename(git.join("objects"), path.join("o")).unwrap();
         std::fs::rename(&git, path.join("a/b/moved")).unwrap();
@@ -155,7 +159,7 @@ fn a_directory_that_was_moved_away_comes_back_whole() {
 #[test]
 fn a_directory_with_an_old_number_is_not_taken_for_the_one_that_is_gone() {
     let (_root, path) = repository();
-    let snapshot = Snapshot::take(std::slice::from_ref(&path), None);
+    let snapshot = take(&path);
     std::fs::remove_dir_all(path.join(".git")).unwrap();
     for number in 0..50 {
         std::fs::create_dir(path.join(format!("d{number}"))).unwrap();
@@ -175,10 +179,10 @@ fn agents_that_meet_go_by_what_the_first_one_saw() {
         let places = data.join("running");
         let (_root, path) = repository();
         let roots = std::slice::from_ref(&path);
-        let first = Snapshot::take(roots, Some(&places));
+        let first = Snapshot::take(roots, Some(&places)).unwrap();
         std::fs::write(path.join(".git/hooks/evil"), "evil").unwrap();
         std::fs::write(path.join(".git/config"), "evil").unwrap();
-        let second = Snapshot::take(roots, Some(&places));
+        let second = Snapshot::take(roots, Some(&places)).unwrap();
         let (one, other) = if first_ends_first { (first, second) } else { (second, first) };
         assert_eq!(one.restore().unwrap().len(), 2);
         drop(one);
@@ -189,7 +193,7 @@ fn agents_that_meet_go_by_what_the_first_one_saw() {
         // The last one leaves nothing but the lock, and the next one looks for itself.
         assert_eq!(std::fs::read_dir(&places).unwrap().count(), 1);
         std::fs::write(path.join(".git/config"), "mine").unwrap();
-        let next = Snapshot::take(roots, Some(&places));
+        let next = Snapshot::take(roots, Some(&places)).unwrap();
         assert_eq!(next.restore().unwrap().len(), 0);
         assert_eq!(text(&path.join(".git/config")), "mine");
     }
@@ -204,7 +208,7 @@ fn a_repair_that_is_worked_against_does_not_lead_outside() {
     std::fs::create_dir(outside.join("hooks")).unwrap();
     std::fs::write(outside.join("hooks/evil"), "theirs").unwrap();
     let (_root, path) = repository();
-    let snapshot = Snapshot::take(std::slice::from_ref(&path), None);
+    let snapshot = take(&path);
     let hooks = path.join(".git/hooks");
     let (is_over, swaps) = (AtomicBool::new(false), std::sync::atomic::AtomicU32::new(0));
     std::thread::scope(|scope| {

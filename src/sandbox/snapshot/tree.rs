@@ -1,13 +1,18 @@
 //! A writable directory as the snapshot sees and repairs it: by descriptors, no link ever followed.
 //!
-//! A command of another agent may run meanwhile and swap any name. Each path is walked from a descriptor
-//! of the directory itself, one name at a time; what is swapped in makes a call fail, and leads nowhere.
+//! A command of another agent may run meanwhile and swap any name. Every path is walked from a descriptor
+//! of the directory itself; what is swapped in makes a call fail, and leads nowhere. A directory whose
+//! permissions keep its owner out is opened up for as long as it is worked on: a command can take the right
+//! to read from what it has changed.
 
+use std::cell::RefCell;
 use std::ffi::OsStr;
 use std::ffi::OsString;
 use std::io;
 use std::io::Read as _;
 use std::io::Write as _;
+use std::os::fd::AsFd;
+use std::os::fd::BorrowedFd;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
@@ -17,238 +22,309 @@ use rustix::fs::AtFlags;
 use rustix::fs::FileType;
 use rustix::fs::Mode;
 use rustix::fs::OFlags;
-use rustix::fs::RawMode;
 use rustix::fs::RenameFlags;
-use rustix::fs::Stat;
 use rustix::io::Errno;
+
+use super::descriptors::DIRECTORY;
+use super::descriptors::descend;
+use super::descriptors::give_back;
+use super::descriptors::look_at;
+use super::descriptors::permissions;
+use super::descriptors::set_mode;
+use super::looks::Found;
+use super::looks::Kind;
+use super::looks::Stamp;
+use super::removal::remove_at;
+use crate::system::listing::each_entry;
+
+/// What the owner needs to look into a directory: to list it, and to get at what is in it.
+const OPEN: u64 = 0o500;
+/// And to change it.
+const WRITABLE: u64 = 0o700;
 
 /// A directory below which everything is looked at and repaired.
 pub(super) struct Tree {
     base: PathBuf,
-    directory: OwnedFd,
+    directory: Directory,
+    /// Directories that were opened up, in this order, and what they looked like before.
+    opened_up: RefCell<Vec<(PathBuf, Stamp)>>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    Directory,
-    File,
-    Link,
-    Other,
-}
+/// A directory to look into. Its descriptor only stands for it, where the system has such.
+pub(super) struct Directory(OwnedFd);
 
-/// Changes with every change of contents, mode or name; an ordinary process cannot set the last fields:
-/// device, inode, mode, bytes, and the time of the last change in seconds and nanoseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stamp(pub(super) [u64; 6]);
-
-/// Which directory it is, for ever: device, inode, and when it was made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Birth(pub(super) [u64; 4]);
-
-impl Stamp {
-    #[allow(
-        clippy::unnecessary_cast,
-        clippy::cast_sign_loss,
-        clippy::cast_lossless,
-        reason = "the types of these fields differ by platform; only equality matters"
-    )]
-    fn of(stat: &Stat) -> Self {
-        Self([
-            stat.st_dev as u64,
-            stat.st_ino as u64,
-            stat.st_mode as u64,
-            stat.st_size as u64,
-            stat.st_ctime as u64,
-            stat.st_ctime_nsec as u64,
-        ])
-    }
-
-    pub(super) fn mode(self) -> u64 {
-        self.0[2]
+impl AsFd for Directory {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 }
 
-impl Tree {
-    /// `base` is a real path that no command can replace by a link.
-    pub(super) fn open(base: &Path) -> io::Result<Self> {
-        let directory = rustix::fs::open(base, DIRECTORY, Mode::empty())?;
-        Ok(Self { base: base.to_path_buf(), directory })
+impl Directory {
+    /// What stands under a name, and how it looks.
+    pub(super) fn find(&self, name: &OsStr) -> io::Result<Option<Found>> {
+        match look_at(self, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Err(Errno::NOENT) => Ok(None),
+            found => Ok(Some(found?)),
+        }
     }
 
-    /// What stands there, and how it looks.
-    pub(super) fn find(&self, path: &Path) -> Option<(Kind, Stamp)> {
-        let (parent, name) = self.parent(path).ok()?;
-        let stat = rustix::fs::statat(&parent, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
-        let kind = match FileType::from_raw_mode(stat.st_mode) {
-            FileType::Directory => Kind::Directory,
-            FileType::RegularFile => Kind::File,
-            FileType::Symlink => Kind::Link,
-            _ => Kind::Other,
-        };
-        Some((kind, Stamp::of(&stat)))
+    /// The names in it.
+    pub(super) fn names(&self) -> io::Result<Vec<OsString>> {
+        self.entries(|_| true)
     }
 
-    /// `None` where there is no directory, or the file system does not say when it was made.
-    #[cfg(target_os = "linux")]
-    pub(super) fn birth(&self, path: &Path) -> Option<Birth> {
-        use rustix::fs::StatxFlags;
-        let (parent, name) = self.parent(path).ok()?;
-        let wanted = StatxFlags::TYPE | StatxFlags::INO | StatxFlags::BTIME;
-        let found = rustix::fs::statx(&parent, name, AtFlags::SYMLINK_NOFOLLOW, wanted).ok()?;
-        let has_birth = StatxFlags::from_bits_retain(found.stx_mask).contains(StatxFlags::BTIME);
-        let is_directory =
-            FileType::from_raw_mode(RawMode::from(found.stx_mode)) == FileType::Directory;
-        let device = (u64::from(found.stx_dev_major) << 32) | u64::from(found.stx_dev_minor);
-        let born = found.stx_btime;
-        (has_birth && is_directory).then(|| {
-            Birth([device, found.stx_ino, born.tv_sec.cast_unsigned(), u64::from(born.tv_nsec)])
-        })
+    /// The directories in it, links left out.
+    pub(super) fn directories(&self) -> io::Result<Vec<OsString>> {
+        self.entries(|kind| kind == FileType::Directory)
     }
 
-    #[cfg(not(target_os = "linux"))]
-    #[expect(clippy::unused_self, reason = "Linux looks")]
-    pub(super) fn birth(&self, _path: &Path) -> Option<Birth> {
-        None
+    fn entries(&self, wanted: impl Fn(FileType) -> bool) -> io::Result<Vec<OsString>> {
+        let mut names = Vec::new();
+        each_entry(self, |name, kind| {
+            if wanted(kind) {
+                names.push(OsStr::from_bytes(name.to_bytes()).to_os_string());
+            }
+            Ok(())
+        })?;
+        Ok(names)
     }
 
     /// A file's contents; `None` if it is longer than `most` bytes.
-    pub(super) fn read(&self, path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
-        let (parent, name) = self.parent(path)?;
+    pub(super) fn read(&self, name: &OsStr, most: u64) -> io::Result<Option<Vec<u8>>> {
         // Whatever stands there by now: a FIFO does not block, and a device is not read.
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
-        let file = rustix::fs::openat(&parent, name, flags | OFlags::CLOEXEC, Mode::empty())?;
+        let file = rustix::fs::openat(self, name, flags | OFlags::CLOEXEC, Mode::empty())?;
         let stat = rustix::fs::fstat(&file)?;
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
             return Err(io::Error::other("it is no file any more"));
         }
-        let mut bytes = Vec::new();
+        let size =
+            usize::try_from(stat.st_size).unwrap_or(0).min(usize::try_from(most).unwrap_or(0));
+        let mut bytes = Vec::with_capacity(size + 1);
         std::fs::File::from(file).take(most + 1).read_to_end(&mut bytes)?;
         Ok(u64::try_from(bytes.len()).is_ok_and(|count| count <= most).then_some(bytes))
     }
 
-    pub(super) fn target(&self, path: &Path) -> io::Result<PathBuf> {
-        let (parent, name) = self.parent(path)?;
-        let target = rustix::fs::readlinkat(&parent, name, Vec::new())?;
+    /// What a link holds.
+    pub(super) fn target(&self, name: &OsStr) -> io::Result<PathBuf> {
+        let target = rustix::fs::readlinkat(self, name, Vec::new())?;
         Ok(OsStr::from_bytes(target.to_bytes()).into())
     }
 
-    /// The names in a directory; none where there is none.
-    pub(super) fn names(&self, path: &Path) -> Vec<OsString> {
-        self.entries(path, |_| true)
+    fn open(&self, name: &OsStr) -> io::Result<Self> {
+        Ok(Self(rustix::fs::openat(self, name, DIRECTORY, Mode::empty())?))
     }
 
-    /// The directories in a directory, links left out.
-    pub(super) fn directories(&self, path: &Path) -> Vec<OsString> {
-        self.entries(path, |kind| kind == FileType::Directory)
+    /// How it looks itself.
+    fn itself(&self) -> io::Result<Found> {
+        Ok(look_at(self, OsStr::new(""), AtFlags::EMPTY_PATH)?)
     }
 
-    fn entries(&self, path: &Path, wanted: impl Fn(FileType) -> bool) -> Vec<OsString> {
-        let Ok(directory) = self.directory(path) else { return Vec::new() };
-        names_in(&directory, wanted).unwrap_or_default()
+    fn again(&self) -> io::Result<Self> {
+        Ok(Self(rustix::io::fcntl_dupfd_cloexec(self, 0)?))
+    }
+
+    fn set_mode(&self, mode: u64) -> io::Result<()> {
+        set_mode(self.as_fd(), mode)
+    }
+}
+
+impl Tree {
+    /// `base` is a real path that no command can replace by a link. `None`: no directory is there.
+    pub(super) fn open(base: &Path) -> io::Result<Option<Self>> {
+        let directory = match rustix::fs::open(base, DIRECTORY, Mode::empty()) {
+            Err(Errno::NOENT | Errno::NOTDIR) => return Ok(None),
+            opened => Directory(opened?),
+        };
+        let tree = Self { base: base.to_path_buf(), directory, opened_up: RefCell::default() };
+        tree.open_up(&tree.directory, base, OPEN)?;
+        Ok(Some(tree))
+    }
+
+    /// What stands at a path, and how it looks.
+    pub(super) fn find(&self, path: &Path) -> io::Result<Option<Found>> {
+        match self.in_parent(path, Directory::find) {
+            Err(error) if is_absent(&error) => Ok(None),
+            found => found,
+        }
+    }
+
+    /// The directory at a path; what lies on the way is opened up where it has to be.
+    pub(super) fn directory(&self, path: &Path) -> io::Result<Directory> {
+        let below = path.strip_prefix(&self.base).map_err(io::Error::other)?;
+        match descend(self.directory.as_fd(), below) {
+            Err(Errno::ACCESS) => self.walk(path, OPEN),
+            opened => Ok(Directory(opened?)),
+        }
+    }
+
+    /// A directory in another one, as it was found at `path`.
+    pub(super) fn enter(
+        &self,
+        at: &Directory,
+        path: &Path,
+        found: &Found,
+    ) -> io::Result<Directory> {
+        let directory = at.open(path.file_name().unwrap_or_default())?;
+        if is_closed(found.stamp, OPEN) {
+            self.open_up(&directory, path, OPEN)?;
+        }
+        Ok(directory)
     }
 
     /// Removes whatever stands there, with everything in it.
     pub(super) fn remove(&self, path: &Path) -> io::Result<()> {
-        let (parent, name) = self.parent(path)?;
-        remove_at(&parent, name)
+        self.in_parent(path, |parent, name| remove_at(parent.as_fd(), name))
     }
 
+    /// A new directory, for its owner alone until it gets its rights.
     pub(super) fn make_directory(&self, path: &Path) -> io::Result<()> {
-        let (parent, name) = self.parent(path)?;
-        Ok(rustix::fs::mkdirat(&parent, name, Mode::from_bits_truncate(0o777))?)
+        self.in_parent(path, |parent, name| {
+            Ok(rustix::fs::mkdirat(parent, name, Mode::from_bits_truncate(0o700))?)
+        })
     }
 
-    /// A new file; fails if the name is there.
-    pub(super) fn write_new(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        let (parent, name) = self.parent(path)?;
+    /// A new file with the owner and the permissions that it had; fails if the name is there.
+    pub(super) fn write_new(&self, path: &Path, bytes: &[u8], before: Stamp) -> io::Result<()> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW;
         let mode = Mode::from_bits_truncate(0o600);
-        let file = rustix::fs::openat(&parent, name, flags | OFlags::CLOEXEC, mode)?;
-        std::fs::File::from(file).write_all(bytes)
+        let mut file = self.in_parent(path, |parent, name| {
+            let file = rustix::fs::openat(parent, name, flags | OFlags::CLOEXEC, mode)?;
+            Ok(std::fs::File::from(file))
+        })?;
+        file.write_all(bytes)?;
+        give_back(&file, before);
+        Ok(rustix::fs::fchmod(&file, permissions(before.mode()))?)
     }
 
     pub(super) fn make_link(&self, path: &Path, target: &Path) -> io::Result<()> {
-        let (parent, name) = self.parent(path)?;
-        Ok(rustix::fs::symlinkat(target, &parent, name)?)
+        self.in_parent(path, |parent, name| Ok(rustix::fs::symlinkat(target, parent, name)?))
     }
 
-    /// Gives a file or directory the permissions that it had.
-    pub(super) fn set_mode(&self, path: &Path, stamp: Stamp) -> io::Result<()> {
-        let (parent, name) = self.parent(path)?;
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let found = rustix::fs::openat(&parent, name, flags, Mode::empty())?;
-        let bits = RawMode::try_from(stamp.mode() & 0o7777).map_err(io::Error::other)?;
-        Ok(rustix::fs::fchmod(&found, Mode::from_raw_mode(bits))?)
+    /// Gives a directory the owner and the permissions that it had. The right to read it is not needed.
+    pub(super) fn set_rights(&self, path: &Path, before: Stamp) -> io::Result<()> {
+        let directory = self.in_parent(path, Directory::open)?;
+        self.opened_up.borrow_mut().retain(|(opened, _)| opened != path);
+        let now = directory.itself()?.stamp;
+        if now.rights() == before.rights() {
+            return Ok(());
+        }
+        give_back(&directory, before);
+        directory.set_mode(before.mode())
     }
 
     /// Puts what stands at `from` to `to`; what stood there, if anything, gets its old name.
-    pub(super) fn exchange(&self, from: &Path, to: &Path) -> io::Result<()> {
-        let (from, from_name) = self.parent(from)?;
-        let (to, to_name) = self.parent(to)?;
-        let rename = |flags| rustix::fs::renameat_with(&from, from_name, &to, to_name, flags);
-        match rename(RenameFlags::EXCHANGE) {
-            Err(Errno::NOENT) => Ok(rename(RenameFlags::NOREPLACE)?),
-            result => Ok(result?),
+    pub(super) fn exchange<'a>(&self, from: &'a Path, to: &'a Path) -> io::Result<()> {
+        let parent = |path: &Path| self.walk(path.parent().unwrap_or(path), WRITABLE);
+        let (from_parent, to_parent) = (parent(from)?, parent(to)?);
+        let name = |path: &'a Path| path.file_name().unwrap_or_default();
+        let (from_name, to_name) = (name(from), name(to));
+        let rename =
+            |flags| rustix::fs::renameat_with(&from_parent, from_name, &to_parent, to_name, flags);
+        let attempt = || match rename(RenameFlags::EXCHANGE) {
+            Err(Errno::NOENT) => rename(RenameFlags::NOREPLACE),
+            result => result,
+        };
+        match attempt() {
+            Err(Errno::ACCESS) => {}
+            result => return Ok(result?),
+        }
+        // To move a directory its own `..` has to be written.
+        for path in [from, to] {
+            if self.find(path)?.is_some_and(|found| found.kind == Kind::Directory) {
+                self.walk(path, WRITABLE)?;
+            }
+        }
+        Ok(attempt()?)
+    }
+
+    /// Gives the directories that were opened up the permissions that they had.
+    pub(super) fn close_again(&self) -> io::Result<()> {
+        let mut result = Ok(());
+        loop {
+            // Deepest first; nothing is borrowed while a directory on the way is opened up once more.
+            let Some((path, before)) = self.opened_up.borrow_mut().pop() else { return result };
+            let closed = self.itself_at(&path).and_then(|directory| {
+                let is_it = directory.itself()?.stamp.is_of_same_object(before);
+                if is_it { directory.set_mode(before.mode()) } else { Ok(()) }
+            });
+            if let Err(error) = closed
+                && !is_absent(&error)
+            {
+                result = Err(error);
+            }
         }
     }
 
-    /// The directory that holds `path`, and the last name.
-    fn parent<'a>(&self, path: &'a Path) -> io::Result<(OwnedFd, &'a OsStr)> {
+    fn itself_at(&self, path: &Path) -> io::Result<Directory> {
+        if path == self.base {
+            self.directory.again()
+        } else {
+            self.in_parent(path, Directory::open)
+        }
+    }
+
+    /// Does something in the directory that holds `path`, with the last name. Where permissions are in the
+    /// way they are put out of it.
+    fn in_parent<T>(
+        &self,
+        path: &Path,
+        work: impl Fn(&Directory, &OsStr) -> io::Result<T>,
+    ) -> io::Result<T> {
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
             return Err(io::Error::from(Errno::INVAL));
         };
-        Ok((self.directory(parent)?, name))
-    }
-
-    fn directory(&self, path: &Path) -> io::Result<OwnedFd> {
-        let below = path.strip_prefix(&self.base).map_err(io::Error::other)?;
-        let mut directory: Option<OwnedFd> = None;
-        for name in below.components() {
-            let at = directory.as_ref().unwrap_or(&self.directory);
-            directory = Some(rustix::fs::openat(at, name.as_os_str(), DIRECTORY, Mode::empty())?);
-        }
-        match directory {
-            Some(directory) => Ok(directory),
-            None => Ok(rustix::io::fcntl_dupfd_cloexec(&self.directory, 0)?),
-        }
-    }
-}
-
-const DIRECTORY: OFlags =
-    OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
-
-fn names_in(directory: &OwnedFd, wanted: impl Fn(FileType) -> bool) -> io::Result<Vec<OsString>> {
-    let mut names = Vec::new();
-    for entry in rustix::fs::Dir::read_from(directory)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        if name == c"." || name == c".." {
-            continue;
-        }
-        let kind = match entry.file_type() {
-            FileType::Unknown => {
-                let stat = rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)?;
-                FileType::from_raw_mode(stat.st_mode)
+        match self.directory(parent).and_then(|parent| work(&parent, name)) {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                work(&self.walk(parent, WRITABLE)?, name)
             }
-            known => known,
-        };
-        if wanted(kind) {
-            names.push(OsStr::from_bytes(name.to_bytes()).to_os_string());
+            result => result,
         }
     }
-    Ok(names)
+
+    /// The directory at a path, one name at a time: each directory of ours on the way has at least these
+    /// permissions afterwards.
+    pub(super) fn walk(&self, path: &Path, wanted: u64) -> io::Result<Directory> {
+        let below = path.strip_prefix(&self.base).map_err(io::Error::other)?;
+        let mut at = self.base.clone();
+        let mut directory = self.directory.again()?;
+        self.open_up(&directory, &at, wanted)?;
+        for name in below.components() {
+            at.push(name);
+            directory = directory.open(name.as_os_str())?;
+            self.open_up(&directory, &at, wanted)?;
+        }
+        Ok(directory)
+    }
+
+    /// Somebody else's directory stays as it is: whoever cannot look into it cannot change it either.
+    fn open_up(&self, directory: &Directory, path: &Path, wanted: u64) -> io::Result<()> {
+        let now = directory.itself()?.stamp;
+        if is_closed(now, wanted) {
+            directory.set_mode(now.mode() | wanted)?;
+            self.opened_up.borrow_mut().push((path.to_path_buf(), now));
+        }
+        Ok(())
+    }
 }
 
-fn remove_at(parent: &OwnedFd, name: &OsStr) -> io::Result<()> {
-    let directory = match rustix::fs::unlinkat(parent, name, AtFlags::empty()) {
-        // A directory: Linux says so, POSIX says that it is not permitted.
-        Err(Errno::ISDIR | Errno::PERM) => {
-            rustix::fs::openat(parent, name, DIRECTORY, Mode::empty())?
+impl Drop for Tree {
+    fn drop(&mut self) {
+        if let Err(error) = self.close_again() {
+            tracing::warn!(
+                %error, base = %self.base.display(),
+                "a directory that was opened up keeps the right to be read"
+            );
         }
-        result => return Ok(result?),
-    };
-    for name in names_in(&directory, |_| true)? {
-        remove_at(&directory, &name)?;
     }
-    Ok(rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR)?)
+}
+
+/// Whether it is a directory of ours that permissions keep us out of.
+fn is_closed(stamp: Stamp, wanted: u64) -> bool {
+    let [mode, owner, _] = stamp.rights();
+    mode & wanted != wanted && owner == u64::from(rustix::process::geteuid().as_raw())
+}
+
+fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }

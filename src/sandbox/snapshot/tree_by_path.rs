@@ -1,5 +1,7 @@
-//! A writable directory as the snapshot sees and repairs it, where there are no descriptors to walk by.
+//! A writable directory as the snapshot sees and repairs it, where there are no descriptors to walk by and
+//! no permission bits: paths are looked up anew each time.
 
+use std::ffi::OsStr;
 use std::ffi::OsString;
 use std::fs::Metadata;
 use std::io;
@@ -7,91 +9,84 @@ use std::io::Read as _;
 use std::io::Write as _;
 use std::path::Path;
 use std::path::PathBuf;
-use std::time::SystemTime;
+use std::time::UNIX_EPOCH;
+
+use super::looks::Found;
+use super::looks::Kind;
+use super::looks::Stamp;
 
 /// A directory below which everything is looked at and repaired.
 pub(super) struct Tree;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    Directory,
-    File,
-    Link,
-    Other,
-}
+/// A directory to look into.
+pub(super) struct Directory(PathBuf);
 
-/// Length and time of the last change of the contents.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stamp(u64, Option<SystemTime>);
-
-/// Nothing here says which directory one is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Birth {}
-
-impl Stamp {
-    fn of(metadata: &Metadata) -> Self {
-        Self(metadata.len(), metadata.modified().ok())
+impl Directory {
+    /// What stands under a name, and how it looks.
+    pub(super) fn find(&self, name: &OsStr) -> io::Result<Option<Found>> {
+        look_at(&self.0.join(name))
     }
 
-    #[expect(clippy::unused_self, reason = "there are no permission bits here")]
-    pub(super) fn mode(self) -> u64 {
-        0
+    /// The names in it.
+    pub(super) fn names(&self) -> io::Result<Vec<OsString>> {
+        std::fs::read_dir(&self.0)?.map(|entry| Ok(entry?.file_name())).collect()
+    }
+
+    /// The directories in it, links left out.
+    pub(super) fn directories(&self) -> io::Result<Vec<OsString>> {
+        let mut names = self.names()?;
+        let is_directory = |name: &OsString| {
+            let found = self.find(name).ok().flatten();
+            found.is_some_and(|found| found.kind == Kind::Directory)
+        };
+        names.retain(is_directory);
+        Ok(names)
+    }
+
+    /// A file's contents; `None` if it is longer than `most` bytes.
+    pub(super) fn read(&self, name: &OsStr, most: u64) -> io::Result<Option<Vec<u8>>> {
+        let mut bytes = Vec::new();
+        std::fs::File::open(self.0.join(name))?.take(most + 1).read_to_end(&mut bytes)?;
+        Ok(u64::try_from(bytes.len()).is_ok_and(|count| count <= most).then_some(bytes))
+    }
+
+    /// What a link holds.
+    pub(super) fn target(&self, name: &OsStr) -> io::Result<PathBuf> {
+        std::fs::read_link(self.0.join(name))
     }
 }
 
 #[expect(clippy::unused_self, reason = "the other form of this has a descriptor")]
 impl Tree {
-    pub(super) fn open(base: &Path) -> io::Result<Self> {
-        std::fs::metadata(base).map(|_| Self)
+    /// `None`: no directory is there.
+    pub(super) fn open(base: &Path) -> io::Result<Option<Self>> {
+        let found = look_at(base)?;
+        Ok(found.is_some_and(|found| found.kind == Kind::Directory).then_some(Self))
     }
 
-    /// What stands there, and how it looks.
-    pub(super) fn find(&self, path: &Path) -> Option<(Kind, Stamp)> {
-        let found = std::fs::symlink_metadata(path).ok()?;
-        let kind = match found.file_type() {
-            kind if kind.is_dir() => Kind::Directory,
-            kind if kind.is_symlink() => Kind::Link,
-            kind if kind.is_file() => Kind::File,
-            _ => Kind::Other,
-        };
-        Some((kind, Stamp::of(&found)))
+    /// What stands at a path, and how it looks.
+    pub(super) fn find(&self, path: &Path) -> io::Result<Option<Found>> {
+        look_at(path)
     }
 
-    pub(super) fn birth(&self, _path: &Path) -> Option<Birth> {
-        None
-    }
-
-    /// A file's contents; `None` if it is longer than `most` bytes.
-    pub(super) fn read(&self, path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
-        let mut bytes = Vec::new();
-        std::fs::File::open(path)?.take(most + 1).read_to_end(&mut bytes)?;
-        Ok(u64::try_from(bytes.len()).is_ok_and(|count| count <= most).then_some(bytes))
-    }
-
-    pub(super) fn target(&self, path: &Path) -> io::Result<PathBuf> {
-        std::fs::read_link(path)
-    }
-
-    /// The names in a directory; none where there is none.
-    pub(super) fn names(&self, path: &Path) -> Vec<OsString> {
-        self.entries(path, |_| true)
-    }
-
-    /// The directories in a directory, links left out.
-    pub(super) fn directories(&self, path: &Path) -> Vec<OsString> {
-        self.entries(path, |kind| kind == Kind::Directory)
-    }
-
-    fn entries(&self, path: &Path, wanted: impl Fn(Kind) -> bool) -> Vec<OsString> {
+    /// The directory at a path.
+    pub(super) fn directory(&self, path: &Path) -> io::Result<Directory> {
         // Not through a link: it would be about something else.
-        if !matches!(self.find(path), Some((Kind::Directory, _))) {
-            return Vec::new();
+        match look_at(path)? {
+            Some(Found { kind: Kind::Directory, .. }) => Ok(Directory(path.to_path_buf())),
+            _ => Err(io::Error::from(io::ErrorKind::NotADirectory)),
         }
-        let Ok(entries) = std::fs::read_dir(path) else { return Vec::new() };
-        let names = entries.flatten().map(|entry| entry.file_name());
-        names
-            .filter(|name| self.find(&path.join(name)).is_some_and(|(kind, _)| wanted(kind)))
-            .collect()
+    }
+
+    /// The same; there are no permission bits here.
+    pub(super) fn walk(&self, path: &Path, _wanted: u64) -> io::Result<Directory> {
+        self.directory(path)
+    }
+
+    /// A directory in another one, as it was found at `path`.
+    #[expect(clippy::unnecessary_wraps, reason = "the other form of this may fail")]
+    pub(super) fn enter(&self, _: &Directory, path: &Path, _: &Found) -> io::Result<Directory> {
+        Ok(Directory(path.to_path_buf()))
     }
 
     /// Removes whatever stands there, with everything in it.
@@ -108,7 +103,7 @@ impl Tree {
     }
 
     /// A new file; fails if the name is there.
-    pub(super) fn write_new(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    pub(super) fn write_new(&self, path: &Path, bytes: &[u8], _: Stamp) -> io::Result<()> {
         std::fs::File::options().write(true).create_new(true).open(path)?.write_all(bytes)
     }
 
@@ -118,11 +113,40 @@ impl Tree {
 
     /// There are no permission bits here.
     #[expect(clippy::unnecessary_wraps, reason = "the other form of this may fail")]
-    pub(super) fn set_mode(&self, _path: &Path, _stamp: Stamp) -> io::Result<()> {
+    pub(super) fn set_rights(&self, _path: &Path, _before: Stamp) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Nothing was opened up.
+    #[expect(clippy::unnecessary_wraps, reason = "the other form of this may fail")]
+    pub(super) fn close_again(&self) -> io::Result<()> {
         Ok(())
     }
 
     pub(super) fn exchange(&self, from: &Path, to: &Path) -> io::Result<()> {
         std::fs::rename(from, to)
     }
+}
+
+fn look_at(path: &Path) -> io::Result<Option<Found>> {
+    match std::fs::symlink_metadata(path) {
+        Ok(found) => Ok(Some(found_as(&found))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Length and time of the last change of the contents are all there is to tell by.
+fn found_as(found: &Metadata) -> Found {
+    let kind = match found.file_type() {
+        kind if kind.is_dir() => Kind::Directory,
+        kind if kind.is_symlink() => Kind::Link,
+        kind if kind.is_file() => Kind::File,
+        _ => Kind::Other,
+    };
+    let changed = found.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    let changed = changed.unwrap_or_default();
+    let (seconds, nanoseconds) = (changed.as_secs(), u64::from(changed.subsec_nanos()));
+    let stamp = Stamp([0, 0, 0, found.len(), seconds, nanoseconds, 0, 0]);
+    Found { kind, stamp, birth: None }
 }

@@ -27,6 +27,7 @@ use rustix::io::Errno;
 use super::Entry;
 use super::EntryKind;
 use super::error::OpenError;
+use crate::system::listing::each_entry;
 
 /// Entries looked at when left-over temporary files are swept.
 const SWEEP_ENTRIES: usize = 10_000;
@@ -205,19 +206,7 @@ pub(super) fn open_directory(real: &Path) -> io::Result<Directory> {
 
 pub(super) fn entries(directory: &Directory, real: &Path) -> io::Result<Vec<Entry>> {
     let mut entries = Vec::new();
-    for entry in rustix::fs::Dir::read_from(directory)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        if name == c"." || name == c".." {
-            continue;
-        }
-        let kind = match entry.file_type() {
-            FileType::Unknown => {
-                let stat = rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)?;
-                FileType::from_raw_mode(stat.st_mode)
-            }
-            known => known,
-        };
+    each_entry(directory, |name, kind| {
         let kind = match kind {
             FileType::RegularFile => EntryKind::File,
             FileType::Directory => EntryKind::Directory,
@@ -226,7 +215,8 @@ pub(super) fn entries(directory: &Directory, real: &Path) -> io::Result<Vec<Entr
         };
         let name = OsStr::from_bytes(name.to_bytes());
         entries.push(Entry { name: name.to_os_string(), path: real.join(name), kind });
-    }
+        Ok(())
+    })?;
     Ok(entries)
 }
 

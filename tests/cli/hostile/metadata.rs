@@ -1,6 +1,7 @@
-//! Cases 9 to 11: files that decide what runs later, and what the agent itself may do.
+//! Cases 9 and 11: files that decide what runs later.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use serde_json::json;
@@ -32,7 +33,7 @@ const STEERING: [&str; 17] = [
 ];
 
 /// Ways round a guard that only looks at the path itself.
-const TRICKS: [&str; 12] = [
+const TRICKS: [&str; 16] = [
     "mv .git g2 && mkdir -p .git/hooks && echo evil > .git/hooks/pre-push",
     "rm -rf .git; echo 'gitdir: evil' > .git",
     "rm -rf .git; ln -s evil .git; mkdir -p evil/hooks; echo evil > evil/hooks/pre-commit",
@@ -45,13 +46,39 @@ const TRICKS: [&str; 12] = [
     "mkdir -p .git/modules && ln -s ../../evil .git/modules/m; mkdir evil; echo evil > evil/config",
     "chmod 777 .git/config .git/hooks; echo evil > .git/config",
     "perl -e 'truncate(\".git/config\", 0) or exit 1'",
+    "chmod 0777 .git .git/hooks .git/modules/m/hooks; chmod 0666 .git/config",
+    "chown 65534 .git/hooks .git/config; chgrp 65534 .git/hooks",
+    "mv .git g; echo 'gitdir: g' > .git; rm .git; mv g .git; echo evil > .git/hooks/pre-commit",
+    "touch .git/modules/libs/HEAD; echo evil > .git/modules/libs/foo/hooks/post-checkout",
+];
+
+/// Ways to be overlooked when things are put back, or to be in the way of that; each plants a hook.
+const HIDING: [&str; 14] = [
+    "cd .git/hooks; seq 10500 | xargs touch; echo evil > pre-commit",
+    "cd .git/hooks; echo evil > pre-commit; perl -e 'for (1..3000) { mkdir \"aaa\"; chdir \"aaa\" }'",
+    "cd .git/hooks; mkdir -p aaa/b/c; touch aaa/b/c/f; echo evil > pre-commit; chmod -R 0 aaa",
+    "cd .git/hooks; mkdir -p aaa/b; touch aaa/f; echo evil > pre-commit; chmod 0500 aaa/b aaa",
+    "echo evil > .git/hooks/pre-commit; chmod 0311 .git/hooks",
+    "echo evil > .git/hooks/pre-commit; chmod 0000 .git/hooks",
+    "echo evil > .git/hooks/pre-commit; chmod 0555 .git/hooks",
+    "echo evil > .git/hooks/pre-commit; chmod 0311 .git; chmod 0311 .",
+    "cd .git/hooks; touch $'a\\nb' $'\\xff\\xfe' $'\\e[2J'; echo evil > pre-commit; chattr +i pre-commit",
+    "rm -f .git/config; mkfifo .git/config .git/hooks/pre-commit",
+    "truncate -s 7G .git/config .git/hooks/pre-commit",
+    "ln -f .git/config .git/hooks/pre-commit; ln -f .git/config .git/config.worktree",
+    "mkdir .git/hooks/pre-commit; echo evil > .git/hooks/pre-commit/x; rm .git/config; mkdir .git/config",
+    "echo evil > .git/hooks/pre-commit; mount -t tmpfs x .git/hooks; unshare -Urm mount -t tmpfs x .git",
 ];
 
 fn repository(ground: &Ground) {
     let git = ground.work().join(".git");
-    for directory in ["hooks", "info", "objects/info", "modules/m/hooks", "worktrees/w", "refs"] {
+    let submodules = ["modules/m/hooks", "modules/libs/foo/hooks"];
+    for directory in
+        ["hooks", "info", "objects/info", "worktrees/w", "refs"].iter().chain(&submodules)
+    {
         fs::create_dir_all(git.join(directory)).unwrap();
     }
+    fs::write(git.join("modules/libs/foo/HEAD"), "ref: refs/heads/main\n").unwrap();
     fs::write(git.join("HEAD"), "ref: refs/heads/main\n").unwrap();
     fs::write(git.join("config"), "[core]\n").unwrap();
     fs::write(git.join("modules/m/config"), "[core]\n").unwrap();
@@ -64,8 +91,33 @@ fn state(ground: &Ground) -> Vec<Option<String>> {
         let link = fs::read_link(&path).map(|target| format!("-> {}", target.display()));
         link.or_else(|_| fs::read_to_string(&path)).ok()
     };
-    let directories = [".git", ".git/hooks", ".git/modules/m"];
-    STEERING.iter().chain(&directories).map(contents).collect()
+    let directories = [
+        ".git",
+        ".git/hooks",
+        ".git/modules/m",
+        ".git/modules/m/hooks",
+        ".git/modules/libs/foo/hooks",
+        ".git/config",
+    ];
+    let rights = directories.iter().map(|name| rights(&ground.work().join(name)));
+    let hooks = directories.iter().filter(|name| name.ends_with("hooks"));
+    let hooks = hooks.map(|name| names(&ground.work().join(name)));
+    STEERING.iter().chain(&directories).map(contents).chain(rights).chain(hooks).collect()
+}
+
+/// Who may do what with a file or directory, whoever it belongs to as a whole.
+fn rights(path: &Path) -> Option<String> {
+    let found = fs::symlink_metadata(path).ok()?;
+    let is_as_above = path.parent().and_then(|parent| fs::symlink_metadata(parent).ok());
+    let is_as_above = is_as_above.is_some_and(|above| above.uid() == found.uid());
+    Some(format!("{:o} {is_as_above}", found.mode()))
+}
+
+/// The first names in a directory.
+fn names(path: &Path) -> Option<String> {
+    let entries = fs::read_dir(path).ok()?.flatten().take(20);
+    let names: Vec<_> = entries.map(|entry| entry.file_name()).collect();
+    Some(format!("{names:?}"))
 }
 
 /// A script may go on behind what was refused: then the refusal is in what it printed.
@@ -119,6 +171,47 @@ fn case_09_what_steers_git_is_refused_or_put_back_present_or_not() {
     });
 }
 
+#[test]
+fn case_09_what_hides_among_others_or_behind_permissions_is_put_back() {
+    each("case 9, hiding", |ground, rows| {
+        for trick in HIDING {
+            attack(rows, ground, trick, true);
+        }
+    });
+}
+
+#[test]
+fn case_09_what_hides_in_a_new_repository_is_put_back() {
+    each("case 9, hiding, absent before", |ground, rows| {
+        for trick in HIDING {
+            let make = "mkdir -p .git/hooks .git/modules/m/hooks; touch .git/config";
+            let finished = ground.sh(&format!("{make}; {trick}"));
+            let held = STEERING.iter().all(|path| !ground.work().join(path).exists());
+            let held = held && finished.stderr.contains("put back");
+            rows.row(format!("{} {trick}", ground.setting), held, &finished.stderr);
+            fs::remove_dir_all(ground.work().join(".git")).unwrap();
+        }
+    });
+}
+
+/// A file that is too large to be kept: that it was changed is an error, and shields nothing.
+#[test]
+fn case_09_what_cannot_be_put_back_keeps_nothing_else() {
+    each("case 9, beyond repair", |ground, rows| {
+        repository(ground);
+        let large = ground.work().join(".agi-agent/large");
+        fs::create_dir(ground.work().join(".agi-agent")).unwrap();
+        fs::write(&large, vec![b'x'; 2 << 20]).unwrap();
+        let before = state(ground);
+        let script = "echo evil > .git/hooks/pre-commit; echo evil > .git/config; echo evil > .agi-agent/large";
+        let finished = ground.sh(script);
+        let is_intact = fs::metadata(&large).is_ok_and(|found| found.len() == 2 << 20);
+        let told = finished.code == 54 && finished.stderr.contains(".agi-agent/large");
+        let held = state(ground) == before && finished.code != 0 && (is_intact || told);
+        rows.row(format!("{} {script}", ground.setting), held, &finished.stderr);
+    });
+}
+
 /// `git init` and a commit by a command: what docs/sandbox.md says of each rung.
 #[test]
 fn case_09_a_new_repository_works_and_an_old_one_is_read_only_to_namespaces() {
@@ -142,153 +235,6 @@ fn case_09_a_new_repository_works_and_an_old_one_is_read_only_to_namespaces() {
         let held = (second.code == 0) == (rung == "landlock");
         rows.row(format!("{} a second commit ({rung})", ground.setting), held, &second.stderr);
     });
-}
-
-#[test]
-fn case_10_the_agents_own_files_are_out_of_reach_even_where_they_do_not_exist() {
-    each("case 10", |ground, rows| {
-        let home = ground.home();
-        fs::create_dir_all(home.join(".local/share/agi-agent")).unwrap();
-        let database = home.join(".local/share/agi-agent/agent.db");
-        fs::write(&database, "database").unwrap();
-        let own = [
-            ".config/agi-agent/config.json",
-            ".config/agi-agent/profiles/evil.json",
-            ".local/share/agi-agent/agent.db",
-            ".local/share/agi-agent/agent.db-wal",
-            ".local/share/agi-agent/trust.json",
-        ];
-        // The workspace is the home directory itself, or it is added.
-        let reaches = [vec!["-C", "$BASE/home"], vec!["--add-dir", "$BASE/home"]];
-        for (number, reach) in reaches.iter().enumerate() {
-            let (global, local) =
-                if number == 0 { (&reach[..], &[][..]) } else { (&[][..], &reach[..]) };
-            for path in own {
-                let full = format!("$BASE/home/{path}");
-                let directory = Path::new(&full).parent().unwrap().display().to_string();
-                let arguments = json!({"path": full, "content": "evil"}).to_string();
-                let tool = ["tool", "run", "file_write", "--args", &arguments];
-                let level = ["--sandbox", "workspace-write"];
-                let finished = ground.run(&[global, &tool, &level, local].concat());
-                rows.row(
-                    format!("{} file_write {path} {reach:?}", ground.setting),
-                    finished.code == 43 && intact(&home),
-                    &format!("{} {}", finished.code, finished.stderr),
-                );
-                for script in [
-                    format!("mkdir -p {directory}; echo evil > {full}"),
-                    format!("mkdir -p {directory} 2>/dev/null; cat {full} && false"),
-                    format!("rm -f {full}; test ! -e {full} && false"),
-                ] {
-                    let fixed = ["sandbox", "--level", "workspace-write"];
-                    let command = ["--", "bash", "-c", &script];
-                    let finished = ground.run(&[global, &fixed, local, &command].concat());
-                    let held = intact(&home) && !finished.stdout.contains("database");
-                    rows.row(
-                        format!("{} {script} {reach:?}", ground.setting),
-                        held,
-                        &format!("{} {}", finished.code, finished.stderr),
-                    );
-                }
-            }
-            for trick in [
-                "mv ~/.config ~/.c2; mkdir -p ~/.config/agi-agent; echo '{}' > ~/.config/agi-agent/config.json",
-                "mv ~/.local/share ~/s2; mkdir -p ~/.local/share/agi-agent; echo evil > ~/.local/share/agi-agent/agent.db",
-                "ln -s ~/evil ~/.config; mkdir -p ~/evil/agi-agent; echo '{}' > ~/evil/agi-agent/config.json",
-                "ln ~/.local/share/agi-agent/agent.db ~/copy; cat ~/copy",
-                "mv ~/.local/share/agi-agent ~/moved",
-            ] {
-                let fixed = ["sandbox", "--level", "workspace-write"];
-                let command = ["--", "bash", "-c", trick];
-                let finished = ground.run(&[global, &fixed, local, &command].concat());
-                let held = intact(&home) && !finished.stdout.contains("database");
-                rows.row(
-                    format!("{} {trick} {reach:?}", ground.setting),
-                    held,
-                    &format!("{} {}", finished.code, finished.stderr),
-                );
-            }
-        }
-    });
-}
-
-/// A person at work in their home directory: commands create files there, and beside what they cannot
-/// see. Without namespaces only in directories on the way to nothing protected.
-#[test]
-fn a_home_directory_can_be_the_workspace() {
-    each("home as workspace", |ground, rows| {
-        let home = ground.home();
-        fs::create_dir_all(home.join("project")).unwrap();
-        fs::create_dir_all(home.join(".local/share/agi-agent")).unwrap();
-        fs::write(home.join(".local/share/agi-agent/agent.db"), "database").unwrap();
-        let namespaces = ground.rung() == "namespaces";
-        for (way, everywhere) in [
-            ("echo x > project/file && mv project/file project/g", true),
-            ("echo x > file && mkdir new && mv file new/ && git init -q repo", false),
-            ("mkdir .config/other && echo x > .config/other/settings", false),
-            ("echo x > .local/share/file && rm .local/share/file", false),
-            ("rmdir .config/agi-agent || mv .config/agi-agent gone", false),
-        ] {
-            let level = ["sandbox", "--level", "workspace-write", "--", "bash", "-c", way];
-            let finished = ground.run(&[&["-C", "$BASE/home"][..], &level].concat());
-            let wanted = !way.starts_with("rmdir") && (everywhere || namespaces);
-            let held = (finished.code == 0) == wanted && intact(&home);
-            rows.row(format!("{} {way}", ground.setting), held, &finished.stderr);
-        }
-        let names =
-            ground.run(&["-C", "$BASE/home", "sandbox", "--", "ls", ".local/share/agi-agent"]);
-        rows.row(
-            format!("{} nothing is seen", ground.setting),
-            names.stdout.is_empty() || !namespaces,
-            &names.stdout,
-        );
-    });
-}
-
-/// A hard link that a person or a backup program made: bounds go by names, and this one is in reach.
-#[test]
-fn case_10_another_name_of_the_agents_own_file_is_not_reached() {
-    each("case 10, other names", |ground, rows| {
-        let data = ground.home().join(".local/share/agi-agent");
-        fs::create_dir_all(&data).unwrap();
-        fs::write(data.join("agent.db"), "database").unwrap();
-        fs::create_dir(ground.work().join("deep")).unwrap();
-        fs::hard_link(data.join("agent.db"), ground.work().join("deep/copy")).unwrap();
-        for (level, script) in [
-            ("workspace-write", "echo evil > deep/copy"),
-            ("workspace-write", "cat deep/copy"),
-            ("read-only", "cat deep/copy"),
-        ] {
-            let finished = ground.sh_at(level, script);
-            let held = finished.code == 43
-                && !finished.stdout.contains("database")
-                && finished.stderr.contains("deep/copy")
-                && fs::read_to_string(data.join("agent.db")).unwrap() == "database";
-            rows.row(format!("{} {level} {script}", ground.setting), held, &finished.stderr);
-        }
-        let arguments = json!({"command": "cat deep/copy"});
-        let finished = ground.tool("shell", &arguments);
-        let held = finished.code == 43 && !finished.stdout.contains("database");
-        rows.row(format!("{} the tool", ground.setting), held, &finished.stderr);
-        // A copy is another file.
-        fs::remove_file(ground.work().join("deep/copy")).unwrap();
-        fs::copy(data.join("agent.db"), ground.work().join("deep/copy")).unwrap();
-        let finished = ground.sh("cat deep/copy");
-        let held = finished.stdout.contains("database");
-        rows.row(format!("{} a copy", ground.setting), held, &finished.stderr);
-    });
-}
-
-/// No configuration appeared, and the database is what it was.
-fn intact(home: &Path) -> bool {
-    let database = home.join(".local/share/agi-agent/agent.db");
-    !home.join(".config/agi-agent/config.json").exists()
-        && !home.join(".config/agi-agent/profiles").exists()
-        && fs::read_to_string(database).is_ok_and(|text| text == "database")
-        && fs::read_dir(home.join(".local/share/agi-agent")).unwrap().flatten().all(|entry| {
-            // What agents tell each other of workspaces in which commands run.
-            ["agent.db", "running"].contains(&&*entry.file_name().to_string_lossy())
-        })
 }
 
 /// Files outside that run by themselves are refused; inside, the person who is asked and the model

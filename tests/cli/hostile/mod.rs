@@ -19,6 +19,8 @@ mod names;
 
 mod network;
 
+mod own_files;
+
 mod paths;
 
 mod privileges;

@@ -1,0 +1,268 @@
+//! What is remembered of the watched paths, and what has become of them.
+
+use std::collections::BTreeMap;
+use std::collections::HashSet;
+use std::io;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::looks::Birth;
+use super::looks::Found;
+use super::looks::Kind;
+use super::looks::Stamp;
+use super::survey::Role;
+use super::survey::Visitor;
+use super::survey::survey;
+use super::tree::Directory;
+use super::tree::Tree;
+use crate::system::clock;
+
+/// Bounds of what is kept for a repair. They bound memory, never what is looked at.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    /// Bytes of the largest file whose contents are kept.
+    pub(super) file: u64,
+    /// Bytes that are kept of all files together. What is not kept is known by its stamp: a change of it is an
+    /// error, not a repair.
+    pub(super) all: u64,
+    /// Git directories that may appear below `modules` and `worktrees` during one command.
+    pub(super) new_repositories: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { file: 1 << 20, all: 64 << 20, new_repositories: 10_000 }
+    }
+}
+
+pub(super) type States = BTreeMap<PathBuf, State>;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct State {
+    pub(super) stamp: Stamp,
+    /// Every change after it was remembered shows in the stamp. Otherwise contents are compared.
+    pub(super) settled: bool,
+    pub(super) contents: Contents,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Contents {
+    /// Everything in it is watched.
+    Directory,
+    /// Only watched for what it is. When it was made, where the file system says so: another directory may
+    /// get its number later.
+    Container(Option<Birth>),
+    /// A container with what steers git.
+    Repository(Option<Birth>),
+    File(Arc<[u8]>),
+    Link(PathBuf),
+    /// Too large to keep, or no regular file, or not ours to look at.
+    Unkept,
+}
+
+impl State {
+    pub(super) fn is_directory(&self) -> bool {
+        matches!(
+            self.contents,
+            Contents::Directory | Contents::Container(_) | Contents::Repository(_)
+        )
+    }
+
+    /// Which directory it is, where that matters: git's own hold more than what is remembered.
+    pub(super) fn birth(&self) -> Option<Birth> {
+        match self.contents {
+            Contents::Container(birth) | Contents::Repository(birth) => birth,
+            _ => None,
+        }
+    }
+
+    /// Whether what is found now, under a name in `at`, is what was remembered.
+    fn is_still(&self, at: &Directory, path: &Path, found: &Found) -> bool {
+        if self.settled && self.stamp == found.stamp {
+            return true;
+        }
+        let name = path.file_name().unwrap_or_default();
+        let has_rights = self.stamp.rights() == found.stamp.rights();
+        match (&self.contents, found.kind) {
+            (Contents::Unkept, _) => self.stamp == found.stamp,
+            (Contents::File(bytes), Kind::File) => {
+                let size = bytes.len() as u64;
+                has_rights
+                    && found.stamp.size() == size
+                    && matches!(at.read(name, size), Ok(Some(now)) if *now == **bytes)
+            }
+            (Contents::Link(target), Kind::Link) => at.target(name).is_ok_and(|now| now == *target),
+            // A directory's stamp changes with its entries, which are compared themselves.
+            (_, Kind::Directory) => has_rights && self.is_directory(),
+            _ => false,
+        }
+    }
+}
+
+/// What stands at the watched paths below `root`.
+pub(super) fn remember(
+    tree: &Tree,
+    root: &Path,
+    bounds: Bounds,
+) -> Result<States, (PathBuf, io::Error)> {
+    let mut memory =
+        Memory { states: States::new(), bounds, now: clock::now().unix_timestamp(), trouble: None };
+    survey(tree, root, std::iter::empty(), &mut memory);
+    match memory.trouble {
+        Some(trouble) => Err(trouble),
+        None => Ok(memory.states),
+    }
+}
+
+struct Memory {
+    states: States,
+    bounds: Bounds,
+    now: i64,
+    trouble: Option<(PathBuf, io::Error)>,
+}
+
+impl Visitor for Memory {
+    fn meet(&mut self, at: &Directory, path: &Path, found: &Found, role: Role) -> bool {
+        let contents = match (found.kind, role) {
+            (Kind::Directory, Role::Steering) => Contents::Directory,
+            (Kind::Directory, Role::Container) => Contents::Container(found.birth),
+            (Kind::Directory, Role::Repository) => Contents::Repository(found.birth),
+            (Kind::Link, _) => {
+                let target = at.target(path.file_name().unwrap_or_default());
+                target.map_or(Contents::Unkept, Contents::Link)
+            }
+            (Kind::File, _) => self.file(at, path, found),
+            (Kind::Other, _) => Contents::Unkept,
+        };
+        let settled = found.stamp.is_settled(self.now);
+        self.states.insert(path.to_path_buf(), State { stamp: found.stamp, settled, contents });
+        true
+    }
+
+    fn failed(&mut self, path: &Path, error: io::Error) {
+        match self.states.get_mut(path) {
+            // Somebody else's: a command cannot change it without a new stamp either.
+            Some(state) if error.kind() == io::ErrorKind::PermissionDenied => {
+                state.contents = Contents::Unkept;
+            }
+            _ => {
+                self.trouble.get_or_insert((path.to_path_buf(), error));
+            }
+        }
+    }
+}
+
+impl Memory {
+    fn file(&mut self, at: &Directory, path: &Path, found: &Found) -> Contents {
+        if found.stamp.size() > self.bounds.file.min(self.bounds.all) {
+            return Contents::Unkept;
+        }
+        let name = path.file_name().unwrap_or_default();
+        let Ok(Some(bytes)) = at.read(name, self.bounds.file) else { return Contents::Unkept };
+        self.bounds.all = self.bounds.all.saturating_sub(bytes.len() as u64);
+        Contents::File(bytes.into())
+    }
+}
+
+/// What has become of remembered paths.
+pub(super) struct Change<'a> {
+    known: &'a States,
+    bounds: Bounds,
+    /// Remembered paths that are what they were.
+    same: HashSet<&'a Path>,
+    /// Where which directory stands now.
+    births: HashSet<(&'a Path, Birth)>,
+    /// What was not there, with everything below it; in the order in which it was met.
+    pub(super) planted: Vec<PathBuf>,
+    new_repositories: usize,
+    /// What could not be looked at.
+    pub(super) trouble: Vec<(PathBuf, io::Error)>,
+}
+
+impl<'a> Change<'a> {
+    /// Compares what is below `root` with what was remembered.
+    pub(super) fn since(known: &'a States, tree: &Tree, root: &Path, bounds: Bounds) -> Self {
+        let mut change = Self {
+            known,
+            bounds,
+            same: HashSet::new(),
+            births: HashSet::new(),
+            planted: Vec::new(),
+            new_repositories: 0,
+            trouble: Vec::new(),
+        };
+        let repositories = known.iter().filter_map(|(path, state)| {
+            matches!(state.contents, Contents::Repository(_)).then_some(path.as_path())
+        });
+        survey(tree, root, repositories, &mut change);
+        change
+    }
+
+    /// Remembered paths where something else stands, or nothing; parents first.
+    pub(super) fn changed(&self) -> impl Iterator<Item = (&'a Path, &'a State)> {
+        let known = self.known.iter().map(|(path, state)| (path.as_path(), state));
+        known.filter(|(path, _)| !self.same.contains(path))
+    }
+
+    /// Directories of git's that do not stand where they stood, parents first.
+    pub(super) fn away(&self) -> Vec<(&'a Path, Birth)> {
+        let born =
+            self.known.iter().filter_map(|(path, state)| Some((path.as_path(), state.birth()?)));
+        born.filter(|born| !self.births.contains(born)).collect()
+    }
+
+    /// Nothing was changed, and all of it could be looked at.
+    pub(super) fn is_none(&self) -> bool {
+        self.planted.is_empty() && self.trouble.is_empty() && self.same.len() == self.known.len()
+    }
+}
+
+impl Visitor for Change<'_> {
+    fn meet(&mut self, at: &Directory, path: &Path, found: &Found, role: Role) -> bool {
+        let Some((known_path, before)) = self.known.get_key_value(path) else {
+            // A new repository may stay, without what steers it; a `.git` file or link may not.
+            let may_appear = role != Role::Steering && found.kind == Kind::Directory;
+            if role == Role::Repository {
+                self.new_repositories += 1;
+            }
+            if may_appear && self.new_repositories <= self.bounds.new_repositories {
+                return true;
+            }
+            // It is removed whole: nothing in it has to be looked at.
+            self.planted.push(path.to_path_buf());
+            return false;
+        };
+        if before.is_still(at, path, found) {
+            self.same.insert(known_path);
+        }
+        if let Some(birth) = found.birth {
+            self.births.insert((known_path, birth));
+        }
+        before.is_directory()
+    }
+
+    fn failed(&mut self, path: &Path, error: io::Error) {
+        self.trouble.push((path.to_path_buf(), error));
+    }
+}
+
+/// Whether two memories of a path are of the same.
+#[cfg(unix)]
+pub(super) fn is_same(before: &State, now: &State) -> bool {
+    if before.settled && before.stamp == now.stamp {
+        return true;
+    }
+    match (&before.contents, &now.contents) {
+        (Contents::Unkept, _) | (_, Contents::Unkept) => before.stamp == now.stamp,
+        (Contents::Link(before), Contents::Link(now)) => before == now,
+        (Contents::File(old), Contents::File(new)) => {
+            old == new && before.stamp.rights() == now.stamp.rights()
+        }
+        _ => {
+            before.is_directory()
+                && now.is_directory()
+                && before.stamp.rights() == now.stamp.rights()
+        }
+    }
+}
