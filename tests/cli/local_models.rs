@@ -278,6 +278,31 @@ fn a_service_loads_a_model_once() {
     assert_eq!(service.end(), Some(0));
 }
 
+/// Each number of a header, changed to what cannot be meant: refused or harmless, never the end of
+/// the process.
+#[test]
+fn a_header_that_lies_ends_nothing() {
+    let context = with_models();
+    if !has_kernel(&context, "a_header_that_lies_ends_nothing") {
+        return;
+    }
+    let script = scripts().join("mutated.py");
+    let models = context.data().join("models");
+    let several = if std::env::var_os("AGI_TEST_LONG").is_some() { "5000" } else { "50" };
+    for family in FAMILIES.iter().chain(&["bert"]) {
+        let arguments: [&std::ffi::OsStr; 5] = [
+            "python".as_ref(),
+            script.as_os_str(),
+            models.as_os_str(),
+            family.as_ref(),
+            several.as_ref(),
+        ];
+        let tried = context.run(arguments);
+        assert_eq!(tried.code, 0, "{}{}", tried.stdout, tried.stderr);
+        assert!(tried.stdout.contains(" 0 ended the process"), "{}", tried.stdout);
+    }
+}
+
 /// A copy of a model with another number under a key, or of another size.
 fn lie(context: &TestContext, name: &str, key: &str, value: u32, size: u64) -> String {
     let mut bytes = std::fs::read(context.data().join("models/llama.gguf")).unwrap();
@@ -304,6 +329,7 @@ fn what_cannot_be_had_is_refused_with_its_numbers() {
         ("llama.block_count", 0, "`llama.block_count` is 0"),
         ("llama.block_count", u32::MAX, "`llama.block_count` is 4294967295"),
         ("llama.rope.dimension_count", 7, "`llama.rope.dimension_count` is 7"),
+        ("llama.rope.dimension_count", 8, "is 8, and a head has 16 numbers"),
     ] {
         let refused = run(&lie(&context, "lie.gguf", key, value, 0), &[]);
         assert_eq!(refused.code, 52, "{}", refused.stderr);

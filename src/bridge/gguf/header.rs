@@ -11,6 +11,7 @@ use std::io::SeekFrom;
 use std::path::PathBuf;
 
 use super::plausible;
+use super::plausible::Seen;
 use super::source::Source;
 use super::tensor;
 
@@ -24,6 +25,10 @@ const MAX_TEXT: u64 = 1 << 22;
 const MAX_ITEMS: u64 = 1 << 16;
 /// Where the file does not say how tensor data is aligned.
 const ALIGNMENT: u64 = 32;
+
+/// The kind of each token of the vocabulary, and that of those that stand for a byte.
+const TOKEN_TYPES: &str = "tokenizer.ggml.token_type";
+const BYTE_TOKEN: u64 = 6;
 
 /// A file that cannot be read as GGUF.
 #[derive(Debug, thiserror::Error)]
@@ -160,15 +165,20 @@ fn parse<R: Read + Seek>(stream: BufReader<R>, size: u64) -> Result<Header, Reas
     let tensors = reader.number("tensors", MAX_ITEMS)?;
     let keys = reader.number("keys", MAX_ITEMS)?;
     let mut metadata = BTreeMap::new();
+    let mut seen = Seen::default();
     for _ in 0..keys {
         let key = reader.text()?;
         let kind = u32::from_le_bytes(reader.bytes()?);
-        let value = reader.value(kind, true)?;
+        let value = if key == TOKEN_TYPES && kind == 9 {
+            reader.token_types(&mut seen)?
+        } else {
+            reader.value(kind, true)?
+        };
         metadata.insert(key, value);
     }
     let (mut parameters, mut end) = (0u64, 0u64);
     for _ in 0..tensors {
-        let tensor = reader.tensor()?;
+        let tensor = reader.tensor(&mut seen)?;
         parameters = parameters.saturating_add(tensor.elements);
         end = end.max(tensor.end);
     }
@@ -194,7 +204,7 @@ fn parse<R: Read + Seek>(stream: BufReader<R>, size: u64) -> Result<Header, Reas
         parameters,
         metadata,
     };
-    plausible::objection(&header).map_or(Ok(header), |objection| Err(Reason(objection)))
+    plausible::objection(&header, &seen).map_or(Ok(header), |objection| Err(Reason(objection)))
 }
 
 /// Little-endian values, counted.
@@ -289,9 +299,19 @@ impl<R: Read + Seek> Reader<R> {
         Ok(Value::Long(length))
     }
 
+    /// The kinds of all tokens, of which only what [`Seen`] wants is kept.
+    fn token_types(&mut self, seen: &mut Seen) -> Result<Value, Reason> {
+        let kind = u32::from_le_bytes(self.bytes()?);
+        let length = u64::from_le_bytes(self.bytes()?);
+        for _ in 0..length {
+            seen.byte_tokens |= self.value(kind, false)?.count() == Some(BYTE_TOKEN);
+        }
+        Ok(Value::Long(length))
+    }
+
     /// One tensor's description.
-    fn tensor(&mut self) -> Result<Tensor, Reason> {
-        self.text()?;
+    fn tensor(&mut self, seen: &mut Seen) -> Result<Tensor, Reason> {
+        let name = self.text()?;
         let dimensions = u32::from_le_bytes(self.bytes()?);
         if dimensions > 4 {
             return Err(Reason(format!("a tensor has {dimensions} dimensions")));
@@ -302,6 +322,7 @@ impl<R: Read + Seek> Reader<R> {
         }
         let kind = u32::from_le_bytes(self.bytes()?);
         let offset = u64::from_le_bytes(self.bytes()?);
+        seen.tensor(&name, dimensions, kind);
         let bytes = tensor::bytes(kind, elements).unwrap_or(0);
         Ok(Tensor { elements, end: offset.saturating_add(bytes) })
     }
