@@ -47,19 +47,21 @@ pub fn outcome(mut state: RunState, ending: Ending) -> Outcome {
     }
     let excused = ending.conditions == Conditions::Held { expected: true };
     if !excused {
-        let open: Vec<String> = state
+        let open: Vec<(String, Option<String>)> = state
             .denials
             .iter()
             .filter(|denial| !denial.resolved)
             .map(|Denial { tool, target, reason, .. }| {
-                format!("declined: `{tool}` on `{target}`: {reason}")
+                let hint = format!("`--net {target}` opens that host to commands and `web_fetch`");
+                let hint = state.closed_hosts.contains(target).then_some(hint);
+                (format!("declined: `{tool}` on `{target}`: {reason}"), hint)
             })
             .collect();
         if !open.is_empty() {
             untrusted(&mut state, &ending.withheld.permissions);
         }
-        for line in open {
-            state.fail(ExitCode::PermissionDenied, line, None);
+        for (line, hint) in open {
+            state.fail(ExitCode::PermissionDenied, line, hint);
         }
     }
     if state.failures.iter().any(|failure| failure.code == ExitCode::OutsideBuiltin) {

@@ -72,6 +72,8 @@ pub struct RunState {
     /// The rung that children really got.
     pub sandbox: Option<String>,
     pub guard: LoopGuard,
+    /// Hosts that were refused and that `--net` would open, as their denials name them.
+    pub closed_hosts: Vec<String>,
     /// What went wrong without changing how the run ends.
     pub notes: Vec<String>,
     /// What a person allowed for the rest of the session.

@@ -1,6 +1,7 @@
 //! What may stand on the command line before the subcommand: clap types, no I/O, no defaults of
 //! ours.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -46,6 +47,23 @@ pub enum Color {
     Auto,
     Always,
     Never,
+}
+
+impl Color {
+    /// What a command line asks for that says no more than that somebody wants help, or that is wrong.
+    pub fn of_words(argv: &[OsString]) -> Self {
+        let words = argv.iter().take_while(|word| *word != "--");
+        let mut asked = Self::default();
+        let mut is_value = false;
+        for word in words.filter_map(|word| word.to_str()) {
+            let value = if is_value { Some(word) } else { word.strip_prefix("--color=") };
+            if let Some(Ok(color)) = value.map(|value| Self::from_str(value, false)) {
+                asked = color;
+            }
+            is_value = word == "--color";
+        }
+        asked
+    }
 }
 
 /// Flags that every command takes.

@@ -49,9 +49,11 @@ pub fn run(argv: Vec<OsString>) -> std::process::ExitCode {
     signal::outlive_file_size_limit();
     let environment = Environment::of_process();
     let argv = commands::python::completed(argv, &environment);
-    let code = match parse(commands::python::separated(argv)) {
+    let argv = commands::python::separated(argv);
+    let color = args::Color::of_words(&argv);
+    let code = match parse(argv) {
         Ok(cli) => start(cli, environment),
-        Err(error) => usage(&error, &environment).into(),
+        Err(error) => usage(&error, &environment, color).into(),
     };
     match code {
         // A loop in a shell stops only if it sees the signal itself.
@@ -69,8 +71,8 @@ fn parse(argv: Vec<OsString>) -> Result<Cli, clap::Error> {
 }
 
 /// Help goes to stdout and is a success; a wrong command line goes to stderr and is not.
-fn usage(error: &clap::Error, environment: &Environment) -> ExitCode {
-    let mut output = Output::new(environment, args::Color::Auto, 0, false);
+fn usage(error: &clap::Error, environment: &Environment, color: args::Color) -> ExitCode {
+    let mut output = Output::new(environment, color, 0, false);
     if error.use_stderr() {
         output.raw_error(&error.render().ansi().to_string());
         return ExitCode::Usage;

@@ -145,7 +145,14 @@ impl Loader<'_> {
         let Some(file) = project.file(project::FILES[0]) else { return };
         let checked = match parse(&file.path, file.bytes.clone(), Strictness::Lenient) {
             Ok(checked) => checked,
-            Err(error) => return self.merged.diagnostics.push(error),
+            // Only a person can tell a slip of their own from what a running command has left there.
+            Err(error) => {
+                let remedy = error.remedy.clone().unwrap_or_else(|| "mend it".to_owned());
+                let way = "or move the file away (what another agent's command left there is put back \
+                           when that command ends)";
+                let error = error.with_remedy(format!("{remedy}, {way}"));
+                return self.merged.diagnostics.push(error);
+            }
         };
         if standing == Standing::Believed {
             return self.add(checked, Layer::Project);

@@ -15,6 +15,7 @@ fn class(text: &str) -> AddressClass {
     classify(text.parse().unwrap())
 }
 
+#[expect(clippy::too_many_lines, reason = "a list of addresses")]
 #[test]
 fn addresses_of_each_class() {
     for public in [

@@ -96,6 +96,12 @@ impl fmt::Display for HostRule {
     }
 }
 
+/// Whether a rule opens every host: commands are then not bounded at all.
+pub fn opens_all(rules: &[String]) -> bool {
+    let rules = rules.iter().filter_map(|text| HostRule::parse(text));
+    rules.into_iter().any(|rule| rule.pattern == Pattern::All)
+}
+
 /// How far `rules` cover a host; a rule that can mean no host covers none.
 pub fn covered(rules: &[String], host: &Host<String>, port: Option<u16>) -> Covered {
     let by = |rule: &HostRule| match rule.pattern {

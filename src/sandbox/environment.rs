@@ -4,6 +4,7 @@ use std::ffi::OsString;
 
 use crate::config::env::Environment;
 use crate::protocol::secrets::has_secret;
+use crate::protocol::secrets::is_secret_name;
 
 /// Passed on as they are.
 const ALLOWED: [&str; 13] = [
@@ -40,10 +41,6 @@ const LOADERS: [&str; 14] = [
     "GCONV_PATH",
 ];
 
-/// Words in a name that say its value is a secret.
-const SECRET_WORDS: [&str; 9] =
-    ["TOKEN", "SECRET", "PASS", "KEY", "AUTH", "CRED", "PRIVATE", "CERT", "SESSION"];
-
 /// The variables of `environment` that children get. `named`: further names the person asked for
 /// (`--env NAME`), which win over the patterns, since that is the person's word.
 pub fn for_children(environment: &Environment, named: &[String]) -> Vec<(OsString, OsString)> {
@@ -59,7 +56,9 @@ pub fn for_children(environment: &Environment, named: &[String]) -> Vec<(OsStrin
 }
 
 fn is_allowed(name: &str) -> bool {
-    (ALLOWED.contains(&name) || name.starts_with("LC_")) && !is_loader(name) && !is_secret(name)
+    (ALLOWED.contains(&name) || name.starts_with("LC_"))
+        && !is_loader(name)
+        && !is_secret_name(name)
 }
 
 /// Whether a variable makes programs load or run something.
@@ -68,12 +67,6 @@ pub fn is_loader(name: &str) -> bool {
         "ENV" | "IFS" => name == *prefix,
         prefix => name.starts_with(prefix),
     })
-}
-
-/// Whether a variable's name says that its value is secret.
-pub fn is_secret(name: &str) -> bool {
-    let name = name.to_ascii_uppercase();
-    SECRET_WORDS.iter().any(|word| name.contains(word))
 }
 
 #[cfg(test)]

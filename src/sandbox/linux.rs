@@ -212,32 +212,8 @@ async fn watch(
 ) -> Result<Ended, SandboxError> {
     let mut output = Output::new(&mut started, sandbox, command)?;
     let deadline = tokio::time::Instant::from_std(moment.clock + command.timeout);
-    let mut ended_by_us = None;
-    let report = {
-        let report = started.control.report();
-        tokio::pin!(report);
-        loop {
-            tokio::select! {
-                biased;
-                report = &mut report => break report,
-                () = output.read_some() => {}
-                () = tokio::time::sleep_until(deadline), if ended_by_us.is_none() => {
-                    ended_by_us = Some(EndStatus::TimedOut);
-                    break None;
-                }
-                () = cancel.cancelled(), if ended_by_us.is_none() => {
-                    ended_by_us = Some(EndStatus::Cancelled);
-                    break None;
-                }
-            }
-        }
-    };
-    let report = match ended_by_us {
-        None => report,
-        Some(_) => started.control.terminate(&mut output).await,
-    };
-    let mut stopped_by = None;
-    let (status, survivors) = match report {
+    let (report, ended_by_us) = follow(&mut started, &mut output, deadline, cancel).await;
+    let end = match report {
         Some(Report::Failed { step, errno }) => {
             started.finish(true).await?;
             return Ok(Ended::NotSetUp { step, errno });
@@ -246,23 +222,17 @@ async fn watch(
             started.finish(true).await?;
             return Ok(Ended::NotStarted);
         }
-        Some(Report::Exited { code, survivors }) => (EndStatus::Exited(code), survivors),
-        Some(Report::Signaled { signal, survivors }) => (EndStatus::Signaled(signal), survivors),
-        Some(Report::Stopped { limit }) => {
-            stopped_by = Some(limit);
-            (EndStatus::Signaled(libc::SIGKILL), false)
-        }
-        // The keeper itself was killed, or does not answer.
-        None | Some(Report::Started) => (EndStatus::Signaled(libc::SIGKILL), true),
+        report => End::of(report),
     };
     let pipe_held_by = output.drain().await;
-    if survivors {
+    if end.survivors {
         started.control.kill().await;
     }
-    let restored = started.finish(!survivors).await?;
+    let restored = started.finish(!end.survivors).await?;
     output.take_the_rest();
     let (stdout, stderr) = output.finish();
-    let status = ended_by_us.unwrap_or(status);
+    let status = ended_by_us.unwrap_or(end.status);
+    let mut stopped_by = end.stopped_by;
     if was_killed(status, &stderr) && stopped_by.is_none() && moment.killer.went_on() {
         stopped_by = Some(Limit::MachineMemory);
     }
@@ -278,6 +248,55 @@ async fn watch(
         refused: Vec::new(),
         rung: moment.rung,
     })))
+}
+
+/// Reads what a command prints until it ends, or until we end it; then also as what.
+async fn follow(
+    started: &mut Started,
+    output: &mut Output,
+    deadline: tokio::time::Instant,
+    cancel: &CancellationToken,
+) -> (Option<Report>, Option<EndStatus>) {
+    let by_us = {
+        let report = started.control.report();
+        tokio::pin!(report);
+        loop {
+            tokio::select! {
+                biased;
+                report = &mut report => return (report, None),
+                () = output.read_some() => {}
+                () = tokio::time::sleep_until(deadline) => break EndStatus::TimedOut,
+                () = cancel.cancelled() => break EndStatus::Cancelled,
+            }
+        }
+    };
+    (started.control.terminate(output).await, Some(by_us))
+}
+
+/// How a command ended by itself.
+struct End {
+    status: EndStatus,
+    survivors: bool,
+    stopped_by: Option<Limit>,
+}
+
+impl End {
+    fn of(report: Option<Report>) -> Self {
+        let (status, survivors, stopped_by) = match report {
+            Some(Report::Exited { code, survivors }) => (EndStatus::Exited(code), survivors, None),
+            Some(Report::Signaled { signal, survivors }) => {
+                (EndStatus::Signaled(signal), survivors, None)
+            }
+            Some(Report::Stopped { limit }) => {
+                (EndStatus::Signaled(libc::SIGKILL), false, Some(limit))
+            }
+            // The keeper itself was killed, or does not answer.
+            None | Some(Report::Started | Report::Failed { .. }) => {
+                (EndStatus::Signaled(libc::SIGKILL), true, None)
+            }
+        };
+        Self { status, survivors, stopped_by }
+    }
 }
 
 /// Whether somebody's SIGKILL ended the command, or a process of it whose end it reports (`make` and

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use crate::config::settings::CommandLimits;
 use crate::config::settings::SandboxLevel;
 use crate::config::settings::SandboxSettings;
+use crate::protocol::host_rule;
 use crate::system::opener::PathRules;
 
 /// What children may connect to.
@@ -23,7 +24,7 @@ pub enum NetRule {
 impl NetRule {
     /// From the words of the configuration: `all`, or host patterns.
     pub fn from_words(words: &[String]) -> Self {
-        if words.iter().any(|word| matches!(word.trim(), "all" | "*")) {
+        if host_rule::opens_all(words) {
             return Self::All;
         }
         if words.is_empty() { Self::Off } else { Self::Hosts(words.to_vec()) }

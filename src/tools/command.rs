@@ -147,33 +147,56 @@ fn output(shown: &str, finished: &Finished, context: &ToolContext) -> ToolOutput
 
 /// What was printed, then in brackets what it does not say.
 fn text(stdout: &str, stderr: &str, finished: &Finished, context: &ToolContext) -> String {
-    let mut notes = Vec::new();
-    match finished.status {
-        EndStatus::Exited(0) => {}
-        EndStatus::Exited(code) => notes.push(format!("exit code {code}")),
-        EndStatus::Signaled(signal) => notes.push(format!("ended by signal {signal}")),
-        EndStatus::TimedOut => {
-            notes.push(format!(
-                "timed out after {:.1} s and was ended",
-                finished.duration.as_secs_f64()
-            ));
-        }
-        EndStatus::Cancelled => notes.push("cancelled".to_owned()),
-    }
+    let mut notes: Vec<String> = how_it_ended(finished).into_iter().collect();
     if !notes.is_empty() && REFUSALS.iter().any(|words| stderr.contains(words)) {
-        let policy = context.sandbox.policy();
-        if policy.is_enforced() {
-            let net = match (&policy.net, finished.reach) {
-                (NetRule::Hosts(hosts), Reach::Hosts) => format!("{} by proxy", hosts.join(", ")),
-                (NetRule::Hosts(_), Reach::Nothing) => format!("off ({NO_HOSTS})"),
-                (_, reach) => reach.as_str().to_owned(),
-            };
-            notes.push(format!("sandbox: {}, network {net}", policy.level.as_str()));
-        }
+        notes.extend(bounds(finished, context));
     }
     if let Some(limit) = finished.limit() {
         notes.push(limit.explain(&context.sandbox.policy().limits));
     }
+    notes.extend(done_about(finished));
+    if notes.is_empty() && stdout.is_empty() && stderr.is_empty() {
+        notes.push("no output".to_owned());
+    }
+    let notes = if notes.is_empty() { notes.concat() } else { format!("[{}]", notes.join("; ")) };
+    let mut text = String::new();
+    for part in [stdout, stderr, &notes].into_iter().filter(|part| !part.is_empty()) {
+        if !text.is_empty() && !text.ends_with('\n') {
+            text.push('\n');
+        }
+        text.push_str(part);
+    }
+    text
+}
+
+fn how_it_ended(finished: &Finished) -> Option<String> {
+    match finished.status {
+        EndStatus::Exited(0) => None,
+        EndStatus::Exited(code) => Some(format!("exit code {code}")),
+        EndStatus::Signaled(signal) => Some(format!("ended by signal {signal}")),
+        EndStatus::TimedOut => {
+            let seconds = finished.duration.as_secs_f64();
+            Some(format!("timed out after {seconds:.1} s and was ended"))
+        }
+        EndStatus::Cancelled => Some("cancelled".to_owned()),
+    }
+}
+
+/// What the sandbox may have refused.
+fn bounds(finished: &Finished, context: &ToolContext) -> Option<String> {
+    let policy = context.sandbox.policy();
+    let net = match (&policy.net, finished.reach) {
+        (NetRule::Hosts(hosts), Reach::Hosts) => format!("{} by proxy", hosts.join(", ")),
+        (NetRule::Hosts(_), Reach::Nothing) => format!("off ({NO_HOSTS})"),
+        (_, reach) => reach.as_str().to_owned(),
+    };
+    let bounds = || format!("sandbox: {}, network {net}", policy.level.as_str());
+    policy.is_enforced().then(bounds)
+}
+
+/// What was ended, kept, refused and put back.
+fn done_about(finished: &Finished) -> Vec<String> {
+    let mut notes = Vec::new();
     if !finished.pipe_held_by.is_empty() {
         notes.push("background processes were ended with the command".to_owned());
     }
@@ -192,25 +215,7 @@ fn text(stdout: &str, stderr: &str, finished: &Finished, context: &ToolContext) 
     for path in &finished.restored {
         notes.push(format!("`{}` is protected and was put back", path.display()));
     }
-    if notes.is_empty() && stdout.is_empty() && stderr.is_empty() {
-        notes.push("no output".to_owned());
-    }
-    let mut text = String::new();
-    for part in [stdout, stderr].into_iter().filter(|part| !part.is_empty()) {
-        if !text.is_empty() && !text.ends_with('\n') {
-            text.push('\n');
-        }
-        text.push_str(part);
-    }
-    if !notes.is_empty() {
-        if !text.is_empty() && !text.ends_with('\n') {
-            text.push('\n');
-        }
-        text.push('[');
-        text.push_str(&notes.join("; "));
-        text.push(']');
-    }
-    text
+    notes
 }
 
 fn failure(shown: &str, error: SandboxError) -> ToolError {

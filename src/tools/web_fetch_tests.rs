@@ -185,9 +185,11 @@ async fn a_silent_server_ends_with_the_cancellation() {
     let place = tempfile::tempdir().unwrap();
     let context = context(place.path());
     let cancel = context.cancel.clone();
-    tokio::spawn(async move {
-        tokio::time::sleep(Duration::from_millis(100)).await;
+    // Accepted, and never answered.
+    std::thread::spawn(move || {
+        let accepted = listener.accept();
         cancel.cancel();
+        drop(accepted);
     });
     let tool = Arc::new(WebFetch::new(vec!["127.0.0.1".to_owned()]));
     let arguments = json!({"url": format!("http://127.0.0.1:{port}/")});

@@ -131,3 +131,20 @@ fn a_closed_pipe_behind_stdout_is_an_error() {
     assert_eq!(finished.code, 1);
     assert!(finished.stderr.contains("cannot write the result to standard output"));
 }
+
+#[test]
+fn the_colours_of_help_obey_the_flag() {
+    let context = TestContext::new();
+    for (arguments, coloured) in [
+        (&["--help", "--color", "always"][..], true),
+        (&["run", "--color=always", "--help"], true),
+        (&["--color", "always", "nosuch"], true),
+        (&["--help"], false),
+        (&["--help", "--color", "never"], false),
+        (&["--color", "nonsense", "--help"], false),
+    ] {
+        let finished = context.run(arguments);
+        let said = finished.stdout + &finished.stderr;
+        assert_eq!(said.contains('\u{1b}'), coloured, "{arguments:?}: {said}");
+    }
+}

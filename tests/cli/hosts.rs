@@ -244,6 +244,8 @@ fn a_refused_host_is_a_denial_of_the_run() {
         let result: Value = serde_json::from_str(&finished.stdout).unwrap();
         let target = &result["denials"][0]["target"];
         assert_eq!(target == "denied.invalid:80", first == &denied, "{result}");
+        let hint = "`--net denied.invalid:80` opens that host to commands and `web_fetch`";
+        assert_eq!(result["hints"][0] == hint, expected == 43, "{result}");
     }
     assert_eq!(server.came(), 1);
 }

@@ -200,3 +200,16 @@ fn an_ordinary_user_has_the_same_bounds() {
     let finished = run(&[]);
     assert_eq!(finished.stdout, "65534\nx\ndenied\ndenied\n", "{}", finished.stderr);
 }
+
+#[test]
+fn a_trace_is_whole_whatever_the_commands_status() {
+    let context = TestContext::new();
+    for (program, code) in [("true", 0), ("false", 1)] {
+        let finished = context.run(["sandbox", "--trace", "t.json", "--", program]);
+        assert_eq!(finished.code, code, "{}", finished.stderr);
+        let text = std::fs::read_to_string(context.work().join("t.json")).unwrap();
+        let trace: Result<serde_json::Value, _> = serde_json::from_str(&text);
+        assert!(trace.is_ok(), "{program}: {text}");
+        std::fs::remove_file(context.work().join("t.json")).unwrap();
+    }
+}

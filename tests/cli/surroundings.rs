@@ -63,6 +63,27 @@ fn a_removed_working_directory_is_one_clear_line() {
         "{}",
         finished.stderr
     );
+
+    // `doctor` looks at everything else nevertheless.
+    std::fs::create_dir(&gone).unwrap();
+    let finished = context.run(["doctor", "--offline", "-C", "."]);
+    let checks = finished.stdout.lines().count();
+    let script = format!("cd '{}' && rmdir '{0}' && exec \"$0\" doctor --offline", gone.display());
+    command = std::process::Command::new("/bin/sh");
+    command
+        .args(["-c", &script])
+        .arg(crate::support::binary())
+        .env_clear()
+        .env("HOME", context.home())
+        .envs(std::env::var_os("LD_LIBRARY_PATH").map(|path| ("LD_LIBRARY_PATH", path)))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let finished = finish(&mut command);
+    assert_eq!(finished.code, 1, "{}", finished.stderr);
+    let problem = "PROBLEM  directory      the working directory cannot be used";
+    assert!(finished.stdout.contains(problem), "{}", finished.stdout);
+    assert!(finished.stdout.lines().count() >= checks, "{}", finished.stdout);
 }
 
 #[cfg(unix)]

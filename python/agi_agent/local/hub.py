@@ -1,6 +1,6 @@
 """The child that runs models of the person's own torch and transformers.
 
-Started as `agi-agent python -m agi_agent.local.hub` by `src/bridge/transformers`, with
+Started as `agi-agent python -m agi_agent.local.hub` by `src/bridge/models/transformers`, with
 the person's wheels on the path. Reads one JSON line per request from standard input
 (`op`, `payload`) and writes one per answer (`answer` or `error`). Models come from the
 disk: the hub's client is told to stay offline, and on Linux the process has no network

@@ -118,7 +118,7 @@ fn only_reads(situation: &Situation, action: &Action<'_>) -> bool {
         Effect::Process => {
             SANDBOXED.contains(&action.target.tool)
                 && situation.level == SandboxLevel::ReadOnly
-                && !situation.net.iter().any(|host| is_every_host(host))
+                && !host_rule::opens_all(&situation.net)
         }
         Effect::Network => {
             let is_named =
@@ -128,8 +128,9 @@ fn only_reads(situation: &Situation, action: &Action<'_>) -> bool {
     }
 }
 
-fn is_every_host(pattern: &str) -> bool {
-    pattern == "all" || pattern == "*"
+/// Whether a call would connect to a host that `--net` does not open.
+pub fn is_closed(situation: &Situation, effect: Effect, host: &str) -> bool {
+    effect == Effect::Network && !host.is_empty() && opened(&situation.net, host) == Covered::No
 }
 
 /// Only a person's word will do, whatever the mode allows.

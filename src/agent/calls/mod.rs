@@ -31,6 +31,7 @@ use crate::tools::dispatch::CallEvent;
 use crate::tools::dispatch::CallOutcome;
 
 use self::guard::Advice;
+use super::approval;
 use super::approval::Situation;
 use super::events::Emitter;
 use super::model_call::Pacing;
@@ -89,6 +90,9 @@ pub(super) async fn carry_out(
                     });
                 }
                 Err(reason) => {
+                    if approval::is_closed(room.situation, prepared.effect, &prepared.target) {
+                        state.closed_hosts.push(prepared.target.clone());
+                    }
                     let outcome = prepared.decline(&reason);
                     items::tell_end(room.emitter, None, &outcome);
                     outcomes.push(Some(outcome));
@@ -177,6 +181,7 @@ fn note(room: &CallRoom<'_>, outcomes: Vec<CallOutcome>, state: &mut RunState) -
             let message = format!("`{name}` asked for `{host}`, which {reason}");
             room.emitter.instant(ItemStatus::Declined, ItemBody::Error { message });
             state.deny(name, host, reason);
+            state.closed_hosts.push(host.clone());
         }
         match &outcome.error {
             Some(ToolError::Denied { target, reason }) => state.deny(name, target, reason),

@@ -13,6 +13,8 @@ mod model;
 
 mod surroundings;
 
+use std::path::Path;
+
 use finding::Finding;
 use finding::Grade;
 
@@ -28,7 +30,8 @@ use crate::protocol::ExitCode;
 pub async fn run(context: &mut CommandContext) -> Result<ExitCode, CommandError> {
     // A configuration that cannot be read is itself the finding, with its own exit code.
     let merged = context.merged(Assignments::new())?;
-    let directory = context.directory()?.to_path_buf();
+    // A directory that was removed is a finding as well (`surroundings::sandbox`).
+    let directory = context.directory().map(Path::to_path_buf).unwrap_or_default();
     let settings = resolve::resolve(&merged, &context.environment, &context.places, &directory)?;
     let mut findings = configuration(&merged);
     let (models, date) = model::check(&settings).await;

@@ -106,8 +106,10 @@ impl Command {
     /// Carries the command out; gives the status of the process.
     pub async fn run(self, context: &mut CommandContext) -> Result<u8, CommandError> {
         let code: Result<ExitCode, CommandError> = match self {
-            // Python's status is anything from 0 to 255.
+            // The status of somebody else's program is anything from 0 to 255.
             Self::Python(args) => return python::run(args, context),
+
+            Self::Sandbox(args) => return sandbox::run(args, context).await,
 
             Self::Run(args) => run::run(*args, context).await,
 
@@ -130,8 +132,6 @@ impl Command {
             Self::Memory(args) => memory::run(args, context).await,
 
             Self::Session(args) => session::run(args, context).await,
-
-            Self::Sandbox(args) => sandbox::run(args, context).await,
 
             Self::Serve(args) => serve::run(args, context).await,
 

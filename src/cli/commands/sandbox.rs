@@ -30,7 +30,6 @@ use crate::sandbox::NetRule;
 use crate::sandbox::Reach;
 use crate::sandbox::Sandbox;
 use crate::sandbox::SandboxError;
-use crate::system::process;
 
 /// The longest time-out, in seconds: clocks cannot count to what a number can say.
 const YEAR: u64 = 365 * 24 * 3600;
@@ -85,10 +84,8 @@ impl From<Level> for SandboxLevel {
     }
 }
 
-pub async fn run(
-    args: SandboxArgs,
-    context: &mut CommandContext,
-) -> Result<ExitCode, CommandError> {
+/// Gives the command's own status, whatever it is.
+pub async fn run(args: SandboxArgs, context: &mut CommandContext) -> Result<u8, CommandError> {
     if args.command.is_empty() && !args.explain {
         return Err(CommandError::usage("there is no command")
             .with_hint("agi-agent sandbox -- CMD [ARGS]; or --explain"));
@@ -100,7 +97,7 @@ pub async fn run(
         explain(&sandbox, context).await?;
     }
     if args.command.is_empty() {
-        return Ok(ExitCode::Done);
+        return Ok(ExitCode::Done.into());
     }
     let command = CommandSpec {
         argv: args.command,
@@ -121,13 +118,10 @@ pub async fn run(
     drop((sandbox, signals));
     show(&finished, &limits, is_open, context)?;
     if finished.status == EndStatus::Cancelled {
-        return Ok(cancel.reason().map_or(ExitCode::Interrupted, CancelReason::exit_code));
+        return Ok(cancel.reason().map_or(ExitCode::Interrupted, CancelReason::exit_code).into());
     }
-    match finished.status.exit_code() {
-        0 => Ok(ExitCode::Done),
-        // The command's own status, whatever it is.
-        status => process::end_with(status),
-    }
+    // On some systems a status is larger; what does not fit is a failure still.
+    Ok(u8::try_from(finished.status.exit_code()).unwrap_or(ExitCode::TaskFailed.into()))
 }
 
 fn assignments(args: &SandboxArgs) -> Assignments {

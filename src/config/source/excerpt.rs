@@ -10,12 +10,17 @@ use crate::config::error::Excerpt;
 use crate::config::secret::MASK;
 use crate::config::table::schema;
 use crate::protocol::secrets::has_beginning_of_secret;
+use crate::protocol::secrets::sounds_secret;
 
 /// Characters of a line that are shown.
 const WIDTH: usize = 100;
 
-/// Words in a key that make its value a secret.
-const SECRET_WORDS: [&str; 7] = ["key", "token", "secret", "password", "auth", "cookie", "headers"];
+/// Settings that hold secrets although their names do not say so.
+const HOLDERS: [&str; 2] = ["cookie", "headers"];
+
+fn holds_secrets(text: &str) -> bool {
+    sounds_secret(text) || HOLDERS.iter().any(|word| text.contains(word))
+}
 
 /// The line at the start of `span`, with the part of `span` on it marked.
 pub(super) fn excerpt(source: &Source, span: Range<usize>) -> Excerpt {
@@ -68,7 +73,7 @@ fn hide_values(letters: &[char], hidden: &mut [bool]) {
         if is_key {
             let name: String = letters[at..=close].iter().collect::<String>().to_lowercase();
             group |= name.contains("headers");
-            secret = group || SECRET_WORDS.iter().any(|part| name.contains(part));
+            secret = group || holds_secrets(&name);
         } else if secret {
             let end = if letters[close] == '"' { close } else { close + 1 };
             hidden[(at + 1).min(end)..end].fill(true);
@@ -81,7 +86,7 @@ fn hide_values(letters: &[char], hidden: &mut [bool]) {
 /// tokens do: with a quote missing, nothing tells a key from a value.
 fn hide_words(letters: &[char], hidden: &mut [bool]) {
     let line: String = letters.iter().collect::<String>().to_lowercase();
-    let sounds_secret = SECRET_WORDS.iter().any(|word| line.contains(word));
+    let sounds_secret = holds_secrets(&line);
     let is_part = |letter: &char| letter.is_alphanumeric() || "_-+/=.~".contains(*letter);
     let mut at = 0;
     while at < letters.len() {

@@ -161,7 +161,9 @@ mod tests {
 
     /// Every character as JSON may write it.
     fn all_escaped(text: &str) -> String {
-        text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect()
+        let escaped: Vec<String> =
+            text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
+        escaped.concat()
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod vault;
 pub use patterns::has_beginning_of_secret;
 pub use patterns::has_secret;
 pub use patterns::is_secret_name;
+pub use patterns::sounds_secret;
 pub use vault::Misplaced;
 pub use vault::Vault;
 

@@ -78,6 +78,12 @@ pub fn is_secret_name(name: &str) -> bool {
     name.split(['_', '-', '.']).any(|part| SECRET_WORDS.iter().any(|word| part.ends_with(word)))
 }
 
+/// Whether a text has a word for secrets anywhere in it, however it is spelled together.
+pub fn sounds_secret(text: &str) -> bool {
+    let text = text.to_ascii_uppercase();
+    SECRET_WORDS.iter().any(|word| text.contains(word))
+}
+
 /// Whether a value has the form of a secret.
 pub fn has_secret(text: &str) -> bool {
     !find(text).is_empty()

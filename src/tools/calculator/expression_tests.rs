@@ -15,6 +15,7 @@ fn error(expression: &str) -> String {
     evaluate(expression).expect_err(expression).to_string()
 }
 
+#[expect(clippy::too_many_lines, reason = "a list of expressions")]
 #[test]
 fn expressions_by_hand() {
     for (expression, expected) in [

@@ -85,6 +85,7 @@ fn hits(context: &TestContext, seeded: &[PathBuf], finished: &Finished) -> Vec<S
     hits
 }
 
+#[expect(clippy::too_many_lines, reason = "one conversation from end to end")]
 #[test]
 fn case_31_no_canary_is_found_and_no_file_is_damaged() {
     let mut context = TestContext::new();

@@ -13,6 +13,7 @@ use super::status_of;
 use crate::hostile::is_running;
 use crate::support::TestContext;
 use crate::support::code;
+use crate::support::wait_until;
 
 fn call(name: &str, arguments: Value) -> Value {
     json!({"name": name, "arguments": arguments})
@@ -73,7 +74,8 @@ fn t05_many_calls_leave_no_process_and_no_descriptor() {
     let mut agent = context.command(arguments).spawn().unwrap();
     let id = agent.id();
     let look = || {
-        std::thread::sleep(Duration::from_millis(400));
+        // It runs: nothing of the calls before it is under way any more.
+        wait_until(Duration::from_secs(20), "the command", || is_running("sleep\x001.5"));
         // The agent is closed to its own user: who is not root compares the memory only.
         let open = std::fs::read_dir(format!("/proc/{id}/fd")).map_or(0, Iterator::count);
         (open, status_of(id, "VmRSS"))

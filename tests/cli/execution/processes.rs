@@ -13,6 +13,7 @@ use crate::support::TestContext;
 use crate::support::binary;
 use crate::support::denied;
 use crate::support::finish;
+use crate::support::wait_until;
 
 fn mark(test: u32) -> String {
     format!("{test}.{:08}", std::process::id())
@@ -70,12 +71,15 @@ fn t04_a_tree_that_ignores_the_polite_signal_dies() {
 #[test]
 fn t14_a_stopped_agent_keeps_its_deadlines() {
     let context = TestContext::new();
-    let arguments = json!({"command": "sleep 30", "timeout": 2}).to_string();
+    let mark = format!("30.{:07}", std::process::id());
+    let command = format!("sleep {mark}");
+    let arguments = json!({"command": command, "timeout": 2}).to_string();
     let started = Instant::now();
     let mut agent =
         context.command(["tool", "run", "shell", "--args", &arguments]).spawn().unwrap();
-    std::thread::sleep(Duration::from_millis(500));
+    wait_until(Duration::from_secs(20), "the command", || is_running(&format!("sleep\0{mark}")));
     let id = agent.id().to_string();
+    // Longer than the deadline: that time passes while the agent is stopped is what is tried.
     for (signal, pause) in [("-STOP", 2_500), ("-CONT", 0)] {
         assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
         std::thread::sleep(Duration::from_millis(pause));

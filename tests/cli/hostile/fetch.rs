@@ -74,6 +74,7 @@ fn fetch(context: &TestContext, url: &str, more: &[&str]) -> Finished {
     context.run([&fixed[..], more].concat())
 }
 
+#[expect(clippy::too_many_lines, reason = "a list of spellings")]
 #[test]
 fn case_34_no_spelling_of_an_inner_address_is_fetched() {
     let server = Server::start(|_, stream| send(stream, "200 OK", BODY.as_bytes()));
@@ -289,6 +290,7 @@ fn case_36_no_redirect_leads_inside() {
     rows.row("nobody came", inner.seen() == 0, &inner.seen().to_string());
 }
 
+#[expect(clippy::too_many_lines, reason = "a list of answers")]
 #[test]
 fn case_37_bodies_and_answers_that_do_not_end_are_capped() {
     // 256 MiB of zeros in 256 KiB.

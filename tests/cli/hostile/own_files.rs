@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::each;
 
+#[expect(clippy::too_many_lines, reason = "a list of ways")]
 #[test]
 fn case_10_the_agents_own_files_are_out_of_reach_even_where_they_do_not_exist() {
     each("case 10", |ground, rows| {

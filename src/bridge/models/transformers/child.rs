@@ -33,7 +33,7 @@ use crate::config::env::Environment;
 use crate::protocol::ModelError;
 use crate::protocol::ModelErrorKind;
 use crate::protocol::secrets::has_secret;
-use crate::sandbox::environment::is_secret;
+use crate::protocol::secrets::is_secret_name;
 use crate::system::process;
 
 /// The module that the child runs.
@@ -165,7 +165,8 @@ fn command(wheels: Option<&Path>) -> std::io::Result<Command> {
     command.args(["-E", "-m", MODULE]);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     for (name, value) in Environment::of_process().all() {
-        let secret = name.to_str().is_none_or(is_secret) || value.to_str().is_some_and(has_secret);
+        let secret =
+            name.to_str().is_none_or(is_secret_name) || value.to_str().is_some_and(has_secret);
         if secret {
             command.env_remove(name);
         }
