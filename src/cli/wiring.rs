@@ -177,6 +177,7 @@ fn protected(settings: &Settings, places: &Places) -> Vec<PathBuf> {
 pub fn policy(settings: &Settings, places: &Places, directory: &Path) -> Policy {
     let mut policy = Policy::new(&settings.sandbox, directory, protected(settings, places));
     policy.read.extend(settings.python.wheels.clone());
+    policy.unmade = places.missing_home().map(Path::to_path_buf);
     policy.limits = settings.limits.command.clone();
     policy
 }
@@ -198,7 +199,7 @@ fn sandbox_with(
     directory: &Path,
     client: &Client,
 ) -> Sandbox {
-    let running = places.data_dir.as_ref().map(|directory| directory.join("running"));
+    let running = places.usable_data_dir().map(|directory| directory.join("running"));
     let sandbox = Sandbox::new(policy(settings, places, directory)).with_others_in(running);
     match sandbox.policy().net.clone() {
         NetRule::Hosts(rules) => {

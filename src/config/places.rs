@@ -1,4 +1,4 @@
-//! Where configuration and data live on each platform. Touches no file.
+//! Where configuration and data live on each platform. Opens no file.
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -19,6 +19,8 @@ pub struct Places {
     pub user_config: Option<PathBuf>,
     /// Where the database lives; `None` without a home directory.
     pub data_dir: Option<PathBuf>,
+    /// The home directory, whether or not it is there.
+    pub home: Option<PathBuf>,
 }
 
 impl Places {
@@ -38,7 +40,21 @@ impl Places {
             managed_config: managed_config(),
             user_config: config_root.map(|root| root.join(NAME).join("config.json")),
             data_dir: data_root.map(|root| root.join(NAME)),
+            home,
         }
+    }
+
+    /// The home directory, if there is none: nothing is made in it. That an account has no home is often
+    /// said by the name of a directory that does not exist (`/nonexistent`).
+    pub fn missing_home(&self) -> Option<&Path> {
+        self.home.as_deref().filter(|home| !home.is_dir())
+    }
+
+    /// Where data can be kept: not in a home directory that does not exist.
+    pub fn usable_data_dir(&self) -> Option<&Path> {
+        let data = self.data_dir.as_deref()?;
+        let is_lost = self.missing_home().is_some_and(|home| data.starts_with(home));
+        (!is_lost).then_some(data)
     }
 
     /// A project's file.

@@ -77,7 +77,7 @@ pub fn resolve(
         return Err(ConfigError { errors });
     }
     let data_dir = config.data_dir.clone().map(|path| directory.join(path));
-    let data_dir = data_dir.or_else(|| places.data_dir.clone());
+    let data_dir = data_dir.or_else(|| places.usable_data_dir().map(Path::to_path_buf));
     let wheels = config.python.wheels.as_ref().map(|path| directory.join(path));
     model.local.complete(data_dir.as_deref(), wheels.as_deref());
     let models = model.local.directory.clone();
@@ -415,6 +415,7 @@ mod tests {
             managed_config: "/nonexistent/managed.json".into(),
             user_config: None,
             data_dir: Some("/data".into()),
+            home: None,
         };
         let assignments =
             assignments.iter().map(|text| load::assignment(text)).collect::<Result<_, _>>()?;

@@ -84,6 +84,7 @@ mod tests {
             net: NetRule::Off,
             env: Vec::new(),
             protected: vec![PathBuf::from("/w/state")],
+            unmade: None,
             limits: crate::config::settings::CommandLimits::default(),
         };
         insta::assert_snapshot!(profile(&policy, Some(std::path::Path::new("/t"))), @r#"

@@ -81,6 +81,7 @@ pub struct Sandbox {
     #[cfg(target_os = "linux")]
     launchers: linux::Launchers,
     scratch: OnceLock<Option<Scratch>>,
+    earlier_snapshots: snapshot::Earlier,
     /// Where long output is kept.
     room: OnceLock<Option<Arc<spill::Room>>>,
     /// What children see of the environment; read once.
@@ -101,6 +102,7 @@ impl Sandbox {
             #[cfg(target_os = "linux")]
             launchers: linux::Launchers::default(),
             scratch: OnceLock::new(),
+            earlier_snapshots: snapshot::Earlier::default(),
             room: OnceLock::new(),
             environment: OnceLock::new(),
             outlet: None,
@@ -196,7 +198,8 @@ impl Sandbox {
     /// What a command that can write must not have changed when it ends.
     fn snapshot(&self) -> Result<Option<snapshot::Snapshot>, SandboxError> {
         let write = &self.policy.write;
-        let take = || snapshot::Snapshot::take(write, self.running.as_deref());
+        let take =
+            || snapshot::Snapshot::take(write, self.running.as_deref(), &self.earlier_snapshots);
         (!write.is_empty()).then(take).transpose()
     }
 

@@ -96,6 +96,8 @@ pub struct Policy {
     pub env: Vec<String>,
     /// The agent's own configuration, trust and data: neither read nor written by children.
     pub protected: Vec<PathBuf>,
+    /// Nothing is made in it so that it can be hidden: a home directory that does not exist.
+    pub unmade: Option<PathBuf>,
     /// What each command may use up.
     pub limits: CommandLimits,
 }
@@ -124,6 +126,7 @@ impl Policy {
             net: NetRule::from_words(&settings.net),
             env: settings.env.clone(),
             protected: protected.iter().map(resolved).collect(),
+            unmade: None,
             limits: CommandLimits::default(),
             cwd,
         }

@@ -21,6 +21,7 @@ use super::command::Recorder;
 use super::error::SandboxError;
 use super::macos;
 use super::policy::Rung;
+use super::snapshot;
 
 /// Apple's launcher of a profile.
 const SANDBOX_EXEC: &str = "/usr/bin/sandbox-exec";
@@ -97,7 +98,7 @@ pub(super) async fn run(
             (status, Captured::default(), Captured::default())
         }
     };
-    let restored = snapshot.map_or_else(|| Ok(Vec::new()), |snapshot| snapshot.restore())?;
+    let restored = snapshot.map_or_else(|| Ok(Vec::new()), snapshot::Snapshot::finish)?;
     let duration = clock.elapsed();
     Ok(Finished {
         status,

@@ -4,13 +4,29 @@ use std::path::Path;
 use std::path::PathBuf;
 
 #[cfg(unix)]
-use rustix::fs::FlockOperation;
+use std::ffi::OsStr;
+#[cfg(unix)]
+use std::os::fd::AsFd as _;
+#[cfg(unix)]
+use std::os::fd::OwnedFd;
 
+#[cfg(unix)]
+use rustix::fs::FlockOperation;
+#[cfg(unix)]
+use rustix::fs::Mode;
+#[cfg(unix)]
+use rustix::fs::OFlags;
+#[cfg(unix)]
+use rustix::io::Errno;
+
+#[cfg(unix)]
+use super::snapshot;
 use crate::config::env::Environment;
 
-/// Seconds after which nobody can still be using a directory, given that its maker is gone.
+/// Seconds after which nobody can still be using a directory, given that its maker is gone: where its lock
+/// can be had, which says so itself, and where this file system has no locks.
 #[cfg(unix)]
-const LEFT_OVER: i64 = 24 * 3600;
+const LEFT_OVER: [i64; 2] = [3600, 24 * 3600];
 /// One process in so many looks for left-overs: the temporary directory can be large.
 #[cfg(unix)]
 const SWEEPERS: u32 = 16;
@@ -26,7 +42,7 @@ pub(super) struct Scratch {
     tmp: PathBuf,
     /// Says to agents in other process namespaces, whose clock may stand elsewhere, that somebody uses it.
     #[cfg(unix)]
-    _lock: Option<std::fs::File>,
+    _lock: Option<OwnedFd>,
 }
 
 impl Scratch {
@@ -46,7 +62,7 @@ impl Scratch {
         let scratch = Self {
             tmp: root.join("tmp"),
             #[cfg(unix)]
-            _lock: locked(&root, FlockOperation::NonBlockingLockShared).unwrap_or_default(),
+            _lock: lock(&root),
             root,
         };
         create_private(&scratch.tmp).ok()?;
@@ -83,42 +99,51 @@ pub(super) fn create_private(path: &Path) -> std::io::Result<()> {
     std::fs::create_dir(path)
 }
 
-/// Locks a directory until the file is closed. `Ok(None)`: it cannot be had on this file system.
+/// Locks a directory until the file is closed, where its file system can.
 #[cfg(unix)]
-fn locked(path: &Path, how: FlockOperation) -> Result<Option<std::fs::File>, Held> {
-    let Ok(directory) = std::fs::File::open(path) else { return Ok(None) };
-    match rustix::fs::flock(&directory, how) {
-        Ok(()) => Ok(Some(directory)),
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(Held),
-        Err(_) => Ok(None),
+fn lock(path: &Path) -> Option<OwnedFd> {
+    let directory = rustix::fs::open(path, DIRECTORY, Mode::empty()).ok()?;
+    rustix::fs::flock(&directory, FlockOperation::NonBlockingLockShared).ok()?;
+    Some(directory)
+}
+
+#[cfg(unix)]
+const DIRECTORY: OFlags =
+    OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+/// Removes directories of agents of this user that were killed. Everybody can make names here, so
+/// everything goes by descriptors, and links are not followed. Failures are left to the next one.
+#[cfg(unix)]
+fn sweep(place: &Path) {
+    let Ok(directory) = rustix::fs::open(place, DIRECTORY, Mode::empty()) else { return };
+    let Ok(entries) = std::fs::read_dir(place) else { return };
+    for entry in entries.take(MOST_ENTRIES).flatten() {
+        let name = entry.file_name();
+        let Some(pid) = writer(&name.to_string_lossy()) else { continue };
+        let is_gone = rustix::process::test_kill_process(pid) == Err(Errno::SRCH);
+        if is_gone && is_abandoned(&directory, &name) {
+            drop(snapshot::remove_at(directory.as_fd(), &name));
+        }
     }
 }
 
-/// Somebody else has the lock.
+/// Whether it is a directory of this user's that nobody uses any more. A process of another process
+/// namespace is not seen here, and a clock that jumps makes everything look old, hence the lock.
 #[cfg(unix)]
-#[derive(Debug)]
-struct Held;
-
-/// Removes directories of agents of this user that were killed more than a day ago. A clock that jumps
-/// makes them look older, hence the lock. Failures are left to the next one.
-#[cfg(unix)]
-fn sweep(place: &Path) {
-    use std::os::unix::fs::MetadataExt as _;
-    let now = crate::system::clock::now().unix_timestamp();
-    let Ok(entries) = std::fs::read_dir(place) else { return };
-    for entry in entries.take(MOST_ENTRIES).flatten() {
-        let Some(pid) = writer(&entry.file_name().to_string_lossy()) else { continue };
-        let Ok(found) = entry.path().symlink_metadata() else { continue };
-        let is_old = now.saturating_sub(found.mtime()) > LEFT_OVER;
-        let is_ours = found.is_dir() && found.uid() == rustix::process::geteuid().as_raw();
-        let is_gone = rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::SRCH);
-        if is_ours && is_old && is_gone {
-            let held = locked(&entry.path(), FlockOperation::NonBlockingLockExclusive);
-            if held.is_ok() {
-                drop(std::fs::remove_dir_all(entry.path()));
-            }
-        }
-    }
+#[allow(clippy::unnecessary_cast, reason = "the type of the time differs by platform")]
+fn is_abandoned(place: &OwnedFd, name: &OsStr) -> bool {
+    let Ok(directory) = rustix::fs::openat(place, name, DIRECTORY, Mode::empty()) else {
+        return false;
+    };
+    let Ok(found) = rustix::fs::fstat(&directory) else { return false };
+    let age = crate::system::clock::now().unix_timestamp().saturating_sub(found.st_mtime as i64);
+    let [locked, unlocked] = LEFT_OVER;
+    let is_old = match rustix::fs::flock(&directory, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => age > locked,
+        Err(Errno::WOULDBLOCK) => false,
+        Err(_) => age > unlocked,
+    };
+    is_old && found.st_uid == rustix::process::geteuid().as_raw()
 }
 
 /// The process that made a directory of this name.
@@ -131,38 +156,98 @@ fn writer(name: &str) -> Option<rustix::process::Pid> {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // A child may have taken away permissions of its own directories; the rest is the system's
-        // cleaner's.
-        if let Err(error) = std::fs::remove_dir_all(&self.root) {
+        if let Err(error) = remove(&self.root) {
             tracing::warn!(path = %self.root.display(), %error, "a temporary directory is left");
         }
     }
 }
 
+/// A child may have taken away permissions of its own directories, or nested them without end.
+#[cfg(unix)]
+fn remove(root: &Path) -> std::io::Result<()> {
+    let (Some(place), Some(name)) = (root.parent(), root.file_name()) else { return Ok(()) };
+    let place = rustix::fs::open(place, DIRECTORY, Mode::empty())?;
+    snapshot::remove_at(place.as_fd(), name)
+}
+
+#[cfg(not(unix))]
+fn remove(root: &Path) -> std::io::Result<()> {
+    std::fs::remove_dir_all(root)
+}
+
 #[cfg(test)]
 #[cfg(unix)]
 mod tests {
+    use std::path::Path;
+    use std::path::PathBuf;
     use std::time::Duration;
     use std::time::UNIX_EPOCH;
 
-    use super::FlockOperation;
     use super::create_private;
-    use super::locked;
+    use super::lock;
     use super::sweep;
 
-    /// Of a process that is not seen here, and old by this clock: the lock alone says that it is in use.
+    /// Of a process that is not seen here, and old by this clock.
+    fn old_directory(place: &Path, number: u32) -> PathBuf {
+        let path = place.join(format!("agi-agent-{}-{number:032x}", i32::MAX));
+        create_private(&path).unwrap();
+        age(&path);
+        path
+    }
+
+    fn age(path: &Path) {
+        let then = UNIX_EPOCH + Duration::from_hours(48);
+        std::fs::File::open(path).unwrap().set_modified(then).unwrap();
+    }
+
+    /// The lock alone says that it is in use.
     #[test]
     fn t14_a_directory_in_use_is_left_whatever_the_clock_says() {
         let place = tempfile::tempdir().unwrap();
-        let path = place.path().join(format!("agi-agent-{}-{}", i32::MAX, "0".repeat(32)));
-        create_private(&path).unwrap();
-        let then = UNIX_EPOCH + Duration::from_hours(48);
-        std::fs::File::open(&path).unwrap().set_modified(then).unwrap();
-        let lock = locked(&path, FlockOperation::NonBlockingLockShared).unwrap();
+        let path = old_directory(place.path(), 0);
+        let held = lock(&path).unwrap();
         sweep(place.path());
         assert!(path.exists(), "it was in use");
-        drop(lock);
+        drop(held);
         sweep(place.path());
         assert!(!path.exists(), "nobody used it");
+    }
+
+    #[test]
+    fn only_old_directories_of_processes_that_are_gone_are_removed() {
+        let place = tempfile::tempdir().unwrap();
+        let young = place.path().join(format!("agi-agent-{}-{:032x}", i32::MAX, 1));
+        create_private(&young).unwrap();
+        let living = place.path().join(format!("agi-agent-{}-{:032x}", std::process::id(), 2));
+        create_private(&living).unwrap();
+        age(&living);
+        let other = place.path().join(format!("agi-agent-{}-precious", i32::MAX));
+        create_private(&other).unwrap();
+        age(&other);
+        sweep(place.path());
+        assert!(young.exists() && living.exists() && other.exists());
+    }
+
+    /// Everybody can make names in a temporary directory.
+    #[test]
+    fn what_others_planted_there_is_not_touched() {
+        let place = tempfile::tempdir().unwrap();
+        let precious = place.path().join("precious");
+        create_private(&precious).unwrap();
+        std::fs::write(precious.join("file"), "precious").unwrap();
+        age(&precious);
+        let link = place.path().join(format!("agi-agent-{}-{:032x}", i32::MAX, 3));
+        std::os::unix::fs::symlink(&precious, &link).unwrap();
+        let inside = old_directory(place.path(), 4);
+        std::os::unix::fs::symlink(&precious, inside.join("link")).unwrap();
+        age(&inside);
+        let theirs = old_directory(place.path(), 5);
+        if rustix::process::geteuid().is_root() {
+            std::os::unix::fs::chown(&theirs, Some(65534), None).unwrap();
+        }
+        sweep(place.path());
+        assert!(precious.join("file").exists() && link.is_symlink());
+        assert!(!inside.exists());
+        assert_eq!(theirs.exists(), rustix::process::geteuid().is_root());
     }
 }

@@ -28,12 +28,18 @@ mod tests;
 #[cfg_attr(not(unix), path = "snapshot/tree_by_path.rs")]
 mod tree;
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::Mutex;
 
 use super::error::SandboxError;
+#[cfg(unix)]
+pub(super) use removal::remove_at;
+
 use looks::Birth;
 use looks::Kind;
 use states::Bounds;
@@ -50,6 +56,22 @@ const TRIES: u32 = 5;
 /// Paths that are named one by one; of more the directories are named that they were in.
 const MOST_NAMED: usize = 200;
 
+/// What the last snapshots saw, so that the next ones need not read it again.
+#[derive(Debug, Default)]
+pub(super) struct Earlier(Mutex<BTreeMap<PathBuf, Arc<States>>>);
+
+impl Earlier {
+    fn of(&self, root: &Path) -> Option<Arc<States>> {
+        self.0.lock().ok()?.get(root).cloned()
+    }
+
+    fn set(&self, root: &Path, states: &Arc<States>) {
+        if let Ok(mut all) = self.0.lock() {
+            all.insert(root.to_path_buf(), Arc::clone(states));
+        }
+    }
+}
+
 /// The state of the watched paths at one time.
 #[derive(Debug)]
 pub(super) struct Snapshot {
@@ -61,7 +83,7 @@ pub(super) struct Snapshot {
 #[derive(Debug)]
 struct Root {
     path: PathBuf,
-    states: States,
+    states: Arc<States>,
     /// Says to other agents that a command runs here.
     #[cfg(unix)]
     place: Option<shared::Place>,
@@ -70,27 +92,41 @@ struct Root {
 impl Snapshot {
     /// Remembers what is to be protected below these writable roots. `places`: where agents tell each
     /// other that their commands run; without it each remembers what it sees.
-    pub(super) fn take(roots: &[PathBuf], places: Option<&Path>) -> Result<Self, SandboxError> {
-        Self::take_within(roots, places, Bounds::default())
+    pub(super) fn take(
+        roots: &[PathBuf],
+        places: Option<&Path>,
+        earlier: &Earlier,
+    ) -> Result<Self, SandboxError> {
+        Self::take_within(roots, places, earlier, Bounds::default())
     }
 
     fn take_within(
         roots: &[PathBuf],
         places: Option<&Path>,
+        earlier: &Earlier,
         bounds: Bounds,
     ) -> Result<Self, SandboxError> {
-        let take = |path: &PathBuf| Root::take(path, roots, places, bounds);
+        let take = |path: &PathBuf| Root::take(path, roots, places, earlier, bounds);
         Ok(Self { roots: roots.iter().map(take).collect::<Result<_, _>>()?, bounds })
     }
 
     /// Puts back what has changed since; returns the paths that had to be. What cannot be put back does not
     /// keep the rest: the first such path is the error.
-    pub(super) fn restore(&self) -> Result<Vec<PathBuf>, SandboxError> {
+    pub(super) fn finish(self) -> Result<Vec<PathBuf>, SandboxError> {
+        #[cfg(unix)]
+        let alone = self.roots.iter().find_map(|root| root.place.as_ref()?.lock());
+        let restored = self.restore();
+        #[cfg(unix)]
+        if alone.is_some() {
+            self.roots.into_iter().filter_map(|root| root.place).for_each(shared::Place::leave);
+        }
+        restored
+    }
+
+    fn restore(&self) -> Result<Vec<PathBuf>, SandboxError> {
         let mut restored = BTreeSet::new();
         let mut trouble = Trouble::default();
         for root in &self.roots {
-            #[cfg(unix)]
-            let _alone = root.place.as_ref().map(shared::Place::lock);
             trouble.bear(root.restore(&self.roots, self.bounds, &mut restored));
         }
         trouble.first.map_or_else(|| Ok(named(restored)), Err)
@@ -140,13 +176,17 @@ impl Root {
         path: &Path,
         roots: &[PathBuf],
         places: Option<&Path>,
+        earlier: &Earlier,
         bounds: Bounds,
     ) -> Result<Self, SandboxError> {
         let see = || {
             let base = outermost(path, roots.iter().map(PathBuf::as_path));
             let tree = Tree::open(base).map_err(|source| unseen(base, source))?;
-            let Some(tree) = tree else { return Ok(States::new()) };
-            states::remember(&tree, path, bounds).map_err(|(path, source)| unseen(&path, source))
+            let Some(tree) = tree else { return Ok(Arc::default()) };
+            let states = states::remember(&tree, path, bounds, earlier.of(path).as_deref());
+            let states = Arc::new(states.map_err(|(path, source)| unseen(&path, source))?);
+            earlier.set(path, &states);
+            Ok(states)
         };
         #[cfg(unix)]
         if let Some(places) = places {

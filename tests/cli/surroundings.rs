@@ -23,6 +23,36 @@ fn without_home_it_answers_and_keeps_nothing() {
     assert_eq!((finished.code, finished.stdout.as_str()), (0, "3\n"), "{}", finished.stderr);
 }
 
+/// An account without a home has one by name (`/nonexistent`): it stays a name, wherever it leads.
+#[test]
+fn a_home_that_does_not_exist_is_not_made() {
+    let context = context();
+    for home in ["outside/of/it", "work/inside/of/it"] {
+        let home = context.work().parent().unwrap().join(home);
+        let first = home.ancestors().nth(2).unwrap();
+        let shell = ["tool", "run", "shell", "--args", r#"{"command": "true"}"#];
+        let writes = ["--sandbox", "workspace-write"];
+        for arguments in [
+            &TASK[..],
+            &[&TASK[..], &writes].concat(),
+            &[&shell[..], &writes].concat(),
+            &["sandbox", "--level", "workspace-write", "--", "true"],
+            &["memory", "list"],
+        ] {
+            let mut command = context.command(arguments);
+            let finished = finish(command.env("HOME", &home));
+            let is_memory = arguments[0] == "memory";
+            assert_eq!(finished.code, if is_memory { 42 } else { 0 }, "{}", finished.stderr);
+            assert!(!first.exists(), "{arguments:?} made {}", first.display());
+        }
+        // A place that a person names is made.
+        let mut command = context.command(["memory", "add", "--", "something"]);
+        command.env("HOME", &home).env("XDG_DATA_HOME", context.home().join("new"));
+        let finished = finish(&mut command);
+        assert_eq!(finished.code, 0, "{}", finished.stderr);
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn a_home_that_cannot_be_written_is_told_and_the_answer_comes() {

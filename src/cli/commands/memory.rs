@@ -136,7 +136,7 @@ pub(super) fn handle(context: &mut CommandContext) -> Result<MemoryHandle, Comma
     let settings = context.settings()?;
     if settings.memory.ephemeral {
         return Err(CommandError::input("there is no data directory to keep a memory in")
-            .with_hint("set HOME, XDG_DATA_HOME or AGI_DATA_DIR"));
+            .with_hint("set HOME to a directory that exists, or XDG_DATA_HOME or AGI_DATA_DIR"));
     }
     Ok(MemoryHandle::open(&settings.memory)?)
 }

@@ -70,8 +70,11 @@ impl Granted {
         mounts: bool,
     ) -> Self {
         let (grants, hidden, pinned, seen) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let mut list =
-            List { granted: Self { grants, hidden, pinned, seen }, protected: &policy.protected };
+        let mut list = List {
+            granted: Self { grants, hidden, pinned, seen },
+            protected: &policy.protected,
+            unmade: policy.unmade.as_deref(),
+        };
         // These stay what they are while a system runs.
         for path in SYSTEM_READ.iter().filter(|path| **path != "/etc") {
             list.grant(Rights::Read, Path::new(path));
@@ -128,6 +131,7 @@ impl Granted {
 struct List<'a> {
     granted: Granted,
     protected: &'a [PathBuf],
+    unmade: Option<&'a Path>,
 }
 
 impl List<'_> {
@@ -177,7 +181,10 @@ impl List<'_> {
         if is_inside || inside.is_empty() || root.parent().is_none() {
             return false;
         }
-        if !inside.iter().all(|path| std::fs::create_dir_all(path).is_ok()) {
+        let may_be_there = |path: &Path| {
+            path.is_dir() || !self.unmade.is_some_and(|unmade| path.starts_with(unmade))
+        };
+        if !inside.iter().all(|path| may_be_there(path) && std::fs::create_dir_all(path).is_ok()) {
             return false;
         }
         for path in inside {

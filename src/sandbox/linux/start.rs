@@ -190,7 +190,7 @@ impl Started {
         // Nothing is left to be ended when this is dropped.
         self.control.socket = None;
         match self.snapshot.take() {
-            Some(snapshot) => snapshot.restore(),
+            Some(snapshot) => snapshot.finish(),
             None => Ok(Vec::new()),
         }
     }
@@ -207,7 +207,7 @@ impl Drop for Started {
             if let Err(error) = wait_for_end(socket, pidfd) {
                 tracing::warn!(%error, "the keeper of an abandoned command could not be waited for");
             }
-            if let Err(error) = snapshot.restore() {
+            if let Err(error) = snapshot.finish() {
                 tracing::error!(%error, "after an abandoned command");
             }
             drop(launcher);

@@ -3,8 +3,10 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::Bounds;
+use super::Earlier;
 use super::Snapshot;
 use super::tests::repository;
 use super::tests::take;
@@ -22,10 +24,14 @@ fn mode(path: &Path) -> u32 {
 #[test]
 fn what_is_planted_is_found_among_any_number() {
     let (_root, path) = repository();
-    let snapshot = take(&path);
+    let bounds = Bounds { new_repositories: 20, ..Bounds::default() };
+    let roots = std::slice::from_ref(&path);
+    let snapshot = Snapshot::take_within(roots, None, &Earlier::default(), bounds).unwrap();
     let hooks = path.join(".git/hooks");
     for number in 0..10_500 {
         std::fs::write(hooks.join(format!("h{number}")), "").unwrap();
+    }
+    for number in 0..30 {
         std::fs::create_dir(path.join(format!(".git/modules/m{number}"))).unwrap();
     }
     std::fs::write(path.join(".git/modules/m/hooks/post-checkout"), "evil").unwrap();
@@ -37,7 +43,7 @@ fn what_is_planted_is_found_among_any_number() {
     assert!(!path.join(".git/modules/m7/config").exists());
     // Of new git directories so many stay as anybody has submodules.
     let modules = std::fs::read_dir(path.join(".git/modules")).unwrap().count();
-    assert_eq!(modules, Bounds::default().new_repositories + 1);
+    assert_eq!(modules, 21);
 }
 
 /// The tenth of a submodule's names has a slash in it.
@@ -80,7 +86,8 @@ fn what_cannot_be_put_back_keeps_nothing_else() {
 fn a_root_that_cannot_be_repaired_keeps_no_other() {
     let ((_one, one), (_other, other)) = (repository(), repository());
     std::fs::write(one.join(".git/config"), vec![b'x'; 2 << 20]).unwrap();
-    let snapshot = Snapshot::take(&[one.clone(), other.clone()], None).unwrap();
+    let snapshot =
+        Snapshot::take(&[one.clone(), other.clone()], None, &Earlier::default()).unwrap();
     for path in [&one, &other] {
         std::fs::write(path.join(".git/config"), "evil").unwrap();
     }
@@ -94,7 +101,9 @@ fn a_root_that_cannot_be_repaired_keeps_no_other() {
 fn beyond_the_bound_a_change_is_an_error_and_what_is_planted_goes() {
     let (_root, path) = repository();
     let bounds = Bounds { all: 5, ..Bounds::default() };
-    let snapshot = Snapshot::take_within(std::slice::from_ref(&path), None, bounds).unwrap();
+    let snapshot =
+        Snapshot::take_within(std::slice::from_ref(&path), None, &Earlier::default(), bounds)
+            .unwrap();
     std::fs::write(path.join(".git/hooks/post-commit"), "evil").unwrap();
     assert_eq!(snapshot.restore().unwrap(), [path.join(".git/hooks/post-commit")]);
     std::fs::write(path.join(".git/config"), "evil").unwrap();
@@ -176,7 +185,8 @@ fn what_had_just_been_changed_is_compared_by_its_contents() {
         let size = text(&config).len();
         std::fs::write(&config, "x".repeat(size)).unwrap();
         let after = take(&path).roots[0].states[&config].stamp;
-        let state = snapshot.roots[0].states.get_mut(&config).unwrap();
+        let states = Arc::get_mut(&mut snapshot.roots[0].states).unwrap();
+        let state = states.get_mut(&config).unwrap();
         assert!(!state.settled, "it was made a moment ago");
         (state.stamp, state.settled) = (after, settled);
         let restored = snapshot.restore().unwrap();
@@ -233,4 +243,31 @@ fn a_git_file_stays_a_file() {
     std::fs::write(path.join(".git/hooks/post-commit"), "evil").unwrap();
     assert_eq!(snapshot.restore().unwrap(), [path.join(".git")]);
     assert_eq!(text(&path.join(".git")), "gitdir: elsewhere");
+}
+
+/// Contents are taken from the snapshot before only where nothing can have changed meanwhile.
+#[test]
+fn an_earlier_snapshot_is_believed_where_stamps_are_settled() {
+    let (_root, path) = repository();
+    let config = path.join(".git/config");
+    let earlier = Earlier::default();
+    let take = || Snapshot::take(std::slice::from_ref(&path), None, &earlier).unwrap();
+    let first = take();
+    std::fs::write(&config, "changed by its owner").unwrap();
+    let second = take();
+    std::fs::write(&config, "evil").unwrap();
+    assert_eq!(second.finish().unwrap(), [config.clone()]);
+    assert_eq!(text(&config), "changed by its owner");
+    let bytes = |snapshot: &Snapshot| match &snapshot.roots[0].states[&config].contents {
+        super::Contents::File(bytes) => Arc::clone(bytes),
+        other => panic!("{other:?}"),
+    };
+    assert!(!Arc::ptr_eq(&bytes(&first), &bytes(&take())), "it was read anew");
+    // As if all of it had been there for long.
+    let mut states = (*take().roots[0].states).clone();
+    states.values_mut().for_each(|state| state.settled = true);
+    earlier.set(&path, &Arc::new(states));
+    let kept = earlier.of(&path).unwrap();
+    let super::Contents::File(kept) = &kept[&config].contents else { panic!("no file") };
+    assert!(Arc::ptr_eq(kept, &bytes(&take())), "it was read again");
 }

@@ -28,7 +28,7 @@ const PASSES: u32 = 16;
 const WRITABLE: u64 = 0o700;
 
 /// Removes whatever stands under a name.
-pub(super) fn remove_at(parent: BorrowedFd<'_>, name: &OsStr) -> io::Result<()> {
+pub(in crate::sandbox) fn remove_at(parent: BorrowedFd<'_>, name: &OsStr) -> io::Result<()> {
     if unlink(parent, name)? {
         return Ok(());
     }

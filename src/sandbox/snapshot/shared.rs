@@ -14,6 +14,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -39,6 +40,8 @@ pub(super) struct Place {
     path: PathBuf,
     /// Locked for as long as the command runs, together with other agents.
     running: File,
+    /// It was left under the lock of all.
+    is_left: bool,
 }
 
 impl Place {
@@ -47,22 +50,31 @@ impl Place {
     pub(super) fn join(
         directory: &Path,
         root: &Path,
-        see: impl FnOnce() -> Result<States, SandboxError>,
-    ) -> io::Result<(Self, Result<States, SandboxError>)> {
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+        see: impl FnOnce() -> Result<Arc<States>, SandboxError>,
+    ) -> io::Result<(Self, Result<Arc<States>, SandboxError>)> {
         let (lock, path) = (directory.join("lock"), directory.join(name(root)));
-        let alone = lock_of_all(&lock)?;
+        let alone = match lock_of_all(&lock) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+                lock_of_all(&lock)?
+            }
+            alone => alone?,
+        };
         let mut running = open(&path)?;
         let states = match rustix::fs::flock(&running, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {
                 let states = match see() {
                     Ok(states) => states,
                     // Nothing is remembered, and the command does not run.
-                    Err(error) => return Ok((Self { lock, path, running }, Err(error))),
+                    Err(error) => {
+                        return Ok((Self { lock, path, running, is_left: false }, Err(error)));
+                    }
                 };
-                warn_of_what_was_left(&mut running, &states);
-                running.set_len(0)?;
-                running.rewind()?;
+                if running.metadata()?.len() > 0 {
+                    warn_of_what_was_left(&mut running, &states);
+                    running.set_len(0)?;
+                    running.rewind()?;
+                }
                 running.write_all(&stored::encode(&states))?;
                 // Nobody can come in between: they would need the lock of all.
                 rustix::fs::flock(&running, FlockOperation::LockShared)?;
@@ -73,12 +85,26 @@ impl Place {
                 let mut bytes = Vec::new();
                 running.read_to_end(&mut bytes)?;
                 let unreadable = || io::Error::other("another version of the agent runs here");
-                stored::decode(&bytes).ok_or_else(unreadable)?
+                Arc::new(stored::decode(&bytes).ok_or_else(unreadable)?)
             }
             Err(error) => return Err(error.into()),
         };
         drop(alone);
-        Ok((Self { lock, path, running }, Ok(states)))
+        Ok((Self { lock, path, running, is_left: false }, Ok(states)))
+    }
+
+    /// The command has ended, and the caller holds the lock of all.
+    pub(super) fn leave(mut self) {
+        self.remove_if_last();
+        self.is_left = true;
+    }
+
+    fn remove_if_last(&self) {
+        let is_last = rustix::fs::flock(&self.running, FlockOperation::NonBlockingLockExclusive);
+        if is_last.is_ok() {
+            // What stays is a file; the next agent here takes its place.
+            drop(std::fs::remove_file(&self.path));
+        }
     }
 
     /// While this is held nobody else joins, repairs or leaves. `None` where it could not be had in time:
@@ -90,13 +116,12 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
+        if self.is_left {
+            return;
+        }
         // Without it the file stays, which costs its space and a warning to the next.
         let Some(_alone) = self.lock() else { return };
-        let is_last = rustix::fs::flock(&self.running, FlockOperation::NonBlockingLockExclusive);
-        if is_last.is_ok() {
-            // What stays is a file; the next agent here takes its place.
-            drop(std::fs::remove_file(&self.path));
-        }
+        self.remove_if_last();
     }
 }
 

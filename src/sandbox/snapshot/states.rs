@@ -100,14 +100,21 @@ impl State {
     }
 }
 
-/// What stands at the watched paths below `root`.
+/// What stands at the watched paths below `root`. `earlier`: what was remembered before; contents need not
+/// be read again where the stamps say that they are the same.
 pub(super) fn remember(
     tree: &Tree,
     root: &Path,
     bounds: Bounds,
+    earlier: Option<&States>,
 ) -> Result<States, (PathBuf, io::Error)> {
-    let mut memory =
-        Memory { states: States::new(), bounds, now: clock::now().unix_timestamp(), trouble: None };
+    let mut memory = Memory {
+        states: States::new(),
+        earlier,
+        bounds,
+        now: clock::now().unix_timestamp(),
+        trouble: None,
+    };
     survey(tree, root, std::iter::empty(), &mut memory);
     match memory.trouble {
         Some(trouble) => Err(trouble),
@@ -115,14 +122,15 @@ pub(super) fn remember(
     }
 }
 
-struct Memory {
+struct Memory<'a> {
     states: States,
+    earlier: Option<&'a States>,
     bounds: Bounds,
     now: i64,
     trouble: Option<(PathBuf, io::Error)>,
 }
 
-impl Visitor for Memory {
+impl Visitor for Memory<'_> {
     fn meet(&mut self, at: &Directory, path: &Path, found: &Found, role: Role) -> bool {
         let contents = match (found.kind, role) {
             (Kind::Directory, Role::Steering) => Contents::Directory,
@@ -153,15 +161,22 @@ impl Visitor for Memory {
     }
 }
 
-impl Memory {
+impl Memory<'_> {
     fn file(&mut self, at: &Directory, path: &Path, found: &Found) -> Contents {
         if found.stamp.size() > self.bounds.file.min(self.bounds.all) {
             return Contents::Unkept;
         }
-        let name = path.file_name().unwrap_or_default();
-        let Ok(Some(bytes)) = at.read(name, self.bounds.file) else { return Contents::Unkept };
+        let is_same = |state: &&State| state.settled && state.stamp == found.stamp;
+        let earlier = self.earlier.and_then(|earlier| earlier.get(path)).filter(is_same);
+        let bytes = match earlier.map(|state| &state.contents) {
+            Some(Contents::File(bytes)) => Arc::clone(bytes),
+            _ => match at.read(path.file_name().unwrap_or_default(), self.bounds.file) {
+                Ok(Some(bytes)) => bytes.into(),
+                _ => return Contents::Unkept,
+            },
+        };
         self.bounds.all = self.bounds.all.saturating_sub(bytes.len() as u64);
-        Contents::File(bytes.into())
+        Contents::File(bytes)
     }
 }
 

@@ -4,10 +4,11 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::path::PathBuf;
 
+use super::Earlier;
 use super::Snapshot;
 
 pub(super) fn take(path: &PathBuf) -> Snapshot {
-    Snapshot::take(std::slice::from_ref(path), None).unwrap()
+    Snapshot::take(std::slice::from_ref(path), None, &Earlier::default()).unwrap()
 }
 
 pub(super) fn repository() -> (tempfile::TempDir, PathBuf) {
@@ -179,22 +180,20 @@ fn agents_that_meet_go_by_what_the_first_one_saw() {
         let places = data.join("running");
         let (_root, path) = repository();
         let roots = std::slice::from_ref(&path);
-        let first = Snapshot::take(roots, Some(&places)).unwrap();
+        let first = Snapshot::take(roots, Some(&places), &Earlier::default()).unwrap();
         std::fs::write(path.join(".git/hooks/evil"), "evil").unwrap();
         std::fs::write(path.join(".git/config"), "evil").unwrap();
-        let second = Snapshot::take(roots, Some(&places)).unwrap();
+        let second = Snapshot::take(roots, Some(&places), &Earlier::default()).unwrap();
         let (one, other) = if first_ends_first { (first, second) } else { (second, first) };
-        assert_eq!(one.restore().unwrap().len(), 2);
-        drop(one);
-        assert_eq!(other.restore().unwrap().len(), 0);
-        drop(other);
+        assert_eq!(one.finish().unwrap().len(), 2);
+        assert_eq!(other.finish().unwrap().len(), 0);
         assert!(!path.join(".git/hooks/evil").exists());
         assert_eq!(text(&path.join(".git/config")), ".git/config");
         // The last one leaves nothing but the lock, and the next one looks for itself.
         assert_eq!(std::fs::read_dir(&places).unwrap().count(), 1);
         std::fs::write(path.join(".git/config"), "mine").unwrap();
-        let next = Snapshot::take(roots, Some(&places)).unwrap();
-        assert_eq!(next.restore().unwrap().len(), 0);
+        let next = Snapshot::take(roots, Some(&places), &Earlier::default()).unwrap();
+        assert_eq!(next.finish().unwrap().len(), 0);
         assert_eq!(text(&path.join(".git/config")), "mine");
     }
 }

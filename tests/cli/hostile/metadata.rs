@@ -46,8 +46,8 @@ const TRICKS: [&str; 16] = [
     "mkdir -p .git/modules && ln -s ../../evil .git/modules/m; mkdir evil; echo evil > evil/config",
     "chmod 777 .git/config .git/hooks; echo evil > .git/config",
     "perl -e 'truncate(\".git/config\", 0) or exit 1'",
-    "chmod 0777 .git .git/hooks .git/modules/m/hooks; chmod 0666 .git/config",
-    "chown 65534 .git/hooks .git/config; chgrp 65534 .git/hooks",
+    "chmod 0777 .git .git/hooks .git/modules/m/hooks",
+    "chown 65534 .git/hooks; chgrp 65534 .git/info",
     "mv .git g; echo 'gitdir: g' > .git; rm .git; mv g .git; echo evil > .git/hooks/pre-commit",
     "touch .git/modules/libs/HEAD; echo evil > .git/modules/libs/foo/hooks/post-checkout",
 ];

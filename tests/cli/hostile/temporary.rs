@@ -29,6 +29,11 @@ fn case_48_temporary_files_are_private_fresh_and_gone() {
         rows.row(format!("{} gone afterwards", ground.setting), gone, path);
         let second = ground.sh("echo $TMPDIR").stdout;
         rows.row(format!("{} another each time", ground.setting), second.trim() != path, path);
+        let closed =
+            "mkdir -p $TMPDIR/a/b; touch $TMPDIR/a/b/f; chmod -R 0 $TMPDIR/a; echo $TMPDIR";
+        let path = ground.sh(closed).stdout;
+        let gone = !path.is_empty() && !std::path::Path::new(path.trim()).exists();
+        rows.row(format!("{} gone although closed", ground.setting), gone, &path);
         // The name that a write will use first is taken by a link to something outside.
         let victim = ground.outside().join("secret");
         for number in 0..3 {
@@ -56,6 +61,52 @@ fn case_48_temporary_files_are_private_fresh_and_gone() {
             let fixed = std::path::Path::new(path).exists();
             rows.row(format!("{} {path}", ground.setting), !fixed, "a fixed name was used");
         }
+    });
+}
+
+/// An agent that is killed leaves its directory, and the next ones remove it, and nothing else.
+#[test]
+fn case_48_what_a_killed_agent_left_is_removed_and_nothing_that_looks_like_it() {
+    super::each_of_two("case 48, left over", |ground, rows| {
+        let place = ground.outside().join("tmp");
+        let precious = ground.outside().join("precious");
+        for directory in [&place, &precious] {
+            fs::create_dir(directory).unwrap();
+        }
+        fs::write(precious.join("file"), SECRET).unwrap();
+        let sandbox = ["sandbox", "--level", "workspace-write", "--", "bash", "-c"];
+        let script = format!("echo there > there; sleep 50.1{}", std::process::id());
+        let mut first = ground.command(&[&sandbox[..], &[&script]].concat());
+        first.env("TMPDIR", &place).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut first = first.spawn().unwrap();
+        wait_for(|| {
+            fs::read_to_string(ground.work().join("there")).ok().filter(|it| it == "there\n")
+        });
+        first.kill().unwrap();
+        first.wait().unwrap();
+        let left = fs::read_dir(&place).unwrap().next().unwrap().unwrap().path();
+        let then = std::time::SystemTime::now() - Duration::from_hours(2);
+        // A link with such a name, to a directory that is as old and somebody's own.
+        let name = left.file_name().unwrap().to_string_lossy().into_owned();
+        let (pid, _) = name.strip_prefix("agi-agent-").unwrap().split_once('-').unwrap();
+        let link = place.join(format!("agi-agent-{pid}-{}", "0".repeat(32)));
+        symlink(&precious, &link).unwrap();
+        for directory in [&left, &precious] {
+            fs::File::open(directory).unwrap().set_modified(then).unwrap();
+        }
+        // One in sixteen looks.
+        let mut runs = 0;
+        while left.exists() && runs < 200 {
+            runs += 1;
+            ground
+                .command_as_it_is(&["sandbox", "--", "true"])
+                .env("TMPDIR", &place)
+                .output()
+                .unwrap();
+        }
+        rows.row(format!("{} removed", ground.setting), !left.exists(), &name);
+        let whole = precious.join("file").exists() && link.is_symlink();
+        rows.row(format!("{} the link leads nowhere", ground.setting), whole, &name);
     });
 }
 
