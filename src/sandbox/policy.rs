@@ -125,7 +125,7 @@ impl Policy {
             write,
             net: NetRule::from_words(&settings.net),
             env: settings.env.clone(),
-            protected: protected.iter().map(resolved).collect(),
+            protected: distinct(protected.iter().map(resolved)),
             unmade: None,
             limits: CommandLimits::default(),
             cwd,
@@ -147,4 +147,15 @@ impl Policy {
     pub fn is_enforced(&self) -> bool {
         self.level != SandboxLevel::DangerFullAccess
     }
+}
+
+/// Each path once, in the order in which they come: what is protected is looked at before every command.
+fn distinct(paths: impl Iterator<Item = PathBuf>) -> Vec<PathBuf> {
+    let mut list = Vec::new();
+    for path in paths {
+        if !list.contains(&path) {
+            list.push(path);
+        }
+    }
+    list
 }

@@ -26,6 +26,7 @@ fn places() -> Places {
         managed_config: "/nowhere/managed.json".into(),
         user_config: None,
         data_dir: None,
+        home: None,
     }
 }
 

@@ -41,6 +41,7 @@ impl Machine {
             managed_config: self.path("etc/managed.json"),
             user_config: Some(self.path("home/.config/agi-agent/config.json")),
             data_dir: Some(self.path("home/.local/share/agi-agent")),
+            home: None,
         }
     }
 
