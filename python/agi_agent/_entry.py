@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     BufferOperation = Callable[[Any, list[memoryview]], tuple[Any, list[Buffer]]]
 
 MODULES: dict[str, tuple[str, str]] = {
-    "adapter.open": ("agi_agent.providers", "open_stream"),
     "adapter.feed": ("agi_agent.providers", "feed"),
     "adapter.close": ("agi_agent.providers", "close"),
     "adapter.error": ("agi_agent.providers", "error"),
@@ -37,6 +36,7 @@ MODULES: dict[str, tuple[str, str]] = {
 """Operation to module and function; the function takes the payload."""
 
 BUFFER_MODULES: dict[str, tuple[str, str]] = {
+    "adapter.open": ("agi_agent.providers", "open_stream"),
     "embed.feed": ("agi_agent.local.embedding", "feed"),
     "embed.response": ("agi_agent.providers.embeddings", "response"),
 }

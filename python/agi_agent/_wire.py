@@ -172,7 +172,7 @@ class AdapterSettings(TypedDict):
 
 
 class OpenPayload(TypedDict):
-    """Payload of `adapter.open`."""
+    """Payload of `adapter.open`; the tools come as a buffer of JSON text."""
 
     provider: Literal["openai", "anthropic"]
     settings: AdapterSettings
@@ -212,10 +212,11 @@ class FeedPayload(TypedDict):
 
 
 class FeedAnswer(TypedDict):
-    """Answer of `adapter.feed`."""
+    """Answer of `adapter.feed`; `reply` closes the stream."""
 
     deltas: list[TextDelta]
     finished: bool
+    reply: NotRequired[ModelReply]
 
 
 class ClosePayload(TypedDict):

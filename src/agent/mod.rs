@@ -20,6 +20,7 @@ pub mod state;
 mod turn;
 
 use std::sync::Arc;
+use std::sync::OnceLock;
 
 use tokio::time::Instant;
 
@@ -216,6 +217,7 @@ impl Agent {
             context: self.context(cancel, started, &session_id, &vault),
             system,
             specs: self.parts.registry.specs(),
+            fixed_tokens: OnceLock::new(),
             schema,
             session,
             state,

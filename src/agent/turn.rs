@@ -4,6 +4,7 @@
 //! Everything that goes wrong ends up as a failure in the state; nothing here returns an error.
 
 use std::sync::Arc;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -68,6 +69,8 @@ pub(super) struct Turns<'a> {
     pub(super) context: ToolContext,
     pub(super) system: String,
     pub(super) specs: Arc<[ToolSpec]>,
+    /// Of each request: system prompt and tools, once counted.
+    pub(super) fixed_tokens: OnceLock<u64>,
     pub(super) schema: Option<OutputSchema>,
     pub(super) session: SessionLog,
     pub(super) state: RunState,
@@ -293,8 +296,10 @@ impl Turns<'_> {
     }
 
     fn fixed_tokens(&self) -> u64 {
-        let tools = serde_json::to_string(&self.specs).map_or(0, |text| text.len());
-        compact::estimate_bytes(self.system.len() + tools)
+        *self.fixed_tokens.get_or_init(|| {
+            let tools = serde_json::to_string(&self.specs).map_or(0, |text| text.len());
+            compact::estimate_bytes(self.system.len() + tools)
+        })
     }
 
     /// Makes the conversation smaller; false where it cannot be.

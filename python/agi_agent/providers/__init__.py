@@ -8,17 +8,21 @@ imported at its first use only.
 
 from __future__ import annotations
 
-from agi_agent import _errors
+from agi_agent import _errors, _json_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from agi_agent import _wire
+    from agi_agent._entry import Buffer
     from agi_agent.providers import _base
 
 _STREAMS: dict[int, _base.Adapter] = {}
 """Replies on their way, by the number that Rust was given."""
 
 _last_stream = 0
+
+_last_tools: tuple[bytes, list[_wire.ToolSpec]] = (b"", [])
+"""What came last as tools, and what it says: a conversation offers them each time."""
 
 
 def open_adapter(
@@ -53,25 +57,46 @@ def open_adapter(
     raise _errors.ConfigurationError(message)
 
 
-def open_stream(payload: _wire.OpenPayload) -> _wire.OpenAnswer:
-    """Begin a reply: what to send, and the number under which events are fed."""
+def open_stream(
+    payload: _wire.OpenPayload, buffers: list[memoryview]
+) -> tuple[_wire.OpenAnswer, list[Buffer]]:
+    """Begin a reply: what to send, and the number under which events are fed.
+
+    Args:
+        payload: The request; its `tools` come apart, as they rarely change.
+        buffers: Nothing, or JSON text of the tools.
+
+    Returns:
+        The answer, and no buffers.
+    """
     global _last_stream
-    adapter = open_adapter(payload["provider"], payload["settings"], payload["request"])
+    request = payload["request"]
+    if buffers:
+        request["tools"] = _tools(bytes(buffers[0]))
+    adapter = open_adapter(payload["provider"], payload["settings"], request)
     http = adapter.http()
     _last_stream += 1
     _STREAMS[_last_stream] = adapter
-    return {"stream": _last_stream, "http": http, "auth": adapter.auth}
+    return {"stream": _last_stream, "http": http, "auth": adapter.auth}, []
 
 
 def feed(payload: _wire.FeedPayload) -> _wire.FeedAnswer:
-    """Take events of a response, in order."""
+    """Take events of a response, in order; a reply that is whole is given and closed.
+
+    Raises:
+        MalformedError: An event is broken, or what is finished is no reply.
+    """
     adapter = _stream(payload["stream"])
     adapter.deltas = []
     for event in payload["events"]:
         if adapter.finished:
             break
         adapter.feed(event["event"], event["data"])
-    return {"deltas": adapter.deltas, "finished": adapter.finished}
+    answer: _wire.FeedAnswer = {"deltas": adapter.deltas, "finished": adapter.finished}
+    if adapter.finished:
+        del _STREAMS[payload["stream"]]
+        answer["reply"] = adapter.reply()
+    return answer
 
 
 def close(payload: _wire.ClosePayload) -> _wire.CloseAnswer:
@@ -80,10 +105,12 @@ def close(payload: _wire.ClosePayload) -> _wire.CloseAnswer:
     Raises:
         MalformedError: It should be complete and is not.
     """
+    if not payload["complete"]:
+        # It may have been closed by its last event.
+        _STREAMS.pop(payload["stream"], None)
+        return {}
     adapter = _stream(payload["stream"])
     del _STREAMS[payload["stream"]]
-    if not payload["complete"]:
-        return {}
     return {"reply": adapter.reply()}
 
 
@@ -92,6 +119,14 @@ def error(payload: _wire.ErrorPayload) -> _wire.ErrorAnswer:
     from agi_agent.providers import _http_error
 
     return _http_error.describe(payload["status"], payload["body"])
+
+
+def _tools(text: bytes) -> list[_wire.ToolSpec]:
+    """Read tools; the same text gives the same list, so that adapters know it again."""
+    global _last_tools
+    if text != _last_tools[0]:
+        _last_tools = (text, _json_text.loads(str(text, "utf-8")))
+    return _last_tools[1]
 
 
 def _stream(number: int) -> _base.Adapter:

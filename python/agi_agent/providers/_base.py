@@ -27,6 +27,8 @@ class Adapter:
     """
 
     auth: Literal["bearer", "x-api-key"] = "bearer"
+    _written_tools: tuple[list[_wire.ToolSpec], str] | None = None
+    """Of each dialect: the tools written last, and their text."""
 
     def __init__(
         self, settings: _wire.AdapterSettings, request: _wire.ModelRequest
@@ -53,17 +55,36 @@ class Adapter:
         """
         raise NotImplementedError
 
+    def tools(self, tools: list[_wire.ToolSpec]) -> list[dict[str, Any]]:
+        """Say in this dialect what the model can call; depends on nothing else."""
+        raise NotImplementedError
+
     def post(
         self, path: str, body: dict[str, Any], headers: dict[str, str] | None = None
     ) -> _wire.HttpRequest:
-        """Put a body into a request; entries that are None are left out."""
+        """Put a body into a request; entries that are None are left out.
+
+        The tools are added at its end: as text, since they are the larger part of most
+        requests and the same in all of a conversation.
+        """
         body = {key: value for key, value in body.items() if value is not None}
+        text = _json_text.dumps(body)
+        tools = self.request.get("tools")
+        if tools:
+            text = f'{text[:-1]},"tools":{self._write_tools(tools)}}}'
         return {
             "method": "POST",
             "path": path,
             "headers": {"content-type": "application/json", **(headers or {})},
-            "body": _json_text.dumps(body),
+            "body": text,
         }
+
+    def _write_tools(self, tools: list[_wire.ToolSpec]) -> str:
+        written = self._written_tools
+        if written is None or written[0] is not tools:
+            written = (tools, _json_text.dumps(self.tools(tools)))
+            type(self)._written_tools = written
+        return written[1]
 
     def say(self, kind: Literal["text", "reasoning"], text: str) -> None:
         """Pass on a piece of text as it arrives."""

@@ -1,9 +1,10 @@
 """Anthropic's Messages.
 
-The prompt is marked for the provider's cache at two places: after tools and system
-prompt, which stay the same for a whole run, and at the end of the conversation, which
-the next turn begins with. The schema of an answer goes into `output_config.format`;
-where it breaks that mode's rules it is asked for in words and checked by Rust.
+The prompt is marked for the provider's cache at three places: after the tools, which
+stay the same for all runs, after the system prompt, which stays for this one, and at
+the end of the conversation, which the next turn begins with. The schema of an answer
+goes into `output_config.format`; where it breaks that mode's rules it is asked for in
+words and checked by Rust.
 """
 
 from __future__ import annotations
@@ -55,12 +56,9 @@ class Messages(_base.Adapter):
         schema = self.schema()
         if schema is not None:
             output["format"] = {"type": "json_schema", "schema": schema}
-        tools = [_tool(tool) for tool in self.request.get("tools", [])]
         system: list[dict[str, Any]] = []
         if self.system():
             system = [{"type": "text", "text": self.system(), "cache_control": _CACHED}]
-        elif tools:
-            tools[-1]["cache_control"] = _CACHED
         return self.post(
             "/v1/messages",
             {
@@ -68,7 +66,6 @@ class Messages(_base.Adapter):
                 "max_tokens": self.max_output_tokens() or _MAX_TOKENS,
                 "system": system or None,
                 "messages": _messages(self.request["messages"]),
-                "tools": tools or None,
                 # Models that think take no other temperature than their own.
                 "temperature": None if effort else self.temperature(),
                 "thinking": {"type": "adaptive"} if effort else None,
@@ -77,6 +74,19 @@ class Messages(_base.Adapter):
             },
             {"anthropic-version": _VERSION},
         )
+
+    def tools(self, tools: list[_wire.ToolSpec]) -> list[dict[str, Any]]:
+        """Give them, marked at the end: they stay when the system prompt changes."""
+        written: list[dict[str, Any]] = [
+            {
+                "name": tool["name"],
+                "description": tool["description"],
+                "input_schema": tool["parameters"],
+            }
+            for tool in tools
+        ]
+        written[-1]["cache_control"] = _CACHED
+        return written
 
     def schema(self) -> dict[str, Any] | None:
         """Give the schema where the provider's mode can enforce it."""
@@ -178,14 +188,6 @@ def _part(block: dict[str, Any]) -> _wire.Part | None:
         data = _base.text_of(block.get("data"))
         return {"type": "reasoning", "text": "", "opaque": {"redacted": data}}
     return None
-
-
-def _tool(tool: _wire.ToolSpec) -> dict[str, Any]:
-    return {
-        "name": tool["name"],
-        "description": tool["description"],
-        "input_schema": tool["parameters"],
-    }
 
 
 def _messages(messages: list[_wire.Message]) -> list[dict[str, Any]]:

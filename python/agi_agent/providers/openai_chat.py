@@ -51,8 +51,6 @@ class ChatCompletions(_base.Adapter):
             {
                 "model": self.settings["name"],
                 "messages": self._messages(),
-                "tools": [_tool(tool) for tool in self.request.get("tools", [])]
-                or None,
                 "response_format": self._format(),
                 "max_completion_tokens": limit if own else None,
                 "max_tokens": None if own else limit,
@@ -62,6 +60,10 @@ class ChatCompletions(_base.Adapter):
                 "stream_options": {"include_usage": True},
             },
         )
+
+    def tools(self, tools: list[_wire.ToolSpec]) -> list[dict[str, Any]]:
+        """Give each as a function."""
+        return [{"type": "function", "function": {**tool}} for tool in tools]
 
     def feed(self, event: str, data: str) -> None:
         """Take one chunk, or the whole body."""
@@ -206,10 +208,6 @@ class _Call:
             "name": self.name,
             "arguments": "".join(self.arguments).strip() or "{}",
         }
-
-
-def _tool(tool: _wire.ToolSpec) -> dict[str, Any]:
-    return {"type": "function", "function": {**tool}}
 
 
 def _content(parts: list[_wire.Part]) -> str | list[dict[str, Any]]:

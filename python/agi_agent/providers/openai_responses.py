@@ -48,8 +48,6 @@ class Responses(_base.Adapter):
                 "model": self.settings["name"],
                 "instructions": self.system() or None,
                 "input": _input(self.request["messages"]),
-                "tools": [_tool(tool) for tool in self.request.get("tools", [])]
-                or None,
                 "text": text,
                 "max_output_tokens": self.max_output_tokens(),
                 "temperature": self.temperature(),
@@ -59,6 +57,10 @@ class Responses(_base.Adapter):
                 "stream": True,
             },
         )
+
+    def tools(self, tools: list[_wire.ToolSpec]) -> list[dict[str, Any]]:
+        """Give each as a function that is not held to a strict schema."""
+        return [{"type": "function", "strict": False, **tool} for tool in tools]
 
     def feed(self, event: str, data: str) -> None:
         """Take one event, or the whole body."""
@@ -116,10 +118,6 @@ class Responses(_base.Adapter):
         if name.startswith("gpt-"):
             return name[4:5].isdigit() and int(name[4]) >= 5 and "chat" not in name
         return name[:1] == "o" and name[1:2].isdigit()
-
-
-def _tool(tool: _wire.ToolSpec) -> dict[str, Any]:
-    return {"type": "function", "strict": False, **tool}
 
 
 def _input(messages: list[_wire.Message]) -> list[dict[str, Any]]:

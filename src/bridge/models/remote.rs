@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use attempt::Failed;
 pub use endpoint::Endpoint;
 pub(in crate::bridge) use wire::AuthStyle;
+use wire::WrittenTools;
 
 use crate::bridge::python::worker::Python;
 use crate::config::settings::ModelSettings;
@@ -48,6 +49,7 @@ pub struct RemoteModel {
     endpoint: Endpoint,
     /// The server refused a schema once: from then on it is asked for in words.
     schema_in_words: AtomicBool,
+    written_tools: WrittenTools,
 }
 
 impl RemoteModel {
@@ -62,7 +64,8 @@ impl RemoteModel {
         if client.replays() || endpoint.check_key().is_ok() {
             python.warm_up();
         }
-        Ok(Self { python, client, settings, endpoint, schema_in_words: AtomicBool::new(false) })
+        let (schema_in_words, written_tools) = (AtomicBool::new(false), WrittenTools::default());
+        Ok(Self { python, client, settings, endpoint, schema_in_words, written_tools })
     }
 
     async fn with_retries(

@@ -111,8 +111,18 @@ impl Python {
         op: &'static str,
         payload: &P,
     ) -> Result<A, BridgeError> {
+        self.ask_with(op, payload, Vec::new()).await
+    }
+
+    /// [`Self::ask`] with buffers to lend; none comes back.
+    pub async fn ask_with<P: Serialize, A: DeserializeOwned>(
+        &self,
+        op: &'static str,
+        payload: &P,
+        buffers: Vec<Bytes>,
+    ) -> Result<A, BridgeError> {
         let payload = convert::to_wire(op, payload)?;
-        let answer = self.call(op, payload, Vec::new()).await?;
+        let answer = self.call(op, payload, buffers).await?;
         convert::from_wire(op, &answer.json)
     }
 

@@ -29,13 +29,15 @@ def events(name: str) -> list[dict[str, str]]:
 
 def opened(provider: str, request: Any = None, **more: Any) -> Any:
     """Open a stream; give the answer of the operation."""
-    return providers.open_stream(
+    answer, _ = providers.open_stream(
         {
             "provider": provider,  # type: ignore[typeddict-item]
             "settings": settings(**more),
             "request": request or ASK,
-        }
+        },
+        [],
     )
+    return answer
 
 
 def body(provider: str, request: Any = None, **more: Any) -> Any:
@@ -50,9 +52,16 @@ def replay(
     """Feed a stream in portions of `size` events; give the reply and all deltas."""
     number = opened(provider, **more)["stream"]
     deltas: list[Any] = []
+    reply = None
     size = size or len(stream) or 1
     for at in range(0, len(stream), size):
         portion = stream[at : at + size]
         payload: Any = {"stream": number, "events": portion, "done": False}
-        deltas += providers.feed(payload)["deltas"]
-    return providers.close({"stream": number, "complete": True})["reply"], deltas
+        fed = providers.feed(payload)
+        deltas += fed["deltas"]
+        if fed["finished"]:
+            reply = fed["reply"]
+            break
+    else:
+        reply = providers.close({"stream": number, "complete": True})["reply"]
+    return reply, deltas

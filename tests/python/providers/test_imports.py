@@ -17,7 +17,7 @@ for provider, api in (("openai", "chat"), ("openai", "responses"), ("anthropic",
     request = {"messages": [{"role": "user", "parts": [{"type": "text", "text": "x"}]}]}
     settings = {"name": "m", "api": api}
     payload = {"provider": provider, "settings": settings, "request": request}
-    providers.open_stream(payload)
+    providers.open_stream(payload, [])
 print(*(set(sys.modules) - before))
 """
 

@@ -249,7 +249,31 @@ def test_streams_do_not_mix_and_are_dropped() -> None:
     for opened in (one, two):
         assert providers.close({"stream": opened["stream"], "complete": False}) == {}
         with pytest.raises(_errors.PayloadError):
-            providers.close({"stream": opened["stream"], "complete": False})
+            providers.close({"stream": opened["stream"], "complete": True})
+
+
+def test_a_finished_stream_is_closed_by_its_last_event() -> None:
+    number = streams.opened("openai")["stream"]
+    payload: Any = {"stream": number, "events": streams.events("chat_text")}
+    assert providers.feed(payload)["reply"]["message"]["parts"]
+    with pytest.raises(_errors.PayloadError):
+        providers.feed(payload)
+    assert providers.close({"stream": number, "complete": False}) == {}
+
+
+def test_tools_are_read_and_written_once() -> None:
+    payload: Any = {"provider": "openai", "settings": streams.settings()}
+    tools = [{"name": "a", "description": "b", "parameters": {"type": "object"}}]
+    bodies = []
+    for offered in (tools, tools, [*tools, *tools]):
+        lent = memoryview(_json_text.dumps(offered).encode())
+        answer, _ = providers.open_stream(
+            {**payload, "request": dict(streams.ASK)}, [lent]
+        )
+        bodies.append(_json_text.loads(answer["http"]["body"]))
+    assert bodies[0] == bodies[1] != bodies[2]
+    assert bodies[0]["tools"] == [{"type": "function", "function": tools[0]}]
+    assert len(bodies[2]["tools"]) == 2
 
 
 def test_an_unknown_provider_is_a_setting() -> None:

@@ -118,10 +118,11 @@ impl RemoteModel {
                 base_url: self.endpoint.is_custom().then_some(self.endpoint.target()),
                 native_schema: !words,
             },
-            request,
+            request: request.into(),
         };
-        let opened: OpenAnswer = self.python.ask(names::ADAPTER_OPEN, &payload).await?;
-        let stream = Stream { python: self.python.clone(), id: Some(opened.stream) };
+        let tools = self.written_tools.buffers(&request.tools)?;
+        let opened: OpenAnswer = self.python.ask_with(names::ADAPTER_OPEN, &payload, tools).await?;
+        let stream = Stream { python: self.python.clone(), id: Some(opened.stream), reply: None };
         let text = |value: serde_json::Value| value.as_str().unwrap_or_default().to_owned();
         let mut headers: Vec<_> =
             opened.http.headers.into_iter().map(|(name, value)| (name, text(value))).collect();
@@ -229,13 +230,16 @@ impl RemoteModel {
 /// The adapter's end of a stream; dropped before its end, the adapter is told to forget it.
 struct Stream {
     python: Python,
+    /// `None`: the adapter has forgotten it.
     id: Option<u64>,
+    /// Came with the last event.
+    reply: Option<ModelReply>,
 }
 
 impl Stream {
     /// Hands events over; true once the reply is whole.
     async fn feed(
-        &self,
+        &mut self,
         events: &[SseEvent],
         done: bool,
         deltas: &mpsc::Sender<ModelDelta>,
@@ -250,10 +254,16 @@ impl Stream {
             // The port's rule: a slow reader loses deltas, never the reply.
             deltas.try_send(delta).ok();
         }
+        if fed.reply.is_some() {
+            (self.id, self.reply) = (None, fed.reply);
+        }
         Ok(fed.finished)
     }
 
     async fn reply(&mut self) -> Result<ModelReply, Failed> {
+        if let Some(reply) = self.reply.take() {
+            return Ok(reply);
+        }
         let Some(stream) = self.id.take() else {
             let error =
                 ModelError::new(ModelErrorKind::Interpreter, "the stream was closed before");

@@ -1,20 +1,78 @@
 //! What crosses to the adapters and back (`adapter.*`).
 
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+use bytes::Bytes;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::bridge::python::convert;
+use crate::bridge::python::error::BridgeError;
+use crate::bridge::python::names;
 use crate::config::settings::ModelApi;
 use crate::network::sse::SseEvent;
+use crate::protocol::Message;
 use crate::protocol::ModelDelta;
 use crate::protocol::ModelErrorKind;
 use crate::protocol::ModelReply;
 use crate::protocol::ModelRequest;
+use crate::protocol::ToolSpec;
 
 #[derive(Debug, Serialize)]
 pub(super) struct OpenPayload<'a> {
     pub(super) provider: &'a str,
     pub(super) settings: AdapterSettings<'a>,
-    pub(super) request: &'a ModelRequest,
+    pub(super) request: AskedRequest<'a>,
+}
+
+/// A [`ModelRequest`] but for its tools, which cross apart: they are most of it, and the same each time.
+#[derive(Debug, Serialize)]
+pub(super) struct AskedRequest<'a> {
+    system: &'a str,
+    messages: &'a [Message],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output_schema: Option<&'a serde_json::Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_output_tokens: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    temperature: Option<f64>,
+}
+
+impl<'a> From<&'a ModelRequest> for AskedRequest<'a> {
+    fn from(request: &'a ModelRequest) -> Self {
+        let ModelRequest { system, messages, tools: _, .. } = request;
+        Self {
+            system,
+            messages,
+            output_schema: request.output_schema.as_ref(),
+            max_output_tokens: request.max_output_tokens,
+            temperature: request.temperature,
+        }
+    }
+}
+
+/// The tools of the request before, as text.
+#[derive(Default)]
+pub(super) struct WrittenTools(Mutex<Option<(Arc<[ToolSpec]>, Bytes)>>);
+
+impl WrittenTools {
+    /// The buffers of `adapter.open`: the tools' JSON text, or nothing where there are none.
+    pub(super) fn buffers(&self, tools: &Arc<[ToolSpec]>) -> Result<Vec<Bytes>, BridgeError> {
+        if tools.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((known, text)) = &*last
+            && Arc::ptr_eq(known, tools)
+        {
+            return Ok(vec![text.clone()]);
+        }
+        let text = Bytes::from(convert::to_wire(names::ADAPTER_OPEN, tools)?);
+        *last = Some((Arc::clone(tools), text.clone()));
+        Ok(vec![text])
+    }
 }
 
 /// What an adapter needs to know; never a key.
@@ -63,6 +121,8 @@ pub(super) struct FeedPayload<'a> {
 pub(super) struct FeedAnswer {
     pub(super) deltas: Vec<ModelDelta>,
     pub(super) finished: bool,
+    /// Where it is finished; the adapter has forgotten the stream then.
+    pub(super) reply: Option<ModelReply>,
 }
 
 #[derive(Debug, Serialize)]

@@ -2,6 +2,8 @@
 //!
 //! `tests/python/providers/test_wire.py` makes the same calls and compares the answers.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::AdapterSettings;
@@ -14,17 +16,23 @@ use super::FeedAnswer;
 use super::FeedPayload;
 use super::OpenAnswer;
 use super::OpenPayload;
+use super::WrittenTools;
 use crate::config::settings::ModelApi;
 use crate::network::sse::SseEvent;
 use crate::protocol::ModelDelta;
 use crate::protocol::ModelErrorKind;
 use crate::protocol::ModelRequest;
 use crate::protocol::StopReason;
+use crate::protocol::ToolSpec;
+
+fn file() -> Value {
+    let text = include_str!("../../../../contracts/wire/adapter_calls.json");
+    serde_json::from_str(text).unwrap()
+}
 
 /// Payload and answer of the calls of `op`, in order.
 fn calls(op: &str) -> Vec<(Value, Value)> {
-    let text = include_str!("../../../../contracts/wire/adapter_calls.json");
-    let file: Value = serde_json::from_str(text).unwrap();
+    let file = file();
     let calls = file["value"].as_array().unwrap().iter();
     calls
         .filter(|call| call["op"] == op)
@@ -38,44 +46,73 @@ fn read<T: serde::de::DeserializeOwned>(value: &Value) -> T {
 
 #[test]
 fn open() {
-    let [(payload, answer)] = &calls("adapter.open")[..] else { panic!("one call") };
-    let request: ModelRequest = read(&payload["request"]);
-    let settings = AdapterSettings {
-        name: "mock-model",
-        api: ModelApi::Chat,
-        max_output_tokens: None,
-        temperature: None,
-        reasoning_effort: None,
-        base_url: None,
-        native_schema: true,
-    };
-    let written = OpenPayload { provider: "anthropic", settings, request: &request };
-    assert_eq!(&serde_json::to_value(written).unwrap(), payload);
-    let answer: OpenAnswer = read(answer);
-    assert_eq!((answer.stream, answer.auth), (1, AuthStyle::XApiKey));
-    assert_eq!(answer.http.path, "/v1/messages");
-    assert!(answer.http.headers.contains_key("anthropic-version"));
-    assert!(answer.http.body.starts_with('{'));
+    let calls = calls("adapter.open");
+    for (number, (payload, answer)) in (1..).zip(&calls) {
+        let provider = payload["provider"].as_str().unwrap();
+        let request: ModelRequest = read(&payload["request"]);
+        let settings = AdapterSettings {
+            name: "mock-model",
+            api: ModelApi::Chat,
+            max_output_tokens: None,
+            temperature: None,
+            reasoning_effort: None,
+            base_url: None,
+            native_schema: true,
+        };
+        let written = OpenPayload { provider, settings, request: (&request).into() };
+        assert_eq!(&serde_json::to_value(written).unwrap(), payload);
+        let answer: OpenAnswer = read(answer);
+        let (auth, path) = match provider {
+            "anthropic" => (AuthStyle::XApiKey, "/v1/messages"),
+            _ => (AuthStyle::Bearer, "/chat/completions"),
+        };
+        assert_eq!((answer.stream, answer.auth), (number, auth));
+        assert_eq!(answer.http.path, path);
+        assert_eq!(answer.http.headers["content-type"], "application/json");
+        assert!(answer.http.body.starts_with('{'));
+    }
+    assert_eq!(calls.len(), 2);
+}
+
+#[test]
+fn tools_cross_as_a_buffer_that_is_written_once() {
+    let recorded = file()["value"][0]["buffers"][0].as_str().unwrap().to_owned();
+    let tools: Arc<[ToolSpec]> = serde_json::from_str::<Vec<_>>(&recorded).unwrap().into();
+    let written = WrittenTools::default();
+    assert!(written.buffers(&Arc::default()).unwrap().is_empty());
+    let first = written.buffers(&tools).unwrap();
+    let again: Value = serde_json::from_slice(&first[0]).unwrap();
+    assert_eq!(again, serde_json::from_str::<Value>(&recorded).unwrap());
+    assert_eq!(written.buffers(&tools).unwrap()[0].as_ptr(), first[0].as_ptr());
+    let other: Arc<[ToolSpec]> = tools.iter().chain(tools.iter()).cloned().collect();
+    assert!(written.buffers(&other).unwrap()[0].len() > first[0].len());
 }
 
 #[test]
 fn feed_and_close() {
-    let calls_of_feed = calls("adapter.feed");
-    for (at, (payload, answer)) in calls_of_feed.iter().enumerate() {
-        let events: Vec<SseEvent> = read(&payload["events"]);
-        let last = at + 1 == calls_of_feed.len();
-        let written = FeedPayload { stream: 1, events: &events, done: last };
-        assert_eq!(&serde_json::to_value(written).unwrap(), payload);
-        let answer: FeedAnswer = read(answer);
-        assert_eq!(answer.finished, last);
-        let text = ModelDelta::Text { text: "42".to_owned() };
-        assert_eq!(answer.deltas, if last { Vec::new() } else { vec![text] });
+    let mut closing = calls("adapter.close").into_iter();
+    for fed in calls("adapter.feed").chunks(2) {
+        let mut reply = None;
+        for (payload, answer) in fed {
+            let stream = payload["stream"].as_u64().unwrap();
+            let events: Vec<SseEvent> = read(&payload["events"]);
+            let done = payload["done"] == true;
+            let written = FeedPayload { stream, events: &events, done };
+            assert_eq!(&serde_json::to_value(written).unwrap(), payload);
+            let answer: FeedAnswer = read(answer);
+            assert_eq!(answer.finished, answer.reply.is_some());
+            reply = answer.reply;
+            let text = ModelDelta::Text { text: "42".to_owned() };
+            assert_eq!(answer.deltas, if done { Vec::new() } else { vec![text] });
+        }
+        let (payload, answer) = closing.next().unwrap();
+        let stream = payload["stream"].as_u64().unwrap();
+        let written = ClosePayload { stream, complete: reply.is_none() };
+        assert_eq!(serde_json::to_value(written).unwrap(), payload);
+        let reply = reply.or(read::<CloseAnswer>(&answer).reply).unwrap();
+        assert_eq!((reply.message.plain_text().as_str(), reply.stop), ("42", StopReason::EndTurn));
     }
-    let [(payload, answer)] = &calls("adapter.close")[..] else { panic!("one call") };
-    let written = ClosePayload { stream: 1, complete: true };
-    assert_eq!(&serde_json::to_value(written).unwrap(), payload);
-    let reply = read::<CloseAnswer>(answer).reply.unwrap();
-    assert_eq!((reply.message.plain_text().as_str(), reply.stop), ("42", StopReason::EndTurn));
+    assert!(closing.next().is_none());
 }
 
 #[test]
