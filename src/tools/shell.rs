@@ -87,10 +87,21 @@ impl Tool for Shell {
     async fn run(&self, arguments: Value, context: &ToolContext) -> Result<ToolOutput, ToolError> {
         let args: Args = arguments::parse(&arguments)?;
         let cwd = args.cwd.map_or_else(|| context.cwd.clone(), |cwd| context.cwd.join(cwd));
-        let mut spec = command::spec(argv(&args.command), &cwd, args.timeout, context);
+        let argv = argv(&args.command);
+        let named = name_of_shell(&argv, context);
+        let mut spec = command::spec(argv, &cwd, args.timeout, context);
+        spec.env.extend(named);
         spec.terminal = args.pty.unwrap_or(false);
         command::run(&args.command, spec, context).await
     }
+}
+
+/// `SHELL`, where the person's environment has none: else the shell asks the user database for it, at
+/// each start, and on some networks that is a server which commands cannot reach.
+fn name_of_shell(argv: &[OsString], context: &ToolContext) -> Option<(OsString, OsString)> {
+    let is_set = context.sandbox.child_environment().iter().any(|(name, _)| name == "SHELL");
+    let shell = argv.first().filter(|shell| !is_set && Path::new(shell).is_absolute())?;
+    Some(("SHELL".into(), shell.clone()))
 }
 
 #[cfg(unix)]
