@@ -3,11 +3,12 @@
 //! In namespaces the keeper is the first process of its own process namespace: when it ends, the kernel
 //! ends everything in it. It stays outside of the other bounds and reads nothing that the command can
 //! write.
-#![expect(unsafe_code, reason = "fork, exec and the action of a signal")]
+#![expect(unsafe_code, reason = "clone, exec and the action of a signal")]
 
 use std::ffi::CString;
 use std::ffi::OsStr;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 
 use rustix::io::Errno;
@@ -47,17 +48,9 @@ pub(super) fn keep(ready: &Ready, request: Request) -> io::Result<()> {
     }
     let keeper = rustix::process::getpid();
     let (errors, write_errors) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
-    match fork() {
-        Ok(None) => {
-            let failure = become_command(ready, &spec, &request, keeper);
-            let mut bytes = [0; 5];
-            bytes[0] = failure.step as u8;
-            bytes[1..].copy_from_slice(&failure.errno.to_ne_bytes());
-            // Five bytes into an empty pipe; if even that fails, the status still says failure.
-            let _ = rustix::io::write(&write_errors, &bytes);
-            end(127)
-        }
-        Ok(Some(command)) => {
+    let newborn = Newborn { ready, spec: &spec, request: &request, keeper, errors: &write_errors };
+    match newborn.start() {
+        Ok(command) => {
             // The keeper holds no end of the command's streams, so that they end with the command.
             let Request { control, stdout, stderr, stdin } = request;
             drop((write_errors, stdout, stderr, stdin, spec));
@@ -66,6 +59,51 @@ pub(super) fn keep(ready: &Ready, request: Request) -> io::Result<()> {
         Err(error) => {
             supervise::send(&request.control, Report::from(Failure::io(Step::Fork, &error)))
         }
+    }
+}
+
+/// A command before it is one: a process that shares the keeper's memory, as `posix_spawn` makes them. Its
+/// page tables need not be copied for the moment until it executes something else, and the keeper stands
+/// still for that long.
+struct Newborn<'a> {
+    ready: &'a Ready,
+    spec: &'a Spec,
+    request: &'a Request,
+    keeper: Pid,
+    /// Where a failure is told.
+    errors: &'a OwnedFd,
+}
+
+impl Newborn<'_> {
+    /// The stack on which it prepares itself, in units of the alignment that the ABIs want.
+    const STACK: usize = (256 << 10) / size_of::<u128>();
+
+    fn start(&self) -> io::Result<Pid> {
+        let mut stack: Vec<u128> = Vec::with_capacity(Self::STACK);
+        let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
+        let argument = std::ptr::from_ref(self).cast_mut().cast();
+        // SAFETY: the stack grows down from the end of the vector's memory, which is used for nothing else
+        // and longer than the new process needs it: `clone` returns once that executed or ended. So long
+        // lives `self`, which nobody changes. This process has one thread, so no lock can be held by another.
+        let pid = unsafe {
+            let top = stack.as_mut_ptr().add(Self::STACK);
+            libc::clone(Self::prepare, top.cast(), flags, argument)
+        };
+        Pid::from_raw(pid).filter(|_| pid > 0).ok_or_else(io::Error::last_os_error)
+    }
+
+    /// In the new process.
+    extern "C" fn prepare(newborn: *mut libc::c_void) -> libc::c_int {
+        // SAFETY: what `start` passed.
+        let newborn = unsafe { &*newborn.cast::<Self>() };
+        let Self { ready, spec, request, keeper, errors } = newborn;
+        let failure = become_command(ready, spec, request, *keeper);
+        let mut bytes = [0; 5];
+        bytes[0] = failure.step as u8;
+        bytes[1..].copy_from_slice(&failure.errno.to_ne_bytes());
+        // Five bytes into an empty pipe; if even that fails, the status still says failure.
+        let _ = rustix::io::write(errors, &bytes);
+        end(127)
     }
 }
 
@@ -144,15 +182,4 @@ fn execute_path(path: &[u8], arguments: &[CString], environment: &[CString]) -> 
     // SAFETY: both arrays end with null and their strings live until the call returns.
     unsafe { libc::execve(path.as_ptr(), arguments.as_ptr(), environment.as_ptr()) };
     io::Error::last_os_error()
-}
-
-/// `None`: in the child.
-fn fork() -> io::Result<Option<Pid>> {
-    // SAFETY: this process has one thread, so no lock can be held by another.
-    match unsafe { libc::fork() } {
-        0 => Ok(None),
-        pid => {
-            Pid::from_raw(pid).map(Some).filter(|_| pid > 0).ok_or_else(io::Error::last_os_error)
-        }
-    }
 }
