@@ -7,6 +7,7 @@ Nothing here waits, opens connections or files, or prints: Rust does all of that
 
 from __future__ import annotations
 
+import gc
 import sys
 
 import agi_agent
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     Buffer = bytes | memoryview
     Operation = Callable[[Any], Any]
     BufferOperation = Callable[[Any, list[memoryview]], tuple[Any, list[Buffer]]]
+
+# What a call makes is gone after it without the collector, which would look for cycles
+# after every 2,000 objects, in each start several times.
+gc.set_threshold(20_000)
 
 MODULES: dict[str, tuple[str, str]] = {
     "adapter.feed": ("agi_agent.providers", "feed"),

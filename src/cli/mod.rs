@@ -37,6 +37,7 @@ use crate::config::env::Environment;
 use crate::metrics::trace;
 use crate::metrics::trace::TraceOptions;
 use crate::protocol::ExitCode;
+use crate::system::allocator;
 use crate::system::signal;
 
 use args::Cli;
@@ -112,6 +113,10 @@ fn start(cli: Cli, environment: Environment) -> u8 {
     let result = match command {
         _ if context.global.version => version::print(&mut context).map(u8::from),
         Some(command) => runtime().and_then(|runtime| {
+            // A person's own program may have any number of threads at work.
+            if !matches!(command, commands::Command::Python(_)) {
+                allocator::share_arenas();
+            }
             let code = runtime.block_on(command.run(&mut context));
             // A thread that waits for a terminal or a dead server must not keep us here.
             runtime.shutdown_background();

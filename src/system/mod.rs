@@ -2,6 +2,8 @@
 //!
 //! Knows no agent words. Reads no environment variables (`config::env` does).
 
+pub mod allocator;
+
 pub mod clock;
 
 pub mod durable;
