@@ -87,9 +87,8 @@ impl Tool for Shell {
     async fn run(&self, arguments: Value, context: &ToolContext) -> Result<ToolOutput, ToolError> {
         let args: Args = arguments::parse(&arguments)?;
         let cwd = args.cwd.map_or_else(|| context.cwd.clone(), |cwd| context.cwd.join(cwd));
-        let argv = argv(&args.command);
-        let named = name_of_shell(&argv, context);
-        let mut spec = command::spec(argv, &cwd, args.timeout, context);
+        let mut spec = command::spec(argv(&args.command), &cwd, args.timeout, context);
+        let named = name_of_shell(&spec.argv, context);
         spec.env.extend(named);
         spec.terminal = args.pty.unwrap_or(false);
         command::run(&args.command, spec, context).await
