@@ -4,7 +4,8 @@ Usage: sandbox.py [--binary FILE] [--peers DIR] [-n RUNS]
 
 First programs that run one command and end, an empty one and `git init && make -j2` of a small C
 program; then what each command costs within a run, which is a run of scripted shell calls less one
-of as many calculator calls.
+of as many calculator calls: plain, by level, with the proxy of `--net`, and in repositories whose
+protected files are compared around each command. Ratios are of pairs that ran one after the other.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import argparse
 import json
 import shutil
 import statistics
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -32,6 +34,11 @@ BUILD = [
     "mkdir b && cp *.c Makefile b && cd b && git init -q . && make -s -j2 && ./prog && rm -r ../b",
 ]
 LEVELS = ("read-only", "workspace-write", "danger-full-access")
+# Files that are protected beside those which `git init` makes.
+MANY = 1000
+# Nobody is asked: the proxy is only set up.
+PROXY = ["--net", "127.0.0.1:9"]
+CODEX = ["-c", 'sandbox_mode="workspace-write"', "--"]
 Commands = dict[str, tuple[list[str], dict[str, str], Path]]
 
 
@@ -48,24 +55,39 @@ def main() -> None:
         home.mkdir()
         work.mkdir()
         sources(work)
+        small, large = repositories(Path(folder))
         environment = {"HOME": str(home), "PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C"}
         ours = str(options.binary.resolve())
         print(f"{measure.machine()}; {options.n} runs by turns")
         for title, line in (("an empty command", COMMAND), ("git init && make -j2", BUILD)):
-            print(f"\n| {title} | wall ms | CPU ms | exit |\n|---|---|---|---|")
+            print(f"\n| {title} | wall ms | CPU ms | wall, ratio to plain | exit |")
+            print("|---|---|---|---|---|")
             whole = programs(ours, options.peers.resolve(), work, line)
             commands = {
                 name: (argv, environment, work) for name, argv in whole.items() if is_here(argv)
             }
-            for row in measure.by_turns(commands, options.n):
+            if line is COMMAND:
+                own = [ours, "sandbox", "--level", "workspace-write"]
+                commands["the same, a host named"] = (
+                    [*own, *PROXY, "--", *line],
+                    environment,
+                    work,
+                )
+                commands["the same, in a repository"] = ([*own, "--", *line], environment, small)
+                name = f"the same, {MANY} more protected files"
+                commands[name] = ([*own, "--", *line], environment, large)
+            rows = measure.by_turns(commands, options.n)
+            for row in rows:
                 wall, cpu = measure.span(row.wall), measure.span(row.cpu)
-                print(f"| {row.name} | {wall} | {cpu} | {sorted(row.codes)} |")
-        commands = runs(ours, Path(folder), environment, work)
-        rows = {row.name: row for row in measure.by_turns(commands, options.n)}
+                ratio = ratios(row.wall, rows[0].wall)
+                print(f"| {row.name} | {wall} | {cpu} | {ratio} | {sorted(row.codes)} |")
+        commands = runs(ours, Path(folder), environment, [work, small, large])
+        rows_by_name = {row.name: row for row in measure.by_turns(commands, options.n)}
     print("\n| within a run, per command | wall ms | CPU ms |\n|---|---|---|")
-    for name in ("plain", *LEVELS):
-        base = rows["nothing"] if name == "plain" else rows["calculator"]
-        print(f"| {name} | {each(rows[name].wall, base.wall)} | {each(rows[name].cpu, base.cpu)} |")
+    for name, row in rows_by_name.items():
+        if name not in {"nothing", "calculator"}:
+            base = rows_by_name["nothing" if name == "plain" else "calculator"]
+            print(f"| {name} | {each(row.wall, base.wall)} | {each(row.cpu, base.cpu)} |")
 
 
 def programs(ours: str, peers: Path, work: Path, line: list[str]) -> dict[str, list[str]]:
@@ -73,7 +95,7 @@ def programs(ours: str, peers: Path, work: Path, line: list[str]) -> dict[str, l
     return {
         "plain": line,
         "bwrap": [*BWRAP, "--bind", str(work), str(work), *line],
-        "codex sandbox": [str(peers / "npm/codex/bin/codex"), "sandbox", *line],
+        "codex sandbox": [str(peers / "npm/codex/bin/codex"), "sandbox", *CODEX, *line],
         "agi-agent sandbox": [ours, "sandbox", "--level", "workspace-write", "--", *line],
     }
 
@@ -92,6 +114,26 @@ def sources(work: Path) -> None:
     (work / "Makefile").write_text(f"prog: {objects}\n\tcc -o prog {objects}\n")
 
 
+def repositories(folder: Path) -> tuple[Path, Path]:
+    """One as `git init` makes it, and one with many hooks and files of submodules."""
+    small, large = folder / "small", folder / "large"
+    for place in (small, large):
+        subprocess.run(["git", "init", "-q", place], check=True)
+    for number in range(MANY // 2):
+        hook = large / f".git/hooks/own-{number}"
+        module = large / f".git/modules/part{number // 50}/config.{number}"
+        for path in (hook, module):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("#!/bin/sh\n" * 20)
+    return small, large
+
+
+def ratios(values: list[float], base: list[float]) -> str:
+    """Median [min to max] of pairs that ran in the same turn."""
+    pairs = [value / other for value, other in zip(values, base, strict=True)]
+    return f"{statistics.median(pairs):.2f} [{min(pairs):.2f} to {max(pairs):.2f}]"
+
+
 def is_here(line: list[str]) -> bool:
     """Whether a program is installed; says so if not."""
     found = shutil.which(line[0]) is not None
@@ -100,24 +142,32 @@ def is_here(line: list[str]) -> bool:
     return found
 
 
-def runs(ours: str, folder: Path, environment: dict[str, str], work: Path) -> Commands:
+def runs(ours: str, folder: Path, environment: dict[str, str], places: list[Path]) -> Commands:
     """Runs of as many calls each, and a shell's loops that start as much plainly."""
+    work, small, large = places
     loop = f"for i in $(seq {CALLS}); do {{}}; done"
     plain = {
         "nothing": ["/bin/bash", "-c", loop.format(":")],
         "plain": ["/bin/bash", "-c", loop.format(" ".join(COMMAND))],
     }
     commands = {name: (line, environment, work) for name, line in plain.items()}
-    calls = {
-        "calculator": ("calculator", {"expression": "1+1"}, "read-only"),
-        **{level: ("shell", {"command": COMMAND[2]}, level) for level in LEVELS},
-    }
-    for name, (tool, arguments, level) in calls.items():
-        script = folder / f"{name}.json"
+
+    def run(name: str, tool: str, arguments: dict[str, str], place: Path, *more: str) -> None:
+        script = folder / f"{tool}.json"
         turn = {"tool_calls": [{"name": tool, "arguments": arguments}]}
         script.write_text(json.dumps([*[turn] * CALLS, {"text": "done"}]))
-        line = [ours, "run", "go", "--model", f"scripted/{script}", "--sandbox", level]
-        commands[name] = ([*line, "--allow", "shell", "--ephemeral"], environment, work)
+        fixed = [ours, "run", "go", "--model", f"scripted/{script}", "--allow", "shell"]
+        line = [*fixed, "--ephemeral", "--max-turns", str(CALLS + 2), "--sandbox", *more]
+        commands[name] = (line, environment, place)
+
+    run("calculator", "calculator", {"expression": "1+1"}, work, "read-only")
+    empty = {"command": COMMAND[2]}
+    for level in LEVELS:
+        run(level, "shell", empty, work, level)
+    run("workspace-write, a host named", "shell", empty, work, "workspace-write", *PROXY)
+    run("workspace-write, in a repository", "shell", empty, small, "workspace-write")
+    name = f"workspace-write, {MANY} more protected files"
+    run(name, "shell", empty, large, "workspace-write")
     return commands
 
 
