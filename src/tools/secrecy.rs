@@ -3,6 +3,7 @@
 //!
 //! Without a vault (a tool that a person runs by hand) everything passes as it is.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::path::Path;
 
@@ -61,7 +62,7 @@ pub(super) fn conceal(
     let Some(vault) = &context.vault else { return result };
     let file = tool.starts_with("file_").then(|| source(context, target));
     let change = |text: &mut String| {
-        if let std::borrow::Cow::Owned(concealed) = vault.conceal(text, file.as_deref()) {
+        if let Cow::Owned(concealed) = vault.conceal(text, file.as_deref()) {
             *text = concealed;
         }
     };
@@ -110,7 +111,6 @@ impl Live {
     pub(super) fn push(&mut self, context: &ToolContext, piece: &str) -> Option<String> {
         let Some(vault) = &context.vault else { return Some(piece.to_owned()) };
         self.waiting.push_str(piece);
-        let longest = vault.longest_form();
         let mut end = self.waiting.rfind('\n').map_or(0, |newline| newline + 1);
         // A key in a frame of two lines, or one wrapped into lines, begins before the last line.
         if let Some(frame) = self.waiting.rfind("-----BEGIN") {
@@ -118,7 +118,7 @@ impl Live {
             end = if is_open { end.min(frame) } else { end };
         }
         if self.waiting.len() - end > PATIENCE {
-            end = self.waiting.len() - longest.min(PATIENCE);
+            end = self.waiting.len() - vault.longest_form().min(PATIENCE);
         }
         while !self.waiting.is_char_boundary(end) {
             end -= 1;
@@ -127,7 +127,9 @@ impl Live {
             return None;
         }
         // What crosses the border is judged whole, and stays.
-        let all = vault.conceal(&self.waiting, None).into_owned();
+        let Cow::Owned(all) = vault.conceal(&self.waiting, None) else {
+            return Some(self.waiting.drain(..end).collect());
+        };
         let (first, rest) = self.waiting.split_at(end);
         let (first, rest) = (vault.conceal(first, None), vault.conceal(rest, None));
         if all == format!("{first}{rest}") {

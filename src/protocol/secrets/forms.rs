@@ -92,7 +92,7 @@ impl Form {
 }
 
 /// The characters that hold nothing but the value, where so many bytes stand before it in their group.
-fn base64_middle(engine: &impl base64::Engine, value: &[u8], before: usize) -> String {
+pub(super) fn base64_middle(engine: &impl base64::Engine, value: &[u8], before: usize) -> String {
     let mut bytes = vec![0; before];
     bytes.extend_from_slice(value);
     let text = engine.encode(&bytes);

@@ -5,6 +5,7 @@
 //! printed or serialised. Text that merely looks like a placeholder gets one of its own, so that
 //! nobody but the vault can write a true one.
 
+mod encoded;
 mod forms;
 mod patterns;
 mod vault;

@@ -4,6 +4,10 @@
 //! when it is written.
 
 use std::ops::Range;
+use std::sync::OnceLock;
+
+use memchr::memmem;
+use memchr::memmem::Finder;
 
 /// Ends of the parts of a name that say its value is a secret. `GIT_AUTHOR_NAME` has none.
 const SECRET_WORDS: [&str; 14] = [
@@ -27,20 +31,20 @@ const SECRET_WORDS: [&str; 14] = [
 const ASSIGNED: usize = 8;
 
 /// A value with a fixed beginning.
-struct Form {
-    kind: &'static str,
-    prefix: &'static str,
+pub(super) struct Form {
+    pub(super) kind: &'static str,
+    pub(super) prefix: &'static str,
     /// Characters that follow at least.
-    least: usize,
+    pub(super) least: usize,
     /// Whether `-`, `_` and `.` may be among them.
-    marks: bool,
+    pub(super) marks: bool,
 }
 
 const fn form(kind: &'static str, prefix: &'static str, least: usize, marks: bool) -> Form {
     Form { kind, prefix, least, marks }
 }
 
-const FORMS: [Form; 22] = [
+pub(super) const FORMS: [Form; 22] = [
     form("github-token", "ghp_", 20, false),
     form("github-token", "gho_", 20, false),
     form("github-token", "ghu_", 20, false),
@@ -94,11 +98,15 @@ pub fn has_beginning_of_secret(text: &str) -> bool {
     FORMS.iter().any(|form| text.contains(form.prefix))
 }
 
-/// Every secret of a text by its form; ranges may overlap.
+/// Every secret of a text by its form; ranges may overlap. Takes time in proportion to the text, whatever
+/// it repeats: strangers write what is looked through here.
 pub(super) fn find(text: &str) -> Vec<Found> {
+    static FINDERS: OnceLock<Vec<Finder<'static>>> = OnceLock::new();
+    let finders = FINDERS
+        .get_or_init(|| FORMS.iter().map(|form| Finder::new(form.prefix.as_bytes())).collect());
     let mut found = Vec::new();
-    for form in &FORMS {
-        find_form(text, form, &mut found);
+    for (form, finder) in FORMS.iter().zip(finders) {
+        find_form(text, form, finder, &mut found);
     }
     find_pem(text, &mut found);
     find_url_passwords(text, &mut found);
@@ -106,46 +114,80 @@ pub(super) fn find(text: &str) -> Vec<Found> {
     found
 }
 
-fn find_form(text: &str, form: &Form, found: &mut Vec<Found>) {
-    for (start, _) in text.match_indices(form.prefix) {
-        if text[..start].ends_with(is_word) {
+fn find_form(text: &str, form: &Form, finder: &Finder<'_>, found: &mut Vec<Found>) {
+    let mut run: Option<Run> = None;
+    for start in finder.find_iter(text.as_bytes()) {
+        let from = start + form.prefix.len();
+        let is_inside = run.as_ref().is_some_and(|run| run.is_found && from <= run.end);
+        if is_inside || text[..start].ends_with(is_word) {
             continue;
         }
-        let rest = &text[start + form.prefix.len()..];
-        let belongs =
-            |c: char| c.is_ascii_alphanumeric() || (form.marks && matches!(c, '-' | '_' | '.'));
-        let length = rest.find(|c| !belongs(c)).unwrap_or(rest.len());
-        // The end of a sentence is not part of it.
-        let length = rest[..length].trim_end_matches('.').len();
-        if length >= form.least {
-            let end = start + form.prefix.len() + length;
-            found.push(Found { range: start..end, kind: form.kind });
+        let run = Run::at(&mut run, from, || {
+            let belongs =
+                |c: char| c.is_ascii_alphanumeric() || (form.marks && matches!(c, '-' | '_' | '.'));
+            let rest = &text[from..];
+            let length = rest.find(|c| !belongs(c)).unwrap_or(rest.len());
+            // The end of a sentence is not part of it.
+            Run::new(from + length, from + rest[..length].trim_end_matches('.').len())
+        });
+        if run.mark >= from + form.least {
+            run.is_found = true;
+            found.push(Found { range: start..run.mark, kind: form.kind });
         }
+    }
+}
+
+/// A stretch of text that was looked through once for all that begins in it.
+struct Run {
+    end: usize,
+    /// A place in it that its reader wants to know.
+    mark: usize,
+    is_found: bool,
+}
+
+impl Run {
+    fn new(end: usize, mark: usize) -> Self {
+        Self { end, mark, is_found: false }
+    }
+
+    /// The run that `from` lies in: the last one, or the next.
+    fn at(last: &mut Option<Self>, from: usize, next: impl FnOnce() -> Self) -> &mut Self {
+        if last.as_ref().is_some_and(|run| from > run.end) {
+            *last = None;
+        }
+        last.get_or_insert_with(next)
     }
 }
 
 /// Private keys, from the first line to the last; one that is cut off, to the end.
 fn find_pem(text: &str, found: &mut Vec<Found>) {
     const BEGIN: &str = "-----BEGIN ";
-    for (start, _) in text.match_indices(BEGIN) {
-        let rest = &text[start + BEGIN.len()..];
-        let Some(label) = rest.split("-----").next().filter(|label| label.len() < 60) else {
-            continue;
-        };
-        if !label.contains("PRIVATE KEY") {
+    let mut at = 0;
+    for start in memmem::find_iter(text.as_bytes(), BEGIN) {
+        // In a key that was found already.
+        if start < at {
             continue;
         }
+        let rest = &text[start + BEGIN.len()..];
+        // Longer labels are none.
+        let label = match memmem::find(&rest.as_bytes()[..rest.len().min(64)], b"-----") {
+            Some(end) => Some(&rest[..end]),
+            // The text ends in it.
+            None => Some(rest).filter(|rest| rest.len() < 60),
+        };
+        let Some(label) = label.filter(|label| label.contains("PRIVATE KEY")) else { continue };
         let end_mark = format!("-----END {label}-----");
         let end =
             rest.find(&end_mark).map_or(text.len(), |at| start + BEGIN.len() + at + end_mark.len());
         found.push(Found { range: start..end, kind: "private-key" });
+        at = end;
     }
 }
 
 /// The password in `scheme://name:password@host`.
 fn find_url_passwords(text: &str, found: &mut Vec<Found>) {
-    for (at, mark) in text.match_indices("://") {
-        let start = at + mark.len();
+    for at in memmem::find_iter(text.as_bytes(), "://") {
+        let start = at + "://".len();
         let rest = &text[start..];
         let ends =
             |c: char| c.is_whitespace() || matches!(c, '/' | '"' | '\'' | '<' | '>' | '?' | '#');
@@ -161,51 +203,65 @@ fn find_url_passwords(text: &str, found: &mut Vec<Found>) {
 
 /// `API_KEY=value` and `"api_key": "value"`.
 fn find_assignments(text: &str, found: &mut Vec<Found>) {
-    for (at, mark) in text.match_indices(['=', ':']) {
-        let before = &text[..at];
-        let name = if mark == "=" {
-            let start = before
-                .rfind(|c: char| !is_word(c))
-                .map_or(0, |at| at + before[at..].chars().next().map_or(1, char::len_utf8));
-            let name = &before[start..];
-            let shouts = !name.contains(|c: char| c.is_ascii_lowercase());
-            if !shouts {
-                continue;
-            }
-            name
-        } else {
-            let Some(quoted) = before.trim_end().strip_suffix('"') else { continue };
-            quoted.rsplit('"').next().unwrap_or_default()
-        };
-        if name.is_empty() || name.len() > 80 || !is_secret_name(name) {
+    let (mut plain, mut single, mut double) = (None, None, None);
+    for at in memchr::memchr2_iter(b'=', b':', text.as_bytes()) {
+        let is_json = text.as_bytes()[at] == b':';
+        if !assigned_name(&text[..at], is_json).is_some_and(is_secret_name) {
             continue;
         }
         let rest = &text[at + 1..];
-        let blanks = if mark == ":" { rest.len() - rest.trim_start_matches(' ').len() } else { 0 };
-        let rest = &rest[blanks..];
-        let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''));
-        if mark == ":" && quote.is_none() {
+        let blanks = if is_json { rest.len() - rest.trim_start_matches(' ').len() } else { 0 };
+        let quote = rest[blanks..].chars().next().filter(|c| matches!(c, '"' | '\''));
+        if is_json && quote.is_none() {
             continue;
         }
-        let inside = &rest[quote.map_or(0, char::len_utf8)..];
-        let ends = |c: char| match quote {
-            Some(quote) => c == quote || c == '\n',
-            None => c.is_whitespace() || matches!(c, ';' | '&' | '"' | '\'' | ','),
+        let from = at + 1 + blanks + quote.map_or(0, char::len_utf8);
+        let last = match quote {
+            None => &mut plain,
+            Some('"') => &mut double,
+            Some(_) => &mut single,
         };
-        let value = &inside[..inside.find(ends).unwrap_or(inside.len())];
-        if value.len() >= ASSIGNED && !is_reference(value) {
-            let from = at + 1 + blanks + quote.map_or(0, char::len_utf8);
-            found.push(Found { range: from..from + value.len(), kind: "value" });
+        let run = Run::at(last, from, || value_at(text, from, quote));
+        // The mark is where it says last that it refers to something else.
+        let value = &text[from..run.end];
+        if value.len() >= ASSIGNED && run.mark < from && !value.starts_with(REFERENCES) {
+            if !run.is_found {
+                found.push(Found { range: from..run.end, kind: "value" });
+            }
+            run.is_found = true;
         }
     }
 }
 
-/// A value that names where the secret is, and is not the secret.
-fn is_reference(value: &str) -> bool {
-    value.starts_with(['$', '/', '<', '{', '(', '`', '~', '['])
-        || value.contains("${")
-        || value.contains('(')
+/// The name before `=` or `:`, if it has the shape of one that is assigned to.
+fn assigned_name(before: &str, is_json: bool) -> Option<&str> {
+    let name = if is_json {
+        before.trim_end().strip_suffix('"')?.rsplit('"').next().unwrap_or_default()
+    } else {
+        let begin = |at: usize| at + before[at..].chars().next().map_or(1, char::len_utf8);
+        let name = &before[before.rfind(|c: char| !is_word(c)).map_or(0, begin)..];
+        // It shouts.
+        Some(name).filter(|name| !name.contains(|c: char| c.is_ascii_lowercase()))?
+    };
+    Some(name).filter(|name| !name.is_empty() && name.len() <= 80)
 }
+
+/// The value that begins here, to its end.
+fn value_at(text: &str, from: usize, quote: Option<char>) -> Run {
+    let ends = |c: char| match quote {
+        Some(quote) => c == quote || c == '\n',
+        None => c.is_whitespace() || matches!(c, ';' | '&' | '"' | '\'' | ','),
+    };
+    let inside = &text[from..];
+    let value = &inside[..inside.find(ends).unwrap_or(inside.len())];
+    let refers = value.rfind("${").max(value.rfind('('));
+    // Before all of it where it does not refer to anything: what begins at 0 is no value.
+    Run::new(from + value.len(), refers.map_or(0, |at| from + at))
+}
+
+/// How a value begins that names where the secret is, and is not the secret; `(` and `${` inside of it do
+/// the same.
+const REFERENCES: [char; 8] = ['$', '/', '<', '{', '(', '`', '~', '['];
 
 fn is_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
@@ -256,6 +312,30 @@ mod tests {
             ["0123456789"]
         );
         assert_eq!(secrets("3\tAPI_TOKEN=abcdefgh;x"), ["abcdefgh"]);
+    }
+
+    /// Each of these took minutes for a megabyte when every beginning was followed to its end.
+    #[test]
+    fn what_repeats_a_beginning_takes_no_longer() {
+        for unit in [
+            "sk-",
+            "xoxb-a.",
+            "A_KEY=",
+            "A_KEY=(",
+            "A_KEY='",
+            "\"a_key\": \"",
+            "-----BEGIN PRIVATE KEY-----",
+            "://a:bcd@",
+            "c2st",
+            "736b2d",
+            "%73%6b%2d",
+        ] {
+            let text = unit.repeat((1 << 20) / unit.len());
+            let started = std::time::Instant::now();
+            let count = find(&text).len() + super::super::encoded::find(&text).len();
+            let elapsed = started.elapsed();
+            assert!(elapsed < std::time::Duration::from_secs(10), "{unit}: {elapsed:?}, {count}");
+        }
     }
 
     #[test]

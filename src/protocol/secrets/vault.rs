@@ -10,6 +10,7 @@ use std::sync::MutexGuard;
 use std::sync::OnceLock;
 use std::sync::PoisonError;
 
+use super::encoded;
 use super::forms;
 use super::forms::Form;
 use super::patterns;
@@ -32,11 +33,16 @@ struct Inner {
     /// Values with the names they go by: the environment's, the configuration's.
     known: Vec<(String, String)>,
     /// How the known ones look, also encoded; made with the first text.
-    forms: OnceLock<Vec<Form>>,
+    forms: OnceLock<Forms>,
     by_value: HashMap<String, String>,
     by_placeholder: HashMap<String, Entry>,
     /// The highest number that is in use, here or in an earlier run of the conversation.
     last: u64,
+}
+
+struct Forms {
+    all: Vec<Form>,
+    longest: usize,
 }
 
 struct Entry {
@@ -147,7 +153,7 @@ impl Vault {
 
     /// Bytes that have to be seen together, so that no known secret is cut in two.
     pub fn longest_form(&self) -> usize {
-        self.inner().forms().iter().map(Form::length).max().unwrap_or(0)
+        self.inner().forms().longest
     }
 
     /// The first placeholder of a text: what neither runs nor is remembered must have none.
@@ -170,21 +176,24 @@ impl Inner {
         names.find(|name| is_free(name)).unwrap_or_else(|| name.to_owned())
     }
 
-    fn forms(&self) -> &[Form] {
+    fn forms(&self) -> &Forms {
         self.forms.get_or_init(|| {
-            self.known.iter().flat_map(|(name, value)| forms::of(name, value)).collect()
+            let known = self.known.iter();
+            let all: Vec<Form> = known.flat_map(|(name, value)| forms::of(name, value)).collect();
+            Forms { longest: all.iter().map(Form::length).max().unwrap_or(0), all }
         })
     }
 
     /// What has to be replaced, in order and without overlaps.
     fn secrets_of(&self, text: &str) -> Vec<(Range<usize>, String)> {
         let mut spans: Vec<(Range<usize>, String)> = Vec::new();
-        let found = forms::find(self.forms(), text).into_iter();
+        let found = forms::find(&self.forms().all, text).into_iter();
         spans.extend(found.map(|(range, kind)| (range, kind.to_owned())));
         let literal = |range| (range, LITERAL.to_owned());
         spans.extend(placeholders(text).into_iter().map(literal));
         let found = patterns::find(text).into_iter();
         spans.extend(found.map(|found| (found.range, found.kind.to_owned())));
+        spans.extend(encoded::find(text));
         // Of those that begin at the same place the first and longest counts; a known name is first.
         spans.sort_by_key(|(range, _)| (range.start, std::cmp::Reverse(range.end)));
         let mut end = 0;
