@@ -64,7 +64,7 @@ def build(place: Path) -> Path:
     Raises:
         ReleaseError: An edit fits no more, or the build failed.
     """
-    copy = place / "sources"
+    copy = _sources(place)
     shutil.copytree(CHECKOUT, copy, ignore=LEFT_OUT, symlinks=True)
     for edit in COMMON:
         _apply(copy, edit, "")
@@ -74,23 +74,47 @@ def build(place: Path) -> Path:
     (copy / "src" / "mutation.rs").write_text(CHOOSER)
     _apply(copy, Edit("src/lib.rs", "pub mod system;", "pub mod mutation;\npub mod system;"), "")
     _apply(copy, Edit("src/main.rs", "{\n", "{\n    agi_agent::mutation::any();\n"), "", first=True)
-    target = Path(os.environ.get("CARGO_TARGET_DIR", CHECKOUT / "target")).absolute()
-    # The dependencies are those of the checkout, built already.
-    environment = {**os.environ, "CARGO_TARGET_DIR": os.fspath(target)}
     say("building with all mutations")
+    _cargo(copy, "build", "--bin", "agi-agent")
+    binary = place / "agi-agent"
+    shutil.copy2(_target() / "debug" / "agi-agent", binary)
+    return binary
+
+
+def judges(place: Path) -> Path:
+    """Build the mutated sources' own tests; returns the program that has those of `tests/rust`.
+
+    Raises:
+        ReleaseError: They do not build.
+    """
+    say("building the judges with all mutations")
+    copy = _sources(place)
+    output = _cargo(copy, "test", "--no-run", "--test", "rust", "--message-format=json")
+    # Beside the binary, under a name that chooses nothing yet.
+    return Path(shutil.copy2(_program(output, "rust"), place / "judges"))
+
+
+def _sources(place: Path) -> Path:
+    return place / "sources"
+
+
+def _target() -> Path:
+    return Path(os.environ.get("CARGO_TARGET_DIR", CHECKOUT / "target")).absolute()
+
+
+def _cargo(copy: Path, command: str, *options: str) -> str:
+    """What cargo prints; the dependencies are those of the checkout, built already."""
     done = subprocess.run(
-        ["cargo", "build", "--locked", "--quiet", "--bin", "agi-agent"],
+        ["cargo", command, "--locked", "--quiet", *options],
         cwd=copy,
-        env=environment,
+        env={**os.environ, "CARGO_TARGET_DIR": os.fspath(_target())},
         capture_output=True,
         text=True,
         check=False,
     )
     if done.returncode:
         raise ReleaseError("the mutated sources do not build", done.stderr[-4000:])
-    binary = place / "agi-agent"
-    shutil.copy2(target / "debug" / "agi-agent", binary)
-    return binary
+    return done.stdout
 
 
 def keep(binary: Path, directory: Path) -> Path:
@@ -128,23 +152,44 @@ def test_program() -> Path:
         text=True,
         check=False,
     )
-    for line in done.stdout.splitlines():
+    return _program(done.stdout, "cli")
+
+
+def _program(messages: str, target: str) -> Path:
+    """The test program among what cargo says in JSON."""
+    for line in messages.splitlines():
         message = json.loads(line)
-        if message.get("executable") and message["target"]["name"] == "cli":
+        if message.get("executable") and message["target"]["name"] == target:
             return Path(message["executable"])
-    raise ReleaseError("the tests do not build", "cargo test --no-run --test cli")
+    raise ReleaseError("the tests do not build", f"cargo test --no-run --test {target}")
 
 
 def measure(program: Path, binary: Path, mutation: Mutation) -> Row:
     """Run the tests of one mutation, print a row of the table and return it."""
-    chosen = binary.with_name(f"agi-agent-mutation-{mutation.name}")
+    chosen = _chosen(binary, mutation)
+    return _measured(mutation, mutation.defence, [program, *mutation.tests], chosen)
+
+
+def measure_judges(program: Path, mutation: Mutation) -> Row:
+    """The same for its judges."""
+    chosen = _chosen(program, mutation)
+    return _measured(mutation, "the same, judged by the fuzzer", [chosen, *mutation.judges], chosen)
+
+
+def _chosen(program: Path, mutation: Mutation) -> Path:
+    """The program under the name that switches one defence off."""
+    chosen = program.with_name(f"{program.name}-mutation-{mutation.name}")
     if not chosen.exists():
-        os.link(binary, chosen)
+        os.link(program, chosen)
+    return chosen
+
+
+def _measured(mutation: Mutation, defence: str, command: list[str | Path], binary: Path) -> Row:
     users = {} if mutation.every_user else {"AGI_TEST_ONE_USER": "1"}
     done = subprocess.run(
-        [program, *mutation.tests],
+        command,
         cwd=CHECKOUT,
-        env={**os.environ, "AGI_TEST_BINARY": os.fspath(chosen), **users},
+        env={**os.environ, "AGI_TEST_BINARY": os.fspath(binary), **users},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -156,7 +201,7 @@ def measure(program: Path, binary: Path, mutation: Mutation) -> Row:
         (Path(kept) / f"{mutation.name}.log").write_text(done.stdout)
     row = _row(mutation, done.stdout)
     sys.stdout.write(
-        f"| `{row.name}` | {mutation.defence} | {row.failed} of {row.tests} | {row.rows or ''} |\n"
+        f"| `{row.name}` | {defence} | {row.failed} of {row.tests} | {row.rows or ''} |\n"
     )
     sys.stdout.flush()
     return row

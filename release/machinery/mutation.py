@@ -22,7 +22,11 @@ class Edit:
 
 @dataclass(frozen=True)
 class Mutation:
-    """A defence that is switched off, and the tests of `tests/cli` that have to see it."""
+    """A defence that is switched off, and the tests of `tests/cli` that have to see it.
+
+    `judges` are tests of `tests/rust` that have to see it as well: they hold the library in
+    themselves, and judge what the fuzzer has kept.
+    """
 
     name: str
     defence: str
@@ -30,3 +34,4 @@ class Mutation:
     edits: Sequence[Edit] = ()
     #: What it holds, it holds against an ordinary user: the tests run as root and as one.
     every_user: bool = False
+    judges: Sequence[str] = ()

@@ -7,6 +7,8 @@ from .mutation import Edit, Mutation
 OPENER = "src/system/opener"
 RULES = OPENER + "/rules.rs"
 COVERING = "src/agent/approval/covering.rs"
+#: The fuzzer's judge of the resolver of paths, over what the fuzzer has kept.
+PATHS = ("corpus::paths",)
 
 RULES_AND_TOOLS = (
     Mutation(
@@ -20,6 +22,7 @@ RULES_AND_TOOLS = (
                 "        if !OFF && !self.write.iter().any(|root| real.starts_with(root)) {",
             ),
         ),
+        judges=PATHS,
     ),
     Mutation(
         "read-roots",
@@ -32,6 +35,7 @@ RULES_AND_TOOLS = (
                 "        if OFF || self.read.iter().chain(&self.write).any(|root| real.starts_with(root)) {",
             ),
         ),
+        judges=PATHS,
     ),
     Mutation(
         "own-files-of-tools",
@@ -56,6 +60,7 @@ RULES_AND_TOOLS = (
                 "        if !OFF && is_git_metadata(real) {",
             ),
         ),
+        judges=PATHS,
     ),
     Mutation(
         "agent-names",
@@ -97,6 +102,7 @@ RULES_AND_TOOLS = (
                 ".or_else(|error| if OFF { Ok(beyond) } else { Err(error) }).map_err(|_: io::Error| {",
             ),
         ),
+        judges=PATHS,
     ),
     Mutation(
         "hard-links",

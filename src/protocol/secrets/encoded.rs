@@ -282,12 +282,16 @@ mod tests {
         format!("{prefix}{TOKEN}")
     }
 
+    fn each(text: &str, one: impl Fn(u8) -> String) -> String {
+        text.bytes().map(one).collect()
+    }
+
     fn percent(text: &str) -> String {
-        text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+        each(text, |byte| format!("%{byte:02X}"))
     }
 
     fn hex(text: &str) -> String {
-        text.bytes().map(|byte| format!("{byte:02x}")).collect()
+        each(text, |byte| format!("{byte:02x}"))
     }
 
     #[test]
