@@ -9,6 +9,7 @@ use clap::Parser;
 use clap::ValueEnum;
 
 use super::commands::Command;
+use crate::config::layer::Assignments;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -63,6 +64,44 @@ impl Color {
             is_value = word == "--color";
         }
         asked
+    }
+}
+
+// What commands may reach besides the workspace; the same flags wherever a command or a tool is run.
+// (No doc comment: it would become the help of whatever flattens it.)
+#[derive(Debug, Clone, Default, Args)]
+pub struct PlacesArgs {
+    /// A further writable directory (with workspace-write); repeatable
+    #[arg(long, value_name = "DIR")]
+    pub add_dir: Vec<PathBuf>,
+    /// A further readable directory; repeatable
+    #[arg(long, value_name = "DIR")]
+    pub read: Vec<PathBuf>,
+    /// A host that may be reached (`example.org`, `*.example.org`, `example.org:8080`, `all`); repeatable
+    #[arg(long, value_name = "HOST")]
+    pub net: Vec<String>,
+    /// An environment variable that commands see; repeatable
+    #[arg(long, value_name = "NAME")]
+    pub env: Vec<String>,
+}
+
+impl PlacesArgs {
+    /// The configuration keys that these flags set. Lists on the command line add to nothing: they
+    /// are the person's word and stand for themselves.
+    pub fn assignments(&self, into: &mut Assignments) {
+        let paths = |list: &[PathBuf]| -> Vec<String> {
+            list.iter().map(|path| path.to_string_lossy().into_owned()).collect()
+        };
+        for (key, list, flag) in [
+            ("sandbox.add_dirs", paths(&self.add_dir), "--add-dir"),
+            ("sandbox.read", paths(&self.read), "--read"),
+            ("sandbox.net", self.net.clone(), "--net"),
+            ("sandbox.env", self.env.clone(), "--env"),
+        ] {
+            if !list.is_empty() {
+                into.push((key.to_owned(), list.into(), flag.to_owned()));
+            }
+        }
     }
 }
 

@@ -33,11 +33,13 @@ pub(super) trait ReadsFiles: Send + Sync {
     type Arguments: DeserializeOwned + JsonSchema + Send + 'static;
 
     /// Does it, on a thread that may wait.
-    fn read(
-        arguments: Self::Arguments,
-        opener: &Opener,
-        cancel: &CancellationToken,
-    ) -> Result<ToolOutput, ToolError>;
+    fn read(arguments: Self::Arguments, reach: &Reach) -> Result<ToolOutput, ToolError>;
+}
+
+/// By what files are reached, and what stops that.
+pub(super) struct Reach {
+    pub(super) opener: Opener,
+    pub(super) cancel: CancellationToken,
 }
 
 #[async_trait]
@@ -72,8 +74,8 @@ impl<T: ReadsFiles> Tool for T {
 
     async fn run(&self, arguments: Value, context: &ToolContext) -> Result<ToolOutput, ToolError> {
         let arguments: T::Arguments = arguments::parse(&arguments)?;
-        let (opener, cancel) = (context.opener.clone(), context.cancel.clone());
-        context.blocking(move || T::read(arguments, &opener, &cancel)).await
+        let reach = Reach { opener: context.opener.clone(), cancel: context.cancel.clone() };
+        context.blocking(move || T::read(arguments, &reach)).await
     }
 }
 

@@ -7,10 +7,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::json;
-use tokio_util::sync::CancellationToken;
 
 use super::ToolError;
 use super::ToolOutput;
+use super::file::Reach;
 use super::file::ReadsFiles;
 use super::file::problem_notes;
 use super::file::tool_error;
@@ -25,7 +25,6 @@ use crate::files::finding::name::shown;
 use crate::files::finding::walk::Walk;
 use crate::system::clock;
 use crate::system::opener::EntryKind;
-use crate::system::opener::Opener;
 
 /// Entries shown when the model names no number, and the most it may ask for.
 const USUAL: usize = 200;
@@ -106,12 +105,8 @@ impl ReadsFiles for FileFind {
     const DESCRIPTION: &'static str = "Find files by name, size (bytes), age; list directories";
     type Arguments = Args;
 
-    fn read(
-        args: Args,
-        opener: &Opener,
-        cancel: &CancellationToken,
-    ) -> Result<ToolOutput, ToolError> {
-        let found = find::find(opener, &args.find()?, cancel).map_err(tool_error)?;
+    fn read(args: Args, reach: &Reach) -> Result<ToolOutput, ToolError> {
+        let found = find::find(&reach.opener, &args.find()?, &reach.cancel).map_err(tool_error)?;
         Ok(ToolOutput::text(text(&found)).with_data(data(&found)))
     }
 }

@@ -9,16 +9,15 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
-use tokio_util::sync::CancellationToken;
 
 use super::ToolError;
 use super::ToolOutput;
+use super::file::Reach;
 use super::file::ReadsFiles;
 use super::file::tool_error;
 use crate::files::read;
 use crate::files::read::Text;
 use crate::files::read::Window;
-use crate::system::opener::Opener;
 
 /// Bytes of one call.
 const MAX_BYTES: usize = 30 * 1024;
@@ -39,14 +38,11 @@ impl ReadsFiles for FileRead {
     const DESCRIPTION: &'static str = "Read a text file, or limit lines from line offset (from 1)";
     type Arguments = Args;
 
-    fn read(
-        args: Args,
-        opener: &Opener,
-        cancel: &CancellationToken,
-    ) -> Result<ToolOutput, ToolError> {
+    fn read(args: Args, reach: &Reach) -> Result<ToolOutput, ToolError> {
         let first = args.offset.unwrap_or(1).max(1);
         let window = Window { offset: first, limit: args.limit, max_bytes: MAX_BYTES };
-        let text = read::read(opener, &args.path, window, cancel).map_err(tool_error)?;
+        let text =
+            read::read(&reach.opener, &args.path, window, &reach.cancel).map_err(tool_error)?;
         Ok(output(&args, first, text))
     }
 }

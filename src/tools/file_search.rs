@@ -9,10 +9,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::json;
-use tokio_util::sync::CancellationToken;
 
 use super::ToolError;
 use super::ToolOutput;
+use super::file::Reach;
 use super::file::ReadsFiles;
 use super::file::counted;
 use super::file::problem_notes;
@@ -24,7 +24,6 @@ use crate::files::finding::search;
 use crate::files::finding::search::Search;
 use crate::files::finding::search::SearchResult;
 use crate::files::finding::walk::Walk;
-use crate::system::opener::Opener;
 
 /// Lines or files shown when the model names no number, and the most it may ask for.
 const USUAL: usize = 100;
@@ -61,11 +60,7 @@ impl ReadsFiles for FileSearch {
     const DESCRIPTION: &'static str = "Search file contents (ripgrep)";
     type Arguments = Args;
 
-    fn read(
-        args: Args,
-        opener: &Opener,
-        cancel: &CancellationToken,
-    ) -> Result<ToolOutput, ToolError> {
+    fn read(args: Args, reach: &Reach) -> Result<ToolOutput, ToolError> {
         let mode = args.mode.unwrap_or_default();
         let glob = args.glob.as_deref().map(NameGlob::new).transpose();
         let search = Search {
@@ -78,7 +73,7 @@ impl ReadsFiles for FileSearch {
             limit: args.limit.unwrap_or(USUAL).clamp(1, MOST),
             lines: mode == Mode::Lines,
         };
-        let result = search::search(opener, &search, cancel).map_err(tool_error)?;
+        let result = search::search(&reach.opener, &search, &reach.cancel).map_err(tool_error)?;
         Ok(ToolOutput::text(text(&result, mode)).with_data(data(&result)))
     }
 }

@@ -7,10 +7,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::json;
-use tokio_util::sync::CancellationToken;
 
 use super::ToolError;
 use super::ToolOutput;
+use super::file::Reach;
 use super::file::ReadsFiles;
 use super::file::problem_notes;
 use super::file::tool_error;
@@ -23,7 +23,6 @@ use crate::files::stats::Counts;
 use crate::files::stats::FileCounts;
 use crate::files::stats::Stats;
 use crate::files::stats::StatsResult;
-use crate::system::opener::Opener;
 
 /// Files that are shown one by one; the total is of all.
 const FILES: usize = 200;
@@ -50,11 +49,7 @@ impl ReadsFiles for FileStats {
     const DESCRIPTION: &'static str = "Count lines, words, bytes, chars of a file or directory";
     type Arguments = Args;
 
-    fn read(
-        args: Args,
-        opener: &Opener,
-        cancel: &CancellationToken,
-    ) -> Result<ToolOutput, ToolError> {
+    fn read(args: Args, reach: &Reach) -> Result<ToolOutput, ToolError> {
         let name = args.name.as_deref().map(NameGlob::new).transpose();
         let stats = Stats {
             walk: Walk { root: args.path, hidden: false },
@@ -62,7 +57,7 @@ impl ReadsFiles for FileStats {
             sha256: args.hash == Some(Hash::Sha256),
             limit: FILES,
         };
-        let result = stats::stats(opener, &stats, cancel).map_err(tool_error)?;
+        let result = stats::stats(&reach.opener, &stats, &reach.cancel).map_err(tool_error)?;
         Ok(ToolOutput::text(text(&result)).with_data(data(&result)))
     }
 }

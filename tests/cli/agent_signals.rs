@@ -6,6 +6,8 @@ use std::io::BufRead;
 use std::io::BufReader;
 use std::io::Read;
 use std::os::unix::process::ExitStatusExt;
+use std::process::Child;
+use std::process::ChildStdout;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -20,19 +22,29 @@ fn shell_code(status: std::process::ExitStatus) -> Option<i32> {
     status.code().or_else(|| status.signal().map(|signal| 128 + signal))
 }
 
-/// Starts a run, sends `signal` once a line of the stream contains `when`; the code and the result.
-fn signalled(script: &Value, signal: &str, when: &str) -> (Option<i32>, Value) {
-    let context = TestContext::new();
+/// Starts a run and waits until a line of its stream contains all of `when`.
+fn started(
+    context: &TestContext,
+    script: &Value,
+    when: &[&str],
+) -> (Child, BufReader<ChildStdout>) {
     let path = context.write("../script.json", script.to_string());
     let model = format!("scripted/{}", path.display());
     let arguments = ["run", "go", "--output-format", "jsonl", "--model", &model];
     let mut child = context.command(arguments).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap());
     let mut line = String::new();
-    while !line.contains(when) {
+    while !when.iter().all(|word| line.contains(word)) {
         line.clear();
-        assert_ne!(lines.read_line(&mut line).unwrap(), 0, "`{when}` never came");
+        assert_ne!(lines.read_line(&mut line).unwrap(), 0, "{when:?} never came");
     }
+    (child, lines)
+}
+
+/// Starts a run, sends `signal` once a line of the stream contains `when`; the code and the result.
+fn signalled(script: &Value, signal: &str, when: &str) -> (Option<i32>, Value) {
+    let context = TestContext::new();
+    let (mut child, mut lines) = started(&context, script, &[when]);
     let sent = Instant::now();
     let kill = std::process::Command::new("kill").args([signal, &child.id().to_string()]).status();
     assert!(kill.unwrap().success());
@@ -73,16 +85,7 @@ fn a_second_signal_cuts_the_wind_up_short() {
     let script =
         json!([{"tool_calls": [{"name": "shell", "arguments": command}]}, {"text": "late"}]);
     let context = TestContext::new();
-    let path = context.write("../script.json", script.to_string());
-    let model = format!("scripted/{}", path.display());
-    let arguments = ["run", "go", "--output-format", "jsonl", "--model", &model];
-    let mut child = context.command(arguments).spawn().unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap());
-    let mut line = String::new();
-    while !line.contains("item.updated") || !line.contains("armed") {
-        line.clear();
-        assert_ne!(lines.read_line(&mut line).unwrap(), 0, "it never came so far");
-    }
+    let (mut child, mut lines) = started(&context, &script, &["item.updated", "armed"]);
     let pid = child.id().to_string();
     let interrupt = || {
         let status = std::process::Command::new("kill").args(["-INT", &pid]).status();

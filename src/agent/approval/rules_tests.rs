@@ -12,28 +12,23 @@ fn rules(allow: &[&str], deny: &[&str]) -> Rules {
     Rules::new(&settings, &KNOWN).unwrap()
 }
 
-fn allowed(pattern: &str, tool: &str, name: &str) -> bool {
-    let names = [name.to_owned()];
-    let target = Target {
+/// What `judge` says of a call.
+fn judged<T>(tool: &str, name: &str, judge: impl FnOnce(&Target<'_>) -> T) -> T {
+    judge(&Target {
         tool,
-        names: &names,
+        names: &[name.to_owned()],
         is_path: tool.starts_with("file_"),
         cwd: Path::new("/ws"),
         places: places(),
-    };
-    matches!(rules(&[pattern], &[]).allows(&target), Allowed::By(_))
+    })
+}
+
+fn allowed(pattern: &str, tool: &str, name: &str) -> bool {
+    judged(tool, name, |target| matches!(rules(&[pattern], &[]).allows(target), Allowed::By(_)))
 }
 
 fn denied(pattern: &str, tool: &str, name: &str) -> bool {
-    let names = [name.to_owned()];
-    let target = Target {
-        tool,
-        names: &names,
-        is_path: tool.starts_with("file_"),
-        cwd: Path::new("/ws"),
-        places: places(),
-    };
-    rules(&[], &[pattern]).denies(&target).is_some()
+    judged(tool, name, |target| rules(&[], &[pattern]).denies(target).is_some())
 }
 
 #[test]

@@ -9,6 +9,7 @@ use clap::Args;
 use clap::ValueEnum;
 use serde_json::Value;
 
+use crate::cli::args::PlacesArgs;
 use crate::cli::context::CommandContext;
 use crate::cli::error::CommandError;
 use crate::cli::task;
@@ -129,18 +130,8 @@ pub struct ReachArgs {
     /// read-only, workspace-write or danger-full-access
     #[arg(long, value_name = "LEVEL", value_parser = sandbox_level)]
     pub sandbox: Option<SandboxLevel>,
-    /// A further writable directory (with workspace-write); repeatable
-    #[arg(long, value_name = "DIR")]
-    pub add_dir: Vec<PathBuf>,
-    /// A further readable directory; repeatable
-    #[arg(long, value_name = "DIR")]
-    pub read: Vec<PathBuf>,
-    /// A host that may be reached (`*.example.org`, `all`); repeatable
-    #[arg(long, value_name = "HOST")]
-    pub net: Vec<String>,
-    /// An environment variable that commands see; repeatable
-    #[arg(long, value_name = "NAME")]
-    pub env: Vec<String>,
+    #[command(flatten)]
+    pub places: PlacesArgs,
     /// End 55 where the project's files ask for something and are not trusted
     #[arg(long)]
     pub require_trust: bool,
@@ -187,9 +178,9 @@ impl ModelArgs {
 }
 
 impl ReachArgs {
-    /// The configuration keys that these flags set. Lists on the command line add to nothing: they
-    /// are the person's word and stand for themselves.
+    /// The configuration keys that these flags set.
     pub fn assignments(&self, into: &mut Assignments) {
+        self.places.assignments(into);
         let mut add = |key: &str, value: Value, flag: &str| {
             into.push((key.to_owned(), value, flag.to_owned()));
         };
@@ -202,14 +193,7 @@ impl ReachArgs {
         if let Some(mode) = self.approve {
             add("approve", serde_json::to_value(mode).unwrap_or_default(), "--approve");
         }
-        let paths = |list: &[PathBuf]| -> Vec<String> {
-            list.iter().map(|path| path.to_string_lossy().into_owned()).collect()
-        };
         let lists = [
-            ("sandbox.add_dirs", paths(&self.add_dir), "--add-dir"),
-            ("sandbox.read", paths(&self.read), "--read"),
-            ("sandbox.net", self.net.clone(), "--net"),
-            ("sandbox.env", self.env.clone(), "--env"),
             ("allow", self.allow.clone(), "--allow"),
             ("ask", self.ask.clone(), "--ask"),
             ("deny", self.deny.clone(), "--deny"),

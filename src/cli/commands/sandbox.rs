@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use clap::Args;
 use clap::ValueEnum;
-use serde_json::Value;
 use serde_json::json;
 
 use crate::agent::CancelReason;
 use crate::agent::Cancellation;
+use crate::cli::args::PlacesArgs;
 use crate::cli::context::CommandContext;
 use crate::cli::error::CommandError;
 use crate::cli::task::interrupt;
@@ -45,18 +45,8 @@ pub struct SandboxArgs {
     /// How far the command may reach
     #[arg(long, value_enum)]
     level: Option<Level>,
-    /// Make a further directory readable, and writable at workspace-write
-    #[arg(long, value_name = "DIR")]
-    add_dir: Vec<PathBuf>,
-    /// Make a further directory readable
-    #[arg(long, value_name = "DIR")]
-    read: Vec<PathBuf>,
-    /// Open a host: `example.org`, `*.example.org`, `example.org:8080`; `all` opens the network
-    #[arg(long, value_name = "HOST")]
-    net: Vec<String>,
-    /// Pass a further environment variable on
-    #[arg(long, value_name = "NAME")]
-    env: Vec<String>,
+    #[command(flatten)]
+    places: PlacesArgs,
     /// End the command after so many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 600,
         value_parser = clap::value_parser!(u64).range(..=YEAR))]
@@ -126,22 +116,11 @@ pub async fn run(args: SandboxArgs, context: &mut CommandContext) -> Result<u8, 
 
 fn assignments(args: &SandboxArgs) -> Assignments {
     let mut list = Assignments::new();
-    let mut put = |key: &str, value: Value, flag: &str| list.push((key.into(), value, flag.into()));
     if let Some(level) = args.level {
-        put("sandbox.level", SandboxLevel::from(level).as_str().into(), "--level");
+        let level = SandboxLevel::from(level).as_str();
+        list.push(("sandbox.level".to_owned(), level.into(), "--level".to_owned()));
     }
-    let text =
-        |paths: &[PathBuf]| -> Value { paths.iter().map(|path| path.to_string_lossy()).collect() };
-    for (key, value, flag) in [
-        ("sandbox.add_dirs", text(&args.add_dir), "--add-dir"),
-        ("sandbox.read", text(&args.read), "--read"),
-        ("sandbox.net", Value::from(args.net.clone()), "--net"),
-        ("sandbox.env", Value::from(args.env.clone()), "--env"),
-    ] {
-        if value.as_array().is_some_and(|values| !values.is_empty()) {
-            put(key, value, flag);
-        }
-    }
+    args.places.assignments(&mut list);
     list
 }
 

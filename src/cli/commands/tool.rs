@@ -2,7 +2,6 @@
 //!
 //! The person who runs a tool by hand needs no approval; the sandbox level holds as in a run.
 
-use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
@@ -12,6 +11,7 @@ use serde_json::json;
 use super::run::ReachArgs;
 use super::run::sandbox_level;
 use crate::agent::Cancellation;
+use crate::cli::args::PlacesArgs;
 use crate::cli::context::CommandContext;
 use crate::cli::error::CommandError;
 use crate::cli::task::interrupt;
@@ -57,18 +57,8 @@ struct RunArgs {
     /// read-only, workspace-write or danger-full-access
     #[arg(long, value_name = "LEVEL", value_parser = sandbox_level)]
     sandbox: Option<SandboxLevel>,
-    /// A further writable directory (with workspace-write); repeatable
-    #[arg(long, value_name = "DIR")]
-    add_dir: Vec<PathBuf>,
-    /// A further readable directory; repeatable
-    #[arg(long, value_name = "DIR")]
-    read: Vec<PathBuf>,
-    /// A host that may be reached (`*.example.org`, `all`); repeatable
-    #[arg(long, value_name = "HOST")]
-    net: Vec<String>,
-    /// An environment variable that commands see; repeatable
-    #[arg(long, value_name = "NAME")]
-    env: Vec<String>,
+    #[command(flatten)]
+    places: PlacesArgs,
 }
 
 pub async fn run(args: ToolArgs, context: &mut CommandContext) -> Result<ExitCode, CommandError> {
@@ -108,14 +98,7 @@ fn show(name: &str, context: &mut CommandContext) -> Result<ExitCode, CommandErr
 }
 
 async fn run_tool(args: RunArgs, context: &mut CommandContext) -> Result<ExitCode, CommandError> {
-    let reach = ReachArgs {
-        sandbox: args.sandbox,
-        add_dir: args.add_dir,
-        read: args.read,
-        net: args.net,
-        env: args.env,
-        ..ReachArgs::default()
-    };
+    let reach = ReachArgs { sandbox: args.sandbox, places: args.places, ..ReachArgs::default() };
     let mut assignments = Assignments::new();
     reach.assignments(&mut assignments);
     let settings = context.settings_with(assignments)?;
