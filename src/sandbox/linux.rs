@@ -84,7 +84,7 @@ async fn run_with(
     probe: bool,
 ) -> Result<Finished, SandboxError> {
     let cwd = working_directory(sandbox, &command.cwd)?;
-    sandbox.refuse_second_names()?;
+    sandbox.refuse_second_names().await?;
     let clock = Instant::now();
     let mut spec = start::spec(sandbox, &command, &cwd);
     if probe {

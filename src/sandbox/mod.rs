@@ -204,10 +204,14 @@ impl Sandbox {
     }
 
     /// A file of the agent's own may have another name where commands reach it.
-    fn refuse_second_names(&self) -> Result<(), SandboxError> {
-        #[cfg(unix)]
-        second_names::refuse(&self.policy)?;
-        Ok(())
+    #[cfg(unix)]
+    async fn refuse_second_names(&self) -> Result<(), SandboxError> {
+        second_names::refuse(&self.policy).await
+    }
+
+    #[cfg(not(unix))]
+    async fn refuse_second_names(&self) -> Result<(), SandboxError> {
+        std::future::ready(Ok(())).await
     }
 
     /// Runs a command to its end and returns what it printed. On time-out or cancellation the whole

@@ -63,7 +63,7 @@ pub(super) async fn run(
 ) -> Result<Finished, SandboxError> {
     let rung = rung(sandbox)?;
     let clock = Instant::now();
-    sandbox.refuse_second_names()?;
+    sandbox.refuse_second_names().await?;
     let snapshot = sandbox.snapshot()?;
     let program =
         command.argv.first().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();

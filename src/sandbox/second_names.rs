@@ -17,13 +17,28 @@ const MOST_OWN: usize = 2_000;
 /// Entries that are looked at for another name, once a file has one.
 const MOST_ENTRIES: usize = 500_000;
 
-/// Refuses if a protected file has another name below what commands may read or write.
-pub(super) fn refuse(policy: &Policy) -> Result<(), SandboxError> {
+/// Refuses if a protected file has another name below what commands may read or write. Called before every
+/// command: as long as no file has another name at all, one look at each is all that it costs.
+pub(super) async fn refuse(policy: &Policy) -> Result<(), SandboxError> {
     if !policy.is_enforced() {
         return Ok(());
     }
+    let own = files_of_several_names(&policy.protected);
+    if own.is_empty() {
+        return Ok(());
+    }
+    // All of the workspace: others are not to wait for that.
+    let policy = policy.clone();
+    let search = tokio::task::spawn_blocking(move || search(&policy, &own));
+    search.await.map_err(|error| SandboxError::process(std::io::Error::other(error)))?
+}
+
+/// A file with more than one name: the one that is known, and which file it is.
+type Own = (PathBuf, (u64, u64));
+
+fn files_of_several_names(directories: &[PathBuf]) -> Vec<Own> {
     let mut own = Vec::new();
-    for directory in &policy.protected {
+    for directory in directories {
         walk(directory, &[], MOST_OWN, &mut |path, found| {
             if found.is_file() && found.nlink() > 1 {
                 own.push((path.to_path_buf(), identity(found)));
@@ -31,9 +46,10 @@ pub(super) fn refuse(policy: &Policy) -> Result<(), SandboxError> {
             true
         });
     }
-    if own.is_empty() {
-        return Ok(());
-    }
+    own
+}
+
+fn search(policy: &Policy, own: &[Own]) -> Result<(), SandboxError> {
     let mut second = None;
     for root in std::iter::once(&policy.cwd).chain(&policy.read).chain(&policy.write) {
         walk(root, &policy.protected, MOST_ENTRIES, &mut |path, found| {
@@ -102,7 +118,9 @@ mod tests {
                 net: Vec::new(),
                 env: Vec::new(),
             };
-            refuse(&Policy::new(&settings, &base.join("work"), vec![base.join("data")]))
+            let policy = Policy::new(&settings, &base.join("work"), vec![base.join("data")]);
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            runtime.block_on(refuse(&policy))
         };
         std::fs::hard_link(base.join("data/agent.db"), base.join("elsewhere/copy")).unwrap();
         verdict(SandboxLevel::WorkspaceWrite).unwrap();

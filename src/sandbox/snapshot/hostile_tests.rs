@@ -256,7 +256,7 @@ fn an_earlier_snapshot_is_believed_where_stamps_are_settled() {
     std::fs::write(&config, "changed by its owner").unwrap();
     let second = take();
     std::fs::write(&config, "evil").unwrap();
-    assert_eq!(second.finish().unwrap(), [config.clone()]);
+    assert_eq!(second.finish().unwrap(), std::slice::from_ref(&config));
     assert_eq!(text(&config), "changed by its owner");
     let bytes = |snapshot: &Snapshot| match &snapshot.roots[0].states[&config].contents {
         super::Contents::File(bytes) => Arc::clone(bytes),
@@ -265,7 +265,9 @@ fn an_earlier_snapshot_is_believed_where_stamps_are_settled() {
     assert!(!Arc::ptr_eq(&bytes(&first), &bytes(&take())), "it was read anew");
     // As if all of it had been there for long.
     let mut states = (*take().roots[0].states).clone();
-    states.values_mut().for_each(|state| state.settled = true);
+    for state in states.values_mut() {
+        state.settled = true;
+    }
     earlier.set(&path, &Arc::new(states));
     let kept = earlier.of(&path).unwrap();
     let super::Contents::File(kept) = &kept[&config].contents else { panic!("no file") };

@@ -86,11 +86,7 @@ fn repository(ground: &Ground) {
 
 /// What stands under each name that steers: `None` for nothing, a link's target for a link.
 fn state(ground: &Ground) -> Vec<Option<String>> {
-    let contents = |name: &&str| {
-        let path = ground.work().join(name);
-        let link = fs::read_link(&path).map(|target| format!("-> {}", target.display()));
-        link.or_else(|_| fs::read_to_string(&path)).ok()
-    };
+    let contents = |name: &&str| contents(&ground.work().join(name));
     let directories = [
         ".git",
         ".git/hooks",
@@ -103,6 +99,18 @@ fn state(ground: &Ground) -> Vec<Option<String>> {
     let hooks = directories.iter().filter(|name| name.ends_with("hooks"));
     let hooks = hooks.map(|name| names(&ground.work().join(name)));
     STEERING.iter().chain(&directories).map(contents).chain(rights).chain(hooks).collect()
+}
+
+/// Nothing is read without end: what was planted may be a FIFO, or as long as a disk.
+fn contents(path: &Path) -> Option<String> {
+    let found = fs::symlink_metadata(path).ok()?;
+    if let Ok(target) = fs::read_link(path) {
+        return Some(format!("-> {}", target.display()));
+    }
+    if found.is_file() && found.len() < 1 << 20 {
+        return fs::read_to_string(path).ok();
+    }
+    Some(format!("{:?}", found.file_type()))
 }
 
 /// Who may do what with a file or directory, whoever it belongs to as a whole.
