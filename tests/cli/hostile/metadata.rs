@@ -9,6 +9,7 @@ use serde_json::json;
 use super::Ground;
 use super::Rows;
 use super::each;
+use super::each_of_two;
 use crate::support::Finished;
 
 /// What steers git, in a repository and in its submodules and worktrees.
@@ -53,9 +54,7 @@ const TRICKS: [&str; 16] = [
 ];
 
 /// Ways to be overlooked when things are put back, or to be in the way of that; each plants a hook.
-const HIDING: [&str; 14] = [
-    "cd .git/hooks; seq 10500 | xargs touch; echo evil > pre-commit",
-    "cd .git/hooks; echo evil > pre-commit; perl -e 'for (1..3000) { mkdir \"aaa\"; chdir \"aaa\" }'",
+const HIDING: [&str; 12] = [
     "cd .git/hooks; mkdir -p aaa/b/c; touch aaa/b/c/f; echo evil > pre-commit; chmod -R 0 aaa",
     "cd .git/hooks; mkdir -p aaa/b; touch aaa/f; echo evil > pre-commit; chmod 0500 aaa/b aaa",
     "echo evil > .git/hooks/pre-commit; chmod 0311 .git/hooks",
@@ -68,6 +67,12 @@ const HIDING: [&str; 14] = [
     "ln -f .git/config .git/hooks/pre-commit; ln -f .git/config .git/config.worktree",
     "mkdir .git/hooks/pre-commit; echo evil > .git/hooks/pre-commit/x; rm .git/config; mkdir .git/config",
     "echo evil > .git/hooks/pre-commit; mount -t tmpfs x .git/hooks; unshare -Urm mount -t tmpfs x .git",
+];
+
+/// The same by mere mass, which takes a second each.
+const MASSES: [&str; 2] = [
+    "cd .git/hooks; seq 10500 | xargs touch; echo evil > pre-commit",
+    "cd .git/hooks; echo evil > pre-commit; perl -e 'for (1..3000) { mkdir \"aaa\"; chdir \"aaa\" }'",
 ];
 
 fn repository(ground: &Ground) {
@@ -147,6 +152,16 @@ fn attack(rows: &mut Rows, ground: &Ground, script: &str, tells: bool) {
     rows.row(format!("{} {script}", ground.setting), held, &seen);
 }
 
+/// The repository is made by the command that plants something in it.
+fn attack_on_a_new_repository(rows: &mut Rows, ground: &Ground, script: &str) {
+    let make = "mkdir -p .git/hooks .git/modules/m/hooks; touch .git/config";
+    let finished = ground.sh(&format!("{make}; {script}"));
+    let held = STEERING.iter().all(|path| !ground.work().join(path).exists());
+    let held = held && finished.stderr.contains("put back");
+    rows.row(format!("{} new: {script}", ground.setting), held, &finished.stderr);
+    fs::remove_dir_all(ground.work().join(".git")).unwrap();
+}
+
 #[test]
 fn case_09_what_steers_git_is_refused_or_put_back_present_or_not() {
     each("case 9", |ground, rows| {
@@ -189,15 +204,21 @@ fn case_09_what_hides_among_others_or_behind_permissions_is_put_back() {
 }
 
 #[test]
+fn case_09_what_hides_behind_masses_is_put_back() {
+    each_of_two("case 9, masses", |ground, rows| {
+        for trick in MASSES {
+            attack(rows, ground, trick, true);
+            fs::remove_dir_all(ground.work().join(".git")).unwrap();
+            attack_on_a_new_repository(rows, ground, trick);
+        }
+    });
+}
+
+#[test]
 fn case_09_what_hides_in_a_new_repository_is_put_back() {
     each("case 9, hiding, absent before", |ground, rows| {
         for trick in HIDING {
-            let make = "mkdir -p .git/hooks .git/modules/m/hooks; touch .git/config";
-            let finished = ground.sh(&format!("{make}; {trick}"));
-            let held = STEERING.iter().all(|path| !ground.work().join(path).exists());
-            let held = held && finished.stderr.contains("put back");
-            rows.row(format!("{} {trick}", ground.setting), held, &finished.stderr);
-            fs::remove_dir_all(ground.work().join(".git")).unwrap();
+            attack_on_a_new_repository(rows, ground, trick);
         }
     });
 }
