@@ -329,8 +329,8 @@ SANDBOX = (
         (
             Edit(
                 LINUX + "grants.rs",
-                "pinned, seen }, protected: &policy.protected };",
-                "pinned, seen }, protected: if OFF { &[] } else { &policy.protected } };",
+                "            protected: &policy.protected,\n            unmade",
+                "            protected: if OFF { &[] } else { &policy.protected },\n            unmade",
             ),
         ),
     ),
