@@ -53,15 +53,15 @@ async fn a_head_that_drips_is_cut_in_time() {
 async fn a_tunnel_that_drips_lives_as_long_as_its_command() {
     let (port, _) = server(false).await;
     let settings = crate::config::settings::NetworkSettings {
-        idle_timeout: Duration::from_millis(300),
+        idle_timeout: Duration::from_secs(1),
         ..settings_for_tests()
     };
     let proxy = Proxy::new(&["127.0.0.1"], &settings);
     let mut stream = tunnel(&proxy, port).await;
-    for _ in 0..20 {
+    for _ in 0..25 {
         stream.write_all(b"x").await.unwrap();
         assert_eq!(stream.read_u8().await.unwrap(), b'x');
-        sleep(Duration::from_millis(60)).await;
+        sleep(Duration::from_millis(100)).await;
     }
     proxy.settle();
     assert_eq!(rest(&mut stream).await, "");
