@@ -16,6 +16,7 @@ use rustix::fs::OFlags;
 use rustix::fs::RawMode;
 use rustix::fs::Stat;
 use rustix::fs::Uid;
+#[cfg(target_os = "linux")]
 use rustix::io::Errno;
 
 use super::looks::Found;
@@ -32,18 +33,25 @@ const ACCESS: OFlags = OFlags::PATH;
 #[cfg(not(target_os = "linux"))]
 const ACCESS: OFlags = OFlags::RDONLY;
 
-/// What stands under a name (`NOENT`: nothing), or with [`AtFlags::EMPTY_PATH`] and no name the directory.
-pub(super) fn look_at(at: impl AsFd, name: &OsStr, flags: AtFlags) -> rustix::io::Result<Found> {
+/// What stands under a name; `NOENT`: nothing.
+pub(super) fn look_at(at: impl AsFd, name: &OsStr) -> rustix::io::Result<Found> {
     #[cfg(target_os = "linux")]
-    match rustix::fs::statx(&at, name, flags, STATX) {
+    match rustix::fs::statx(&at, name, AtFlags::SYMLINK_NOFOLLOW, STATX) {
         // Hidden by a container's filter.
         Err(Errno::NOSYS | Errno::PERM) => {}
         found => return Ok(of_statx(&found?)),
     }
-    if name.is_empty() {
-        return Ok(of_stat(&rustix::fs::fstat(at)?));
+    Ok(of_stat(&rustix::fs::statat(at, name, AtFlags::SYMLINK_NOFOLLOW)?))
+}
+
+/// How something open looks.
+pub(super) fn look_at_open(object: impl AsFd) -> rustix::io::Result<Found> {
+    #[cfg(target_os = "linux")]
+    match rustix::fs::statx(&object, c"", AtFlags::EMPTY_PATH, STATX) {
+        Err(Errno::NOSYS | Errno::PERM) => {}
+        found => return Ok(of_statx(&found?)),
     }
-    Ok(of_stat(&rustix::fs::statat(at, name, flags)?))
+    Ok(of_stat(&rustix::fs::fstat(object)?))
 }
 
 #[cfg(target_os = "linux")]
@@ -145,7 +153,15 @@ pub(super) fn set_mode(directory: BorrowedFd<'_>, mode: u64) -> io::Result<()> {
     // The kernel takes no descriptor that only stands for something, but the way to it; and this one is no
     // link that leads elsewhere.
     let path = format!("/proc/self/fd/{}", directory.as_raw_fd());
-    Ok(rustix::fs::chmod(path.as_str(), permissions(mode))?)
+    match rustix::fs::chmod(path.as_str(), permissions(mode)) {
+        // No procfs (an empty chroot): then it has to be readable.
+        Err(Errno::NOENT | Errno::NOTDIR) => {
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            let readable = rustix::fs::openat(directory, c".", flags, Mode::empty())?;
+            Ok(rustix::fs::fchmod(readable, permissions(mode))?)
+        }
+        set => Ok(set?),
+    }
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -159,8 +175,26 @@ pub(super) fn give_back(object: impl AsFd, before: Stamp) {
     let [_, owner, group] = before.rights();
     let (Ok(owner), Ok(group)) = (u32::try_from(owner), u32::try_from(group)) else { return };
     let (owner, group) = (Some(Uid::from_raw(owner)), Some(Gid::from_raw(group)));
-    if rustix::fs::chownat(&object, "", owner, group, AtFlags::EMPTY_PATH).is_err() {
+    if change_owner(&object, owner, group).is_err() {
         // Not even that: what matters has been put back.
-        let _ = rustix::fs::chownat(&object, "", None, group, AtFlags::EMPTY_PATH);
+        let _ = change_owner(&object, None, group);
     }
+}
+
+#[cfg(target_os = "linux")]
+fn change_owner(
+    object: impl AsFd,
+    owner: Option<Uid>,
+    group: Option<Gid>,
+) -> rustix::io::Result<()> {
+    rustix::fs::chownat(object, c"", owner, group, AtFlags::EMPTY_PATH)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn change_owner(
+    object: impl AsFd,
+    owner: Option<Uid>,
+    group: Option<Gid>,
+) -> rustix::io::Result<()> {
+    rustix::fs::fchown(object, owner, group)
 }

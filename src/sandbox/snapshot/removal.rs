@@ -18,7 +18,7 @@ use rustix::fs::Mode;
 use rustix::io::Errno;
 
 use super::descriptors::DIRECTORY;
-use super::descriptors::look_at;
+use super::descriptors::look_at_open;
 use super::descriptors::set_mode;
 use crate::system::listing::each_entry;
 
@@ -146,7 +146,7 @@ fn unlink(at: BorrowedFd<'_>, name: &OsStr) -> io::Result<bool> {
 /// A directory that is to be emptied, with the permissions for that.
 fn open(at: BorrowedFd<'_>, name: &OsStr) -> io::Result<OwnedFd> {
     let directory = rustix::fs::openat(at, name, DIRECTORY, Mode::empty())?;
-    let mode = look_at(&directory, OsStr::new(""), AtFlags::EMPTY_PATH)?.stamp.mode();
+    let mode = look_at_open(&directory)?.stamp.mode();
     if mode & WRITABLE != WRITABLE {
         // Where it is somebody else's, what cannot be done in it says so.
         drop(set_mode(directory.as_fd(), mode | WRITABLE));

@@ -18,7 +18,6 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::path::PathBuf;
 
-use rustix::fs::AtFlags;
 use rustix::fs::FileType;
 use rustix::fs::Mode;
 use rustix::fs::OFlags;
@@ -29,6 +28,7 @@ use super::descriptors::DIRECTORY;
 use super::descriptors::descend;
 use super::descriptors::give_back;
 use super::descriptors::look_at;
+use super::descriptors::look_at_open;
 use super::descriptors::permissions;
 use super::descriptors::set_mode;
 use super::looks::Found;
@@ -62,7 +62,7 @@ impl AsFd for Directory {
 impl Directory {
     /// What stands under a name, and how it looks.
     pub(super) fn find(&self, name: &OsStr) -> io::Result<Option<Found>> {
-        match look_at(self, name, AtFlags::SYMLINK_NOFOLLOW) {
+        match look_at(self, name) {
             Err(Errno::NOENT) => Ok(None),
             found => Ok(Some(found?)),
         }
@@ -117,7 +117,7 @@ impl Directory {
 
     /// How it looks itself.
     fn itself(&self) -> io::Result<Found> {
-        Ok(look_at(self, OsStr::new(""), AtFlags::EMPTY_PATH)?)
+        Ok(look_at_open(self)?)
     }
 
     fn again(&self) -> io::Result<Self> {
