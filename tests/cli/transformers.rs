@@ -246,24 +246,101 @@ fn a_service_keeps_its_child() {
     assert_no_children(&context);
 }
 
-/// With real wheels (`AGI_TEST_WHEELS`, a directory; `AGI_TEST_BINARY` has to be able to load them): a
-/// model that they write themselves answers.
-#[test]
-fn the_real_torch_answers() {
+/// With real wheels (`AGI_TEST_WHEELS`, a directory; `AGI_TEST_BINARY` has to be able to load them),
+/// and models that they write themselves; `None` where there are none.
+fn with_torch(test: &str) -> Option<TestContext> {
     let Some(wheels) = std::env::var_os("AGI_TEST_WHEELS").map(PathBuf::from) else {
-        lacking("wheels", "the_real_torch_answers");
-        return;
+        lacking("wheels", test);
+        return None;
     };
     let context = TestContext::new();
     context.configure(&json!({"python": {"wheels": wheels}}).to_string());
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/local/hub_models.py");
     let path = ["python".as_ref(), "--path".as_ref(), wheels.as_os_str(), "-E".as_ref()];
-    let made = context.run(path.into_iter().chain([script.as_os_str(), "tiny".as_ref()]));
+    let made = context.run(path.into_iter().chain([script.as_os_str(), ".".as_ref()]));
     assert_eq!(made.code, 0, "{}", made.stderr);
+    Some(context)
+}
+
+#[test]
+fn the_real_torch_answers() {
+    let Some(context) = with_torch("the_real_torch_answers") else { return };
     let bench = ["model", "bench", "--repeat", "1", "--prompt-tokens", "64", "--json"];
     let more = ["--model", "transformers/./tiny", "-c", "model.context_window=16384"];
     let measured = context.run(bench.into_iter().chain(more));
     assert_eq!(measured.code, 0, "{}", measured.stderr);
     let report: Value = serde_json::from_str(&measured.stdout).unwrap();
     assert!(report["output_tokens_per_second"].as_f64().unwrap() > 0.0, "{report}");
+}
+
+/// Whether a small model answers: random weights may go on to any limit.
+fn answers(asked: &Finished) -> bool {
+    asked.code == 0 || asked.code == 46 && asked.stderr.contains("output limit")
+}
+
+/// A pickle is a program, and so is what a repository brings: neither runs unless it is named.
+#[test]
+fn the_real_torch_runs_no_code_of_a_model() {
+    let Some(context) = with_torch("the_real_torch_runs_no_code_of_a_model") else { return };
+    let ran = context.work().join("own/ran");
+    for (name, told) in [
+        ("./pickled", "has no weights as safetensors"),
+        ("./own", "wants to run code of its own repository"),
+    ] {
+        let model = format!("transformers/{name}");
+        let fixed = ["run", "go", "--ephemeral", "--model", &model];
+        let fixed = fixed.into_iter().chain(["-c", "model.max_output_tokens=8"]);
+        let fixed: Vec<&str> = fixed.chain(["-c", "model.context_window=16384"]).collect();
+        let refused = context.run(&fixed);
+        assert_eq!(refused.code, 52, "{name}: {}", refused.stderr);
+        assert!(refused.stderr.contains(told), "{name}: {}", refused.stderr);
+        assert!(refused.stderr.contains("model.transformers.trust_remote_code"), "{name}");
+        assert!(!ran.exists(), "code of a model ran unasked");
+        let allow = format!("model.transformers.trust_remote_code=[\"{name}\"]");
+        let allowed = context.run(fixed.iter().copied().chain(["-c", &allow]));
+        assert!(answers(&allowed), "{name}: {} {}", allowed.code, allowed.stderr);
+    }
+    assert_eq!(
+        std::fs::read_to_string(ran).unwrap(),
+        "it ran",
+        "code that was allowed did not run"
+    );
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_real_torch_can_be_killed() {
+    let Some(context) = with_torch("the_real_torch_can_be_killed") else { return };
+    let fixed = ["run", "go", "--ephemeral", "--model", "transformers/./tiny"];
+    let more = ["-c", "model.context_window=16384", "-c", "model.max_output_tokens=10000"];
+    let events = ["--output-format", "jsonl", "-c", "model.temperature=0"];
+    let all = fixed.into_iter().chain(more).chain(events);
+    let mut run = context.command(all).spawn().unwrap();
+    let mut lines = BufReader::new(run.stdout.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("item.updated") {
+        line.clear();
+        assert_ne!(lines.read_line(&mut line).unwrap(), 0, "no text");
+    }
+    let child = offspring(run.id());
+    let sent = std::process::Command::new("kill").args(["-KILL", &child.to_string()]).status();
+    assert!(sent.unwrap().success());
+    let mut rest = String::new();
+    lines.read_to_string(&mut rest).unwrap();
+    assert_eq!(code(run.wait().unwrap()), 46, "{rest}");
+    assert!(rest.contains("was killed (signal 9)"), "{rest}");
+}
+
+/// The child of an agent that has torch in its memory.
+#[cfg(target_os = "linux")]
+fn offspring(agent: u32) -> u32 {
+    let parent = format!("PPid:\t{agent}");
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let mut ids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let found = ids.find(|id: &u32| {
+        let read = |file: &str| std::fs::read_to_string(format!("/proc/{id}/{file}"));
+        read("status").is_ok_and(|status| status.lines().any(|line| line == parent))
+            && read("maps").is_ok_and(|maps| maps.contains("libtorch"))
+    });
+    found.expect("no child with torch in it")
 }

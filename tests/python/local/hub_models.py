@@ -1,11 +1,15 @@
-"""Writes a random small model as `save_pretrained` does: `hub_models.py DIR`.
+"""Writes random small models as `save_pretrained` does: `hub_models.py DIR`.
 
-Runs in an interpreter that has real wheels of torch, transformers and tokenizers.
+`DIR/tiny` is as it should be, `DIR/pickled` has its weights in a `.bin` file, and
+`DIR/own` brings code of its own, which leaves `DIR/own/ran` behind where it runs. For
+an interpreter that has real wheels of torch, transformers and tokenizers.
 """
 
 from __future__ import annotations
 
+import json
 import sys
+from pathlib import Path
 
 import torch
 import transformers
@@ -14,9 +18,22 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 _MARKS = ["<|endoftext|>", "<|im_end|>"]
 _TEXTS = ["the quick brown fox", '{"name": "calculator", "arguments": {}}'] * 10
 
+_CODE = """
+from pathlib import Path
+from transformers import LlamaConfig, LlamaForCausalLM
+Path({ran!r}).write_text("it ran")
+class OwnConfig(LlamaConfig):
+    model_type = "own"
+class OwnModel(LlamaForCausalLM):
+    config_class = OwnConfig
+"""
+
 
 def main() -> None:
-    """Make a tokenizer of bytes and a llama of two layers."""
+    """Make a tokenizer of bytes and a llama of two layers, three times."""
+    tiny, pickled, own = (
+        Path(sys.argv[1]) / name for name in ("tiny", "pickled", "own")
+    )
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -40,8 +57,20 @@ def main() -> None:
         bos_token_id=whole.bos_token_id,
         eos_token_id=whole.eos_token_id,
     )
-    transformers.LlamaForCausalLM(config).save_pretrained(sys.argv[1])
-    whole.save_pretrained(sys.argv[1])
+    model = transformers.LlamaForCausalLM(config)
+    for directory in (tiny, pickled, own):
+        model.save_pretrained(directory)
+        whole.save_pretrained(directory)
+    (pickled / "model.safetensors").unlink()
+    torch.save(model.state_dict(), pickled / "pytorch_model.bin")
+    facts = json.loads((own / "config.json").read_text())
+    facts["model_type"] = "own"
+    facts["auto_map"] = {
+        "AutoConfig": "code.OwnConfig",
+        "AutoModelForCausalLM": "code.OwnModel",
+    }
+    (own / "config.json").write_text(json.dumps(facts))
+    (own / "code.py").write_text(_CODE.format(ran=str(own.resolve() / "ran")))
 
 
 if __name__ == "__main__":
