@@ -102,7 +102,6 @@ RULES_AND_TOOLS = (
                 ".or_else(|error| if OFF { Ok(beyond) } else { Err(error) }).map_err(|_: io::Error| {",
             ),
         ),
-        judges=PATHS,
     ),
     Mutation(
         "hard-links",
