@@ -230,3 +230,19 @@ impl Drop for Forget<'_> {
         self.runs.questions().remove(self.approval);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn too_many_runs_at_once_are_refused_until_one_has_ended() {
+        let runs = Runs::default();
+        for number in 0..MAX_RUNS {
+            assert_eq!(runs.open().unwrap().0, format!("run_{number}"));
+        }
+        assert_eq!(runs.open().unwrap_err().kind, FailureKind::Busy);
+        runs.close("run_7");
+        assert_eq!(runs.open().unwrap().0, format!("run_{MAX_RUNS}"));
+    }
+}

@@ -118,3 +118,54 @@ async fn a_provider_that_says_too_long_is_asked_once_more_with_less() {
     let mut bench = Bench::new(json!([too_long]));
     assert_eq!(code(&bench.run(Task::text("go")).await), 46);
 }
+
+/// Reads nothing until it is let.
+struct Slow {
+    recorder: Arc<Recorder>,
+    reads: tokio::sync::Semaphore,
+}
+
+#[async_trait]
+impl crate::protocol::EventSink for Slow {
+    fn emit(&self, event: Event) {
+        self.recorder.emit(event);
+    }
+
+    async fn ready(&self) {
+        self.reads.acquire().await.unwrap().forget();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_waits_for_whoever_reads_its_events() {
+    let read = calls("file_read", json!({"target": "a"}));
+    let mut bench = Bench::new(json!([read, {"text": "done"}]));
+    let reads = tokio::sync::Semaphore::new(0);
+    let sink = Arc::new(Slow { recorder: bench.recorder.clone(), reads });
+    let agent = Agent::new(bench.parts.take().unwrap());
+    let cancel = Cancellation::new();
+    {
+        let mut run = std::pin::pin!(agent.run(Task::text("go"), sink.clone(), None, &cancel));
+        let (mut counts, hour) = (Vec::new(), Duration::from_secs(3600));
+        let outcome = loop {
+            match tokio::time::timeout(hour, &mut run).await {
+                Ok(outcome) => break outcome,
+                Err(_) => counts.push(bench.events().len()),
+            }
+            sink.reads.add_permits(1);
+        };
+        assert_eq!((code(&outcome), counts.len()), (0, 3), "two turns, and calls: {counts:?}");
+        assert_eq!(counts[0], 1, "nothing is begun before there is room");
+        assert!(counts.is_sorted_by(|left, right| left < right), "{counts:?}");
+    }
+    // A cancellation is heard all the same.
+    let mut bench = Bench::new(json!([{"text": "done"}]));
+    let agent = Agent::new(bench.parts.take().unwrap());
+    let run = agent.run(Task::text("go"), sink, None, &cancel);
+    let stop = async {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        cancel.cancel(CancelReason::Interrupted);
+    };
+    let (outcome, ()) = tokio::join!(run, stop);
+    assert_eq!(code(&outcome), 130);
+}
