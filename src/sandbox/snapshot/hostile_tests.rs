@@ -112,21 +112,29 @@ fn beyond_the_bound_a_change_is_an_error_and_what_is_planted_goes() {
 
 /// Deeper than there are descriptors, longer than a path may be, and closed.
 #[test]
+#[expect(clippy::disallowed_methods, reason = "who runs it says so in the environment")]
 fn a_deep_directory_is_removed() {
     let (_root, path) = repository();
     let snapshot = take(&path);
     let hooks = path.join(".git/hooks");
     std::fs::write(hooks.join("post-commit"), "evil").unwrap();
     let mut at = rustix::fs::open(&hooks, rustix::fs::OFlags::DIRECTORY, 0.into()).unwrap();
-    for level in 0..5_000 {
+    // Where this test has a process of its own.
+    if std::env::var_os("NEXTEST").is_some() {
+        let few = rustix::process::Rlimit { current: Some(64), maximum: Some(64) };
+        rustix::process::setrlimit(rustix::process::Resource::Nofile, few).unwrap();
+    }
+    for level in 0..2_500 {
         let mode = if level % 7 == 3 { 0 } else { 0o700 };
         let name = if level == 0 { "aaa" } else { "d" };
         rustix::fs::mkdirat(&at, name, 0o700.into()).unwrap();
         let next = rustix::fs::openat(&at, name, rustix::fs::OFlags::DIRECTORY, 0.into()).unwrap();
-        rustix::fs::mkdirat(&next, "beside", 0o700.into()).unwrap();
-        let file = rustix::fs::OFlags::CREATE | rustix::fs::OFlags::WRONLY;
-        drop(rustix::fs::openat(&next, "beside/file", file, 0o600.into()).unwrap());
-        rustix::fs::symlinkat("/etc", &next, "link").unwrap();
+        if level % 10 == 0 {
+            rustix::fs::mkdirat(&next, "beside", 0o700.into()).unwrap();
+            let file = rustix::fs::OFlags::CREATE | rustix::fs::OFlags::WRONLY;
+            drop(rustix::fs::openat(&next, "beside/file", file, 0o600.into()).unwrap());
+            rustix::fs::symlinkat("/etc", &next, "link").unwrap();
+        }
         rustix::fs::fchmod(&at, if level == 0 { 0o755 } else { mode }.into()).unwrap();
         at = next;
     }
