@@ -169,9 +169,15 @@ pub(super) enum Lock {
 #[cfg(target_os = "linux")]
 pub(super) fn lock_holders(path: &Path, lock: Lock) -> Vec<u32> {
     use std::os::unix::fs::MetadataExt;
+    /// The kernel gives the table in pieces, and a line may slip between two of them while others
+    /// take and give back locks.
+    const LOOKS: usize = 4;
     let inodes: Vec<u64> = protected(path).iter().map(MetadataExt::ino).collect();
-    let table = fs::read_to_string("/proc/locks").unwrap_or_default();
-    holders_in(&table, &inodes, lock, std::process::id())
+    let look = |_| {
+        let table = fs::read_to_string("/proc/locks").unwrap_or_default();
+        holders_in(&table, &inodes, lock, std::process::id())
+    };
+    (0..LOOKS).map(look).find(|holders| !holders.is_empty()).unwrap_or_default()
 }
 
 #[cfg(not(target_os = "linux"))]
