@@ -1,12 +1,12 @@
 """The child that runs models of the person's own torch and transformers.
 
-Started as `agi-agent python -m agi_agent.local.hub` by `src/bridge/models/transformers`, with
-the person's wheels on the path. Reads one JSON line per request from standard input
-(`op`, `payload`) and writes one per answer (`answer` or `error`). Models come from the
-disk: the hub's client is told to stay offline, and on Linux the process has no network
-(`python --child`). Code of a model's repository runs only where the person has named
-the model (`model.transformers.trust_remote_code`).
-"""
+Started as `agi-agent python -m agi_agent.local.hub` by
+`src/bridge/models/transformers`, with the person's wheels on the path. Reads one JSON
+line per request from standard input (`op`, `payload`) and writes one per answer
+(`answer` or `error`). Models come from the disk: the hub's client is told to stay
+offline, and on Linux the process has no network (`python --child`). Code of a model's
+repository runs only where the person has named the model
+(`model.transformers.trust_remote_code`). """
 
 from __future__ import annotations
 
