@@ -40,7 +40,7 @@ pub(super) struct Seen {
 impl Seen {
     /// Biases, norms and kinds of tokens are added to what is computed, which is 32-bit floats.
     pub(super) fn tensor(&mut self, name: &str, dimensions: u32, kind: u32) {
-        let added = name.ends_with(".bias") || name.ends_with("norm.weight");
+        let added = [".bias", "norm.weight"].iter().any(|end| name.ends_with(end));
         if kind != F32 && (dimensions <= 1 && added || name == "token_types.weight") {
             self.odd.get_or_insert_with(|| format!("tensor `{name}` is not of 32 bits"));
         }

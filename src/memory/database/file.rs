@@ -173,11 +173,11 @@ pub(super) fn lock_holders(path: &Path, lock: Lock) -> Vec<u32> {
     /// take and give back locks.
     const LOOKS: usize = 4;
     let inodes: Vec<u64> = protected(path).iter().map(MetadataExt::ino).collect();
-    let look = |_| {
+    let read = |_| {
         let table = fs::read_to_string("/proc/locks").unwrap_or_default();
         holders_in(&table, &inodes, lock, std::process::id())
     };
-    (0..LOOKS).map(look).find(|holders| !holders.is_empty()).unwrap_or_default()
+    (0..LOOKS).map(read).find(|holders| !holders.is_empty()).unwrap_or_default()
 }
 
 #[cfg(not(target_os = "linux"))]
