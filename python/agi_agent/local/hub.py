@@ -6,7 +6,8 @@ line per request from standard input (`op`, `payload`) and writes one per answer
 (`answer` or `error`). Models come from the disk: the hub's client is told to stay
 offline, and on Linux the process has no network (`python --child`). Code of a model's
 repository runs only where the person has named the model
-(`model.transformers.trust_remote_code`). """
+(`model.transformers.trust_remote_code`).
+"""
 
 from __future__ import annotations
 
