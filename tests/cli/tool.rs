@@ -98,3 +98,19 @@ fn what_goes_wrong_has_its_code() {
     let own = r#"{"url": "http://127.0.0.1:9/"}"#;
     assert_eq!(code("web_fetch", own, &["--net", "all"]), 43);
 }
+
+#[cfg(unix)]
+#[test]
+fn commands_know_their_shell() {
+    let told = |context: &TestContext| {
+        let arguments = r#"{"command": "printenv SHELL"}"#;
+        let told = context.run(["tool", "run", "shell", "--args", arguments, "--json"]).stdout;
+        serde_json::from_str::<Value>(&told).unwrap()["data"]["stdout"].clone()
+    };
+    let mut context = TestContext::new();
+    let shell = told(&context);
+    let known = ["/bin/bash\n", "/usr/bin/bash\n", "/bin/sh\n"];
+    assert!(known.iter().any(|known| shell == *known), "{shell}");
+    context.env("SHELL", "/bin/a-shell-of-mine");
+    assert_eq!(told(&context), "/bin/a-shell-of-mine\n");
+}

@@ -17,7 +17,7 @@ print(*sorted(set(sys.modules) - before))
 """
     assert set(fresh_python(code).split()) <= {
         "__future__", "_json", "agi_agent", "agi_agent._entry", "agi_agent._errors",
-        "agi_agent._json_text", "agi_agent._trace", "time",
+        "agi_agent._json_text", "agi_agent._trace", "gc", "time",
     }  # fmt: skip
 
 
