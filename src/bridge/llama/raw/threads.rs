@@ -32,6 +32,9 @@ impl Threads {
         // SAFETY: plain values; the context is valid, and `self` outlives it (field order).
         unsafe {
             let mut parameters = sys::ggml_threadpool_params_default(count);
+            // Asleep between two computations, not waiting busily for the next: this process needs the
+            // processors then (two threads on two of them write 3 to 6 % faster so).
+            parameters.poll = 0;
             let pool = NonNull::new(new(&raw mut parameters))?;
             sys::llama_attach_threadpool(context.as_ptr(), pool.as_ptr(), pool.as_ptr());
             Some(Self { pool, free })
