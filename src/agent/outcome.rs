@@ -52,8 +52,9 @@ pub fn outcome(mut state: RunState, ending: Ending) -> Outcome {
             .iter()
             .filter(|denial| !denial.resolved)
             .map(|Denial { tool, target, reason, .. }| {
-                let hint = format!("`--net {target}` opens that host to commands and `web_fetch`");
-                let hint = state.closed_hosts.contains(target).then_some(hint);
+                let hint = state.missing_rules.get(target).map(|rule| {
+                    format!("`--net {rule}` opens that host to commands and `web_fetch`")
+                });
                 (format!("declined: `{tool}` on `{target}`: {reason}"), hint)
             })
             .collect();

@@ -1,6 +1,7 @@
 //! The state of a run: what was said, used and refused. Pure values.
 
 use std::collections::BTreeSet;
+use std::collections::HashMap;
 use std::collections::HashSet;
 use std::path::PathBuf;
 
@@ -72,8 +73,8 @@ pub struct RunState {
     /// The rung that children really got.
     pub sandbox: Option<String>,
     pub guard: LoopGuard,
-    /// Hosts that were refused and that `--net` would open, as their denials name them.
-    pub closed_hosts: Vec<String>,
+    /// For what was refused (as its denial names it) the host rule that would open it.
+    pub missing_rules: HashMap<String, String>,
     /// What went wrong without changing how the run ends.
     pub notes: Vec<String>,
     /// What a person allowed for the rest of the session.

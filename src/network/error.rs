@@ -23,7 +23,12 @@ pub enum NetworkError {
     Offline { target: String },
     /// An address that a tool may not reach on a model's word.
     #[error("the network is forbidden: `{target}` {reason}")]
-    Forbidden { target: String, reason: String },
+    Forbidden {
+        target: String,
+        reason: String,
+        /// By a host rule with the target's own name.
+        can_open: bool,
+    },
     #[error("cannot reach `{target}`: {reason}")]
     Unreachable { target: String, reason: String },
     #[error("cannot trust `{target}`: {reason}")]

@@ -17,24 +17,30 @@ use super::resolver;
 use crate::protocol::host_rule;
 use crate::protocol::host_rule::Covered;
 
-/// The person's host rules, as far as they lift the ban on the own machine and network.
+/// The person's host rules: one value for what is fetched and for the proxy of commands.
+///
+/// A rule with a host's own name opens it wherever it is, but for metadata services; wildcards and
+/// `all` open public addresses only.
 #[derive(Debug, Clone, Default)]
 pub struct Guard {
-    /// Host patterns (`--net`). `all` allows every public host but names none.
+    /// Host patterns (`--net`).
     pub rules: Vec<String>,
 }
 
 impl Guard {
     /// Whether any rule covers the host and port of a URL.
     pub fn covers(&self, url: &Url) -> bool {
-        self.covered(url) != Covered::No
+        self.covered_url(url) != Covered::No
     }
 
-    fn covered(&self, url: &Url) -> Covered {
+    /// How far the rules cover a host and port.
+    pub(super) fn covered(&self, host: &Host<String>, port: Option<u16>) -> Covered {
+        host_rule::covered(&self.rules, host, port)
+    }
+
+    fn covered_url(&self, url: &Url) -> Covered {
         let host = url.host_str().and_then(host_rule::host);
-        host.map_or(Covered::No, |host| {
-            host_rule::covered(&self.rules, &host, url.port_or_known_default())
-        })
+        host.map_or(Covered::No, |host| self.covered(&host, url.port_or_known_default()))
     }
 
     /// The addresses that may be connected to; one that is not allowed refuses the whole name.
@@ -44,7 +50,7 @@ impl Guard {
             let reason = "the URL names no host".to_owned();
             return Err(NetworkError::Unreachable { target: target.to_owned(), reason });
         };
-        let found = Self::checked(&host, self.covered(url)).await?;
+        let found = Self::checked(&host, self.covered_url(url)).await?;
         // Port 0: the URL's own port is put in.
         Ok(found.into_iter().map(|address| SocketAddr::new(address, 0)).collect())
     }
@@ -52,7 +58,7 @@ impl Guard {
     /// See [`Self::check_unresolved`].
     pub(super) fn check_by_name(&self, url: &Url) -> Result<(), NetworkError> {
         let host = url.host().map(|host| host.to_owned());
-        host.map_or(Ok(()), |host| Self::check_unresolved(&host, self.covered(url)))
+        host.map_or(Ok(()), |host| Self::check_unresolved(&host, self.covered_url(url)))
     }
 
     /// The addresses of a host that a rule covers so far.
@@ -75,7 +81,7 @@ impl Guard {
             return Err(unreachable("the name has no address".to_owned()));
         }
         for address in &found {
-            check_address(&target, *address, covered == Covered::ByName)
+            check_address(&target, *address, covered)
                 .map_err(|refusal| forbidden(&target, &refusal))?;
         }
         Ok(found)
@@ -87,11 +93,10 @@ impl Guard {
         host: &Host<String>,
         covered: Covered,
     ) -> Result<(), NetworkError> {
-        let named = covered == Covered::ByName;
         let checked = match host {
-            Host::Ipv4(address) => check_address(&host.to_string(), (*address).into(), named),
-            Host::Ipv6(address) => check_address(&host.to_string(), (*address).into(), named),
-            Host::Domain(name) => check_name(name, named),
+            Host::Ipv4(address) => check_address(&host.to_string(), (*address).into(), covered),
+            Host::Ipv6(address) => check_address(&host.to_string(), (*address).into(), covered),
+            Host::Domain(name) => check_name(name, covered),
         };
         checked.map_err(|refusal| forbidden(&host.to_string(), &refusal))
     }
@@ -99,5 +104,5 @@ impl Guard {
 
 fn forbidden(target: &str, refusal: &Refusal) -> NetworkError {
     let reason = format!("may not be reached: {refusal}");
-    NetworkError::Forbidden { target: target.to_owned(), reason }
+    NetworkError::Forbidden { target: target.to_owned(), reason, can_open: refusal.can_open() }
 }

@@ -10,6 +10,8 @@ use std::net::Ipv6Addr;
 use url::Host;
 use url::Url;
 
+use crate::protocol::host_rule::Covered;
+
 /// Names of metadata services.
 const METADATA: [&str; 5] = [
     "metadata",
@@ -124,10 +126,34 @@ pub enum Refusal {
     Credentials,
     #[error("`{0}` is the name of a cloud's metadata service")]
     MetadataName(String),
-    #[error("`{0}` is a name of this machine or of a private network")]
+    #[error(
+        "`{0}` is a name of this machine or of a private network, which only `--net {0}` opens, \
+         no wildcard"
+    )]
     PrivateName(String),
-    #[error("`{host}` is {address}, {what}")]
-    Address { host: String, address: IpAddr, what: &'static str },
+    #[error("`{host}` is {address}, {what}, which {}", opened_by(.host, *.can_open))]
+    Address {
+        host: String,
+        address: IpAddr,
+        what: &'static str,
+        /// By a rule with the host's own name.
+        can_open: bool,
+    },
+}
+
+impl Refusal {
+    /// Whether a rule with the host's own name would open it.
+    pub fn can_open(&self) -> bool {
+        matches!(self, Self::PrivateName(_) | Self::Address { can_open: true, .. })
+    }
+}
+
+fn opened_by(host: &str, can_open: bool) -> String {
+    if can_open {
+        format!("only `--net {host}` opens, no wildcard")
+    } else {
+        "no rule opens".to_owned()
+    }
 }
 
 /// Parses a URL that a model wrote, as strictly as browsers' parsers allow.
@@ -160,31 +186,44 @@ fn check_metadata(name: &str) -> Result<(), Refusal> {
 }
 
 /// Checks a name whose addresses somebody else will look up (a proxy): names that mean a metadata
-/// service never pass, names of private networks only where a rule names them.
-pub fn check_name(name: &str, named: bool) -> Result<(), Refusal> {
+/// service never pass, names of private networks only where a rule has the name itself.
+pub fn check_name(name: &str, covered: Covered) -> Result<(), Refusal> {
     check_metadata(name)?;
     let name = name.trim_end_matches('.');
     let is_private = is_localhost(name)
         || !name.contains('.')
         || PRIVATE.iter().any(|end| name.strip_suffix(end).is_some_and(|it| it.ends_with('.')));
-    if is_private && !named {
+    if is_private && covered != Covered::ByName {
         return Err(Refusal::PrivateName(name.to_owned()));
     }
     Ok(())
 }
 
-/// Checks one address that a fetch would connect to. `named` says that a rule of the person names
-/// this host itself: then its own machine and network are allowed, metadata services never.
-pub fn check_address(host: &str, address: IpAddr, named: bool) -> Result<(), Refusal> {
-    let what = match classify(address) {
+/// Checks one address of a host that would be connected to. The own machine and network are open where
+/// a rule of the person has this very name or address; wildcards and `all` open public addresses only,
+/// and metadata services are open to nobody.
+pub fn check_address(host: &str, address: IpAddr, covered: Covered) -> Result<(), Refusal> {
+    let (what, can_open) = match classify(address) {
         AddressClass::Public => return Ok(()),
-        AddressClass::Loopback | AddressClass::Internal if named => return Ok(()),
-        AddressClass::Metadata => "a cloud's metadata service",
-        AddressClass::Loopback => "this machine",
-        AddressClass::Internal => "an address of a private network",
-        AddressClass::Reserved => "a reserved address",
+        AddressClass::Metadata => ("a cloud's metadata service", false),
+        AddressClass::Loopback => ("this machine", true),
+        AddressClass::Internal => ("an address of a private network", true),
+        AddressClass::Reserved => ("a reserved address", false),
     };
-    Err(Refusal::Address { host: host.to_owned(), address, what })
+    if can_open && covered == Covered::ByName {
+        return Ok(());
+    }
+    Err(Refusal::Address { host: host.to_owned(), address, what, can_open })
+}
+
+/// Whether a rule with the host's own name can open it, as far as the host says by itself.
+pub fn can_open<S: AsRef<str>>(host: &Host<S>) -> bool {
+    let by_name = |address| check_address("", address, Covered::ByName).is_ok();
+    match host {
+        Host::Ipv4(address) => by_name((*address).into()),
+        Host::Ipv6(address) => by_name((*address).into()),
+        Host::Domain(name) => check_metadata(name.as_ref()).is_ok(),
+    }
 }
 
 #[cfg(test)]

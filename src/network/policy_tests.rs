@@ -5,8 +5,11 @@ use std::net::IpAddr;
 use url::Host;
 
 use super::AddressClass;
+use super::Covered;
 use super::Refusal;
+use super::can_open;
 use super::check_address;
+use super::check_name;
 use super::classify;
 use super::is_loopback_host;
 use super::parse_fetch_url;
@@ -97,7 +100,7 @@ fn odd_spellings_of_this_machine_are_the_same_address() {
     ] {
         let url = parse_fetch_url(text).unwrap();
         let Some(Host::Ipv4(address)) = url.host() else { panic!("{text}: {url}") };
-        assert!(check_address("x", address.into(), false).is_err(), "{text}");
+        assert!(check_address("x", address.into(), Covered::ByAll).is_err(), "{text}");
         assert!(is_loopback_host(&url), "{text}");
     }
     let url = parse_fetch_url("http://[::ffff:7f00:1]/").unwrap();
@@ -130,12 +133,64 @@ fn urls_that_are_refused_before_any_look_up() {
 }
 
 #[test]
-fn naming_a_host_opens_the_own_network_but_never_metadata() {
-    let address = |text: &str| text.parse::<IpAddr>().unwrap();
-    assert!(check_address("localhost", address("127.0.0.1"), true).is_ok());
-    assert!(check_address("nas", address("192.168.1.4"), true).is_ok());
-    assert!(check_address("nas", address("192.168.1.4"), false).is_err());
-    assert!(check_address("x", address("169.254.169.254"), true).is_err());
-    let refusal = check_address("evil.example", address("10.0.0.1"), false).unwrap_err();
-    assert_eq!(refusal.to_string(), "`evil.example` is 10.0.0.1, an address of a private network");
+fn only_the_hosts_own_name_opens_the_own_network_and_nothing_opens_metadata() {
+    let check = |host: &str, address: &str, covered: Covered| {
+        check_address(host, address.parse::<IpAddr>().unwrap(), covered)
+    };
+    for (host, address) in [
+        ("localhost", "127.0.0.1"),
+        ("nas", "192.168.1.4"),
+        ("[::ffff:10.0.0.1]", "::ffff:10.0.0.1"),
+        ("x", "fe80::1"),
+        ("x", "64:ff9b::7f00:1"),
+    ] {
+        assert_eq!(check(host, address, Covered::ByName), Ok(()));
+        for covered in [Covered::No, Covered::ByAll, Covered::ByWildcard] {
+            let refusal = check(host, address, covered).unwrap_err();
+            let remedy = format!("which only `--net {host}` opens, no wildcard");
+            assert!(refusal.can_open() && refusal.to_string().ends_with(&remedy), "{refusal}");
+        }
+    }
+    for address in ["169.254.169.254", "::ffff:169.254.169.254", "224.0.0.1"] {
+        for covered in [Covered::No, Covered::ByAll, Covered::ByWildcard, Covered::ByName] {
+            let refusal = check("x", address, covered).unwrap_err();
+            let is_final = refusal.to_string().ends_with(", which no rule opens");
+            assert!(is_final && !refusal.can_open(), "{refusal}");
+        }
+        assert!(check("x", "1.1.1.1", Covered::ByWildcard).is_ok());
+    }
+    let refusal = check("evil.example", "10.0.0.1", Covered::ByWildcard).unwrap_err();
+    assert_eq!(
+        refusal.to_string(),
+        "`evil.example` is 10.0.0.1, an address of a private network, \
+         which only `--net evil.example` opens, no wildcard"
+    );
+}
+
+#[test]
+fn what_a_host_says_by_itself_tells_whether_a_rule_can_open_it() {
+    for (host, expected) in [
+        ("nas.lan", true),
+        ("10.0.0.1", true),
+        ("[::1]", true),
+        ("169.254.169.254", false),
+        ("[::ffff:169.254.169.254]", false),
+        ("224.0.0.1", false),
+        ("metadata.google.internal", false),
+    ] {
+        assert_eq!(can_open(&Host::parse(host).unwrap()), expected, "{host}");
+    }
+}
+
+#[test]
+fn names_of_private_networks_are_opened_by_themselves_only() {
+    for name in ["git.corp", "nas", "a.localhost", "x.internal."] {
+        assert_eq!(check_name(name, Covered::ByName), Ok(()), "{name}");
+        for covered in [Covered::ByAll, Covered::ByWildcard] {
+            let refusal = check_name(name, covered).unwrap_err();
+            assert!(refusal.can_open(), "{refusal}");
+        }
+    }
+    assert_eq!(check_name("git.example.org", Covered::ByWildcard), Ok(()));
+    assert!(check_name("metadata.google.internal", Covered::ByName).is_err());
 }

@@ -29,7 +29,9 @@ pub enum Covered {
     No,
     /// By `all`, which names nobody.
     ByAll,
-    /// By a rule that names it.
+    /// By the names below another: whoever runs that zone decides where each of them leads.
+    ByWildcard,
+    /// By a rule with this very name or address.
     ByName,
 }
 
@@ -106,7 +108,8 @@ pub fn opens_all(rules: &[String]) -> bool {
 pub fn covered(rules: &[String], host: &Host<String>, port: Option<u16>) -> Covered {
     let by = |rule: &HostRule| match rule.pattern {
         Pattern::All => Covered::ByAll,
-        Pattern::Below(_) | Pattern::Host(_) => Covered::ByName,
+        Pattern::Below(_) => Covered::ByWildcard,
+        Pattern::Host(_) => Covered::ByName,
     };
     let rules = rules.iter().filter_map(|text| HostRule::parse(text));
     rules.filter(|rule| rule.covers(host, port)).map(|rule| by(&rule)).max().unwrap_or(Covered::No)
@@ -191,6 +194,19 @@ mod tests {
         }
         let unknown = covered(&["example.org:80".to_owned()], &host("example.org").unwrap(), None);
         assert_eq!(unknown, Covered::No);
+    }
+
+    #[test]
+    fn the_rule_that_says_most_counts() {
+        let rules = ["all", "*.example.org", "a.example.org:80"].map(str::to_owned);
+        let by =
+            |count: usize, name: &str| covered(&rules[..count], &host(name).unwrap(), Some(80));
+        assert_eq!(by(3, "a.example.org"), Covered::ByName);
+        assert_eq!(by(2, "a.example.org"), Covered::ByWildcard);
+        assert_eq!(by(3, "b.example.org"), Covered::ByWildcard);
+        assert_eq!(by(3, "example.org"), Covered::ByAll);
+        let other_port = covered(&rules, &host("a.example.org").unwrap(), Some(443));
+        assert_eq!(other_port, Covered::ByWildcard);
     }
 
     #[test]

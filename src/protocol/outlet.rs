@@ -14,6 +14,8 @@ pub struct RefusedHost {
     pub host: String,
     /// One line.
     pub reason: String,
+    /// Whether `--net` with this host opens it.
+    pub can_open: bool,
 }
 
 /// Lets commands out.

@@ -209,7 +209,7 @@ fn done_about(finished: &Finished) -> Vec<String> {
             notes.push(format!("file_read `{}` gives {whole} {name}", kept.path.display()));
         }
     }
-    for RefusedHost { host, reason } in &finished.refused {
+    for RefusedHost { host, reason, .. } in &finished.refused {
         notes.push(format!("`{host}` {reason}"));
     }
     for path in &finished.restored {

@@ -44,7 +44,7 @@ pub struct WebFetch {
 }
 
 impl WebFetch {
-    /// `net` are the host rules (`--net`): a rule that names a host lets it be on this machine or in
+    /// `net` are the host rules (`--net`): one with a host's own name lets it be on this machine or in
     /// the own network.
     pub fn new(net: Vec<String>) -> Self {
         Self { guard: Guard { rules: net } }
@@ -78,7 +78,8 @@ impl WebFetch {
         Err(ToolError::Network(format!("`{url}` redirects more than {MAX_REDIRECTS} times")))
     }
 
-    /// Where a redirect leads, if it may be followed. Approval was for the host that was asked.
+    /// Where a redirect leads, if it may be followed. Approval was for the host that was asked, or by a
+    /// rule, which then has to cover the next place (its port as well).
     fn redirected(&self, from: &Url, place: &str) -> Result<Url, ToolError> {
         let joined = from.join(place).map_err(|error| {
             ToolError::Network(format!("`{from}` redirects to something that is no URL: {error}"))
@@ -87,12 +88,12 @@ impl WebFetch {
         if from.scheme() == "https" && next.scheme() == "http" {
             return Err(denied(next.as_str(), "a redirect from https to http is not followed"));
         }
-        let is_same_host = from.host() == next.host();
-        if is_same_host || self.guard.covers(&next) {
+        let is_approved = from.host() == next.host() && !self.guard.covers(from);
+        if is_approved || self.guard.covers(&next) {
             return Ok(next);
         }
         Err(ToolError::ForModel(format!(
-            "`{from}` redirects to another host; to follow, fetch `{next}`"
+            "`{from}` redirects to another host or port; to follow, fetch `{next}`"
         )))
     }
 }

@@ -158,7 +158,7 @@ const WAYS: [(&str, &str); 14] = [
     ),
     (
         "fast open",
-        "s = socket.socket(); s.sendto(b'GET / HTTP/1.0\\r\\n\\r\\n', 0x20000000, ('127.0.0.1', $PORT)); \
+        "s = socket.socket(); s.sendto(b'GET / HTTP/1.0\r\n\r\n', 0x20000000, ('127.0.0.1', $PORT)); \
          print('open' if s.recv(99) else '')",
     ),
     ("listening", "s = socket.socket(); s.bind(('127.0.0.1', 0)); s.listen(); print('open')"),
@@ -279,6 +279,71 @@ fn the_tools_say_what_happened_and_web_fetch_obeys_the_same_rules() {
         result["text"].as_str().unwrap().contains("`denied.invalid:80` is not among"),
         "{result}"
     );
+}
+
+/// Whoever runs a zone decides where its names lead, so a wildcard opens public addresses only: to
+/// commands and to `web_fetch` alike.
+#[test]
+fn a_wildcard_opens_nothing_on_this_machine() {
+    let server = Server::start();
+    let url = format!("http://a.localhost:{}/", server.port);
+    let own = format!("a.localhost:{}", server.port);
+    let remedy = "`a.localhost` is 127.0.0.1, this machine, which only `--net a.localhost` opens";
+    each("wildcards of --net", |ground, rows| {
+        let wild = ["--net", "*.localhost", "--net", "*.localhost:80", "--net", "a.localhost:1"];
+        let mut command = vec!["sandbox"];
+        command.extend(wild);
+        let way = format!("curl -sS {url}; curl -sS -f -p {url}");
+        command.extend(["--", "/bin/bash", "-c", &way]);
+        let finished = ground.run(&command);
+        let is_held = finished.code != 0 && !finished.stdout.contains(BODY);
+        let is_said = !has_namespaces(ground) || finished.stdout.contains(remedy);
+        let seen = finished.stdout + &finished.stderr;
+        rows.row(format!("{} a command", ground.setting), is_held && is_said, &seen);
+        let arguments = json!({"url": url}).to_string();
+        let fetch = ["tool", "run", "web_fetch", "--args", &arguments];
+        let finished = ground.run(&[&fetch[..], &wild[..]].concat());
+        let seen = finished.stdout + &finished.stderr;
+        let is_held = finished.code == 43 && !seen.contains(BODY) && seen.contains(remedy);
+        rows.row(format!("{} web_fetch", ground.setting), is_held, &seen);
+        let came = server.came();
+        rows.row(format!("{} nobody came", ground.setting), came == 0, &came.to_string());
+        // The very name opens it, beside the wildcard.
+        let finished = ground.run(&[&fetch[..], &wild[..], &["--net", &own]].concat());
+        let is_open = finished.code == 0 && finished.stdout.contains(BODY);
+        rows.row(format!("{} web_fetch by name", ground.setting), is_open, &finished.stderr);
+        if has_namespaces(ground) {
+            let finished = sandboxed(ground, &own, &format!("curl -sS {url}"));
+            let is_open = finished.code == 0 && finished.stdout.contains(BODY);
+            rows.row(format!("{} a command by name", ground.setting), is_open, &finished.stderr);
+        }
+        server.came();
+    });
+}
+
+/// What a denied run is told to add is a rule that works.
+#[test]
+fn the_hint_of_a_denied_fetch_is_a_rule() {
+    let server = Server::start();
+    let call =
+        |url: &str| json!({"tool_calls": [{"name": "web_fetch", "arguments": {"url": url}}]});
+    let run = |url: &str, net: &[&str]| {
+        let script = json!([call(url), {"text": "done"}]);
+        let context = TestContext::new();
+        let finished = run_script(&context, &script, &[&["--output-format", "json"], net].concat());
+        let result: Value = serde_json::from_str(&finished.stdout).unwrap();
+        (finished.code, result)
+    };
+    let url = format!("http://127.0.0.1:{}/x?q", server.port);
+    let (code, result) = run(&url, &[]);
+    let rule = server.rule();
+    let hint = format!("`--net {rule}` opens that host to commands and `web_fetch`");
+    assert_eq!((code, &result["hints"][0]), (43, &json!(hint)), "{result}");
+    let (code, result) = run(&url, &["--net", &rule]);
+    assert_eq!(code, 0, "{result}");
+    // Nothing opens this one.
+    let (code, result) = run("http://169.254.169.254/latest/", &[]);
+    assert_eq!((code, result["hints"].as_array().map_or(0, Vec::len)), (43, 0), "{result}");
 }
 
 #[test]

@@ -49,6 +49,9 @@ mod hostile;
 #[cfg(target_os = "linux")]
 mod hosts;
 
+#[cfg(target_os = "linux")]
+mod hosts_share;
+
 mod embedding;
 mod local_models;
 

@@ -13,6 +13,7 @@ pub mod shell;
 
 use crate::config::settings::ApproveMode;
 use crate::config::settings::SandboxLevel;
+use crate::network::policy;
 use crate::protocol::Effect;
 use crate::protocol::host_rule;
 use crate::protocol::host_rule::Covered;
@@ -122,15 +123,20 @@ fn only_reads(situation: &Situation, action: &Action<'_>) -> bool {
         }
         Effect::Network => {
             let is_named =
-                |name: &String| opened(&situation.net, name) == Covered::ByName || name.is_empty();
+                |name: &String| opened(&situation.net, name) > Covered::ByAll || name.is_empty();
             action.target.names.iter().all(is_named)
         }
     }
 }
 
-/// Whether a call would connect to a host that `--net` does not open.
-pub fn is_closed(situation: &Situation, effect: Effect, host: &str) -> bool {
-    effect == Effect::Network && !host.is_empty() && opened(&situation.net, host) == Covered::No
+/// The host rule (`host:port`) that would open what a call connects to, where none does.
+pub fn missing_rule(situation: &Situation, effect: Effect, target: &str) -> Option<String> {
+    if effect != Effect::Network || opened(&situation.net, target) != Covered::No {
+        return None;
+    }
+    let url = policy::parse_fetch_url(target).ok()?;
+    let host = host_rule::host(url.host_str()?).filter(policy::can_open)?;
+    Some(format!("{host}:{}", url.port_or_known_default()?))
 }
 
 /// Only a person's word will do, whatever the mode allows.

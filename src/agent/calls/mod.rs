@@ -90,8 +90,9 @@ pub(super) async fn carry_out(
                     });
                 }
                 Err(reason) => {
-                    if approval::is_closed(room.situation, prepared.effect, &prepared.target) {
-                        state.closed_hosts.push(prepared.target.clone());
+                    let (effect, target) = (prepared.effect, &prepared.target);
+                    if let Some(rule) = approval::missing_rule(room.situation, effect, target) {
+                        state.missing_rules.insert(target.clone(), rule);
                     }
                     let outcome = prepared.decline(&reason);
                     items::tell_end(room.emitter, None, &outcome);
@@ -177,11 +178,13 @@ fn note(room: &CallRoom<'_>, outcomes: Vec<CallOutcome>, state: &mut RunState) -
         if let Some(ItemBody::CommandExecution { sandbox, .. }) = &outcome.item {
             state.sandbox = Some(sandbox.clone());
         }
-        for RefusedHost { host, reason } in &outcome.refused {
+        for RefusedHost { host, reason, can_open } in &outcome.refused {
             let message = format!("`{name}` asked for `{host}`, which {reason}");
             room.emitter.instant(ItemStatus::Declined, ItemBody::Error { message });
             state.deny(name, host, reason);
-            state.closed_hosts.push(host.clone());
+            if *can_open {
+                state.missing_rules.insert(host.clone(), host.clone());
+            }
         }
         match &outcome.error {
             Some(ToolError::Denied { target, reason }) => state.deny(name, target, reason),

@@ -194,7 +194,7 @@ fn show(
     if finished.reach == Reach::Nothing && is_open {
         context.output.warning(&format!("the command had no network: {NO_HOSTS}"));
     }
-    for RefusedHost { host, reason } in &finished.refused {
+    for RefusedHost { host, reason, .. } in &finished.refused {
         context.output.warning(&format!("the command asked for `{host}`, which {reason}"));
     }
     for path in &finished.restored {

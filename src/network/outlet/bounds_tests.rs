@@ -109,9 +109,10 @@ async fn one_more_than_there_is_room_for_waits_until_another_ends() {
         idle_timeout: Duration::from_secs(30),
         ..settings_for_tests()
     };
-    let proxy = Proxy::new(&["127.0.0.1"], &settings);
+    let bounds = Bounds { connections: 24, share: 24, ..BOUNDS };
+    let proxy = Proxy::bounded(&["127.0.0.1"], &settings, bounds);
     let mut tunnels = Vec::new();
-    for _ in 0..BOUNDS.connections {
+    for _ in 0..bounds.connections {
         tunnels.push(tunnel(&proxy, port).await);
     }
     let mut more = proxy.connect().await;
@@ -126,6 +127,64 @@ async fn one_more_than_there_is_room_for_waits_until_another_ends() {
         stream.write_all(b"x").await.unwrap();
         assert_eq!(stream.read_u8().await.unwrap(), b'x');
     }
+}
+
+#[tokio::test]
+async fn a_command_with_all_of_its_share_leaves_the_rest_to_others() {
+    let (port, _) = server(false).await;
+    let settings = crate::config::settings::NetworkSettings {
+        idle_timeout: Duration::from_secs(60),
+        ..settings_for_tests()
+    };
+    let greedy = Proxy::new(&["127.0.0.1"], &settings);
+    let mut tunnels = Vec::new();
+    for _ in 0..BOUNDS.share {
+        tunnels.push(tunnel(&greedy, port).await);
+    }
+    let connect = format!("CONNECT 127.0.0.1:{port} HTTP/1.1\r\n\r\n");
+    let get = format!("GET http://127.0.0.1:{port}/ HTTP/1.1\r\n\r\n");
+    for text in [&connect, &get, "nonsense\r\n\r\n"] {
+        let answer = greedy.say(text).await;
+        let is_nonsense = text.starts_with("nonsense");
+        let expected = if is_nonsense { "HTTP/1.1 400" } else { "HTTP/1.1 503" };
+        assert!(answer.starts_with(expected), "{answer}");
+        assert_eq!(answer.contains("has 64 connections open"), !is_nonsense, "{answer}");
+        assert_eq!(answer.contains("error=connection_limit_reached"), !is_nonsense, "{answer}");
+    }
+    // However many more knock: silent ones are let go at once or after a moment, and cost nobody.
+    let mut silent = Vec::new();
+    for _ in 0..BOUNDS.connections {
+        silent.push(greedy.connect().await);
+    }
+    let other = greedy.way.as_ref().unwrap().admit();
+    for _ in 0..4 {
+        let started = Instant::now();
+        let mut stream = greedy.connect_as(other).await;
+        stream.write_all(connect.as_bytes()).await.unwrap();
+        assert!(head(&mut stream).await.starts_with("HTTP/1.1 200"));
+        assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+        tunnels.push(stream);
+    }
+    for stream in &mut silent {
+        rest(stream).await;
+    }
+    // All that were there go on, and what one gives up can be had again.
+    for stream in &mut tunnels {
+        stream.write_all(b"x").await.unwrap();
+        assert_eq!(stream.read_u8().await.unwrap(), b'x');
+    }
+    drop(tunnels.remove(0));
+    let started = Instant::now();
+    loop {
+        let mut stream = greedy.connect().await;
+        stream.write_all(connect.as_bytes()).await.unwrap();
+        if head(&mut stream).await.starts_with("HTTP/1.1 200") {
+            break;
+        }
+        assert!(started.elapsed() < Duration::from_secs(10), "its place is not free again");
+        sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(greedy.settle(), [], "too many is no refusal of a host");
 }
 
 /// The name is looked up once for each connection; what it would answer next reaches nobody.
@@ -154,13 +213,20 @@ async fn case_35_the_addresses_that_were_checked_are_the_ones_connected_to() {
         let answer = proxy.say(&connect).await;
         assert!(answer.starts_with("HTTP/1.1 403"), "{address}: {answer}");
     }
-    // By `all` nobody is named, and the own machine stays closed to any name.
-    let open = Proxy::open(&["all"]);
-    for address in ["127.0.0.1", "10.0.0.1", "::1", "fe80::1", "::ffff:127.0.0.1"] {
-        staged::set("elsewhere.test", &[&[address]]);
-        let get = format!("GET http://elsewhere.test:{port}/ HTTP/1.1\r\n\r\n");
-        let answer = open.say(&get).await;
-        assert!(answer.starts_with("HTTP/1.1 403"), "{address}: {answer}");
+    // By `all` and by wildcards nobody is named, and the own machine stays closed to any name.
+    for wide in
+        [&["all"][..], &["*.test"], &["*.elsewhere.test", "a.elsewhere.test:1", "127.0.0.1"]]
+    {
+        let open = Proxy::open(wide);
+        for address in ["127.0.0.1", "10.0.0.1", "::1", "fe80::1", "::ffff:127.0.0.1"] {
+            staged::set("a.elsewhere.test", &[&[address]]);
+            let get = format!("GET http://a.elsewhere.test:{port}/ HTTP/1.1\r\n\r\n");
+            let answer = open.say(&get).await;
+            assert!(answer.starts_with("HTTP/1.1 403"), "{wide:?} {address}: {answer}");
+            let remedy = "which only `--net a.elsewhere.test` opens, no wildcard";
+            assert!(answer.contains(remedy), "{answer}");
+        }
+        assert_eq!(open.settle().len(), 5);
     }
     assert!(seen.try_recv().is_err(), "nobody else came");
 }

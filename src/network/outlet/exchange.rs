@@ -9,6 +9,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -30,6 +31,7 @@ use hyper_util::rt::TokioTimer;
 use tokio::net::TcpStream;
 
 use crate::protocol::RefusedHost;
+use crate::protocol::host_rule::Covered;
 
 use super::super::error::NetworkError;
 use super::meter::Meter;
@@ -58,6 +60,9 @@ const HOP: [HeaderName; 11] = [
     HeaderName::from_static("proxy-connection"),
     HeaderName::from_static("http2-settings"),
 ];
+
+/// How long somebody who is turned away may take to ask and to listen.
+const TURNING_AWAY: Duration = Duration::from_secs(2);
 
 type Answer = Response<Either<Incoming, Full<Bytes>>>;
 
@@ -105,6 +110,23 @@ async fn carry(
             tracing::debug!(%error, "a tunnel of a command ended early");
         }
     }
+}
+
+/// Answers what comes over a connection of a command that has as many as it may have.
+pub(super) async fn turn_away(stream: TcpStream, share: usize) {
+    let service = service_fn(move |_request| async move {
+        let text = format!(
+            "this command has {share} connections open, as many as one command may have; \
+             close some, or ask for fewer at a time"
+        );
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        Ok::<Answer, Infallible>(plain(status, "connection_limit_reached", &text))
+    });
+    let mut builder = hyper::server::conn::http1::Builder::new();
+    builder.max_buf_size(HEAD);
+    let served = builder.serve_connection(TokioIo::new(stream), service);
+    let outcome = tokio::time::timeout(TURNING_AWAY, served).await;
+    tracing::debug!(?outcome, "a command asked for more connections than its share");
 }
 
 /// Where the requests of one connection are answered.
@@ -172,20 +194,29 @@ impl Desk<'_> {
 
     /// The answer to what could not be done; what must not be done is told to whoever runs the command.
     fn failed(&self, target: &Target, error: &NetworkError) -> Box<Answer> {
-        let (reason, hint) = match error {
-            NetworkError::Forbidden { reason, .. } => (reason.clone(), self.allowed(target)),
-            NetworkError::Offline { .. } => (error.to_string(), "leave out --offline".to_owned()),
+        let (reason, hint, can_open) = match error {
+            NetworkError::Forbidden { reason, can_open, .. } => {
+                (reason.clone(), self.open(target, *can_open), *can_open)
+            }
+            NetworkError::Offline { .. } => {
+                (error.to_string(), "leave out --offline".to_owned(), false)
+            }
             _ => return Box::new(plain(StatusCode::BAD_GATEWAY, "failed", &error.to_string())),
         };
         let host = target.text();
         let text = format!("`{host}` {reason}\n{hint}");
-        (self.refuse)(RefusedHost { host, reason });
+        (self.refuse)(RefusedHost { host, reason, can_open });
         Box::new(plain(StatusCode::FORBIDDEN, "http_request_denied", &text))
     }
 
-    fn allowed(&self, target: &Target) -> String {
-        let rules = self.road.guard.rules.join(", ");
-        format!("open to commands: {rules}; the person can open it with `--net {}`", target.host)
+    /// What is open, and what would open this host where its refusal does not say so.
+    fn open(&self, target: &Target, can_open: bool) -> String {
+        let rules = format!("open to commands: {}", self.road.guard.rules.join(", "));
+        if can_open && self.road.covered(target) == Covered::No {
+            format!("{rules}; the person can open it with `--net {}`", target.host)
+        } else {
+            rules
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! It listens where only the commands of one sandbox are (their network namespace), decides by the
 //! rules that `web_fetch` obeys, and connects to the addresses it has checked. Everything is bounded:
-//! connections at once, heads, bytes, silence. It reads nothing of what passes through a tunnel, adds
+//! connections at once (of all commands, and each command's share of them), heads, bytes, silence. It reads nothing of what passes through a tunnel, adds
 //! no credentials of the person's but those for a proxy of theirs, and keeps nothing.
 
 mod exchange;
@@ -37,6 +37,8 @@ use road::Road;
 struct Bounds {
     /// Of all commands of a sandbox at one time; further ones wait to be accepted.
     connections: usize,
+    /// Of one command at one time; further ones are answered with 503. Package managers open up to 50.
+    share: usize,
     /// Bytes that one of them may carry, both directions together.
     bytes: u64,
     /// How long the head of a request may take to arrive.
@@ -44,7 +46,10 @@ struct Bounds {
 }
 
 /// As many bytes as the largest file that a command may write, and as many again.
-const BOUNDS: Bounds = Bounds { connections: 128, bytes: 16 << 30, head: Duration::from_secs(30) };
+const BOUNDS: Bounds =
+    Bounds { connections: 256, share: 64, bytes: 16 << 30, head: Duration::from_secs(30) };
+/// Connections of one command that are told that there are too many; more are closed without a word.
+const TURNED_AWAY: usize = 8;
 /// Hosts that are remembered as refused to one command.
 const REFUSALS: usize = 32;
 /// After an error of accepting (no descriptors are left).
@@ -135,7 +140,23 @@ struct Present {
 struct Command {
     /// Aborted when this is dropped.
     connections: JoinSet<()>,
+    turned_away: JoinSet<()>,
     refused: Vec<RefusedHost>,
+}
+
+impl Command {
+    fn has_room(&mut self, share: usize) -> bool {
+        while self.connections.try_join_next().is_some() {}
+        self.connections.len() < share
+    }
+
+    /// Costs no place of another command, and little of anything however often it happens.
+    fn turn_away(&mut self, stream: TcpStream, share: usize) {
+        while self.turned_away.try_join_next().is_some() {}
+        if self.turned_away.len() < TURNED_AWAY {
+            self.turned_away.spawn(exchange::turn_away(stream, share));
+        }
+    }
 }
 
 impl Commands {
@@ -169,7 +190,10 @@ async fn accept(listener: TcpListener, road: Arc<Road>, commands: Arc<Commands>)
         let mut present = commands.lock();
         // A command that is over: nobody is left at the other end.
         let Some(command) = present.present.get_mut(&address) else { continue };
-        while command.connections.try_join_next().is_some() {}
+        if !command.has_room(road.bounds.share) {
+            command.turn_away(stream, road.bounds.share);
+            continue;
+        }
         command.connections.spawn(async move {
             exchange::serve(stream, road, &move |host| all.refused(address, host)).await;
             drop(place);
@@ -197,3 +221,6 @@ mod bounds_tests;
 #[cfg(test)]
 #[cfg(unix)]
 mod upstream_tests;
+
+#[cfg(test)]
+mod agreement_tests;

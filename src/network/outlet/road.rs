@@ -109,13 +109,26 @@ impl Road {
         if self.client.settings().offline && !policy::is_loopback(&target.host) {
             return Err(NetworkError::Offline { target: target.text() });
         }
-        match host_rule::covered(&self.guard.rules, &target.host, Some(target.port)) {
+        match self.covered(target) {
             Covered::No => Err(NetworkError::Forbidden {
                 target: target.text(),
                 reason: "is not among the hosts that `--net` names".to_owned(),
+                can_open: policy::can_open(&target.host),
             }),
             covered => Ok(covered),
         }
+    }
+
+    /// How far the rules cover it.
+    pub(super) fn covered(&self, target: &Target) -> Covered {
+        self.guard.covered(&target.host, Some(target.port))
+    }
+
+    /// The addresses at which a host that is looked up here may be connected to.
+    pub(super) async fn addresses(&self, target: &Target) -> Result<Vec<SocketAddr>, NetworkError> {
+        let addresses = Guard::checked(&target.host, self.check(target)?);
+        let addresses = self.in_time(&target.text(), addresses).await?;
+        Ok(addresses.into_iter().map(|address| SocketAddr::new(address, target.port)).collect())
     }
 
     /// A connection to the host itself, through a proxy of the person's where one is set.
@@ -129,7 +142,7 @@ impl Road {
                 Guard::check_unresolved(&target.host, covered)?;
                 self.through(&proxy, target).await
             }
-            None => self.straight(target, covered).await,
+            None => self.straight(target).await,
         }
     }
 
@@ -137,7 +150,7 @@ impl Road {
     pub(super) async fn plain(self: &Arc<Self>, target: &Target) -> Result<Reached, NetworkError> {
         let covered = self.check(target)?;
         let Some(proxy) = self.proxy_for("http", target) else {
-            return self.straight(target, covered).await.map(Reached::Host);
+            return self.straight(target).await.map(Reached::Host);
         };
         Guard::check_unresolved(&target.host, covered)?;
         if !matches!(proxy.uri().scheme_str(), Some("http" | "https")) {
@@ -152,11 +165,8 @@ impl Road {
         self.client.proxies().intercept(&uri)
     }
 
-    async fn straight(&self, target: &Target, named: Covered) -> Result<Connection, NetworkError> {
-        let addresses = Guard::checked(&target.host, named);
-        let addresses = self.in_time(&target.text(), addresses).await?;
-        let addresses: Vec<SocketAddr> =
-            addresses.into_iter().map(|address| SocketAddr::new(address, target.port)).collect();
+    async fn straight(&self, target: &Target) -> Result<Connection, NetworkError> {
+        let addresses = self.addresses(target).await?;
         Ok(Box::new(self.first_of(&addresses, &target.text()).await?))
     }
 

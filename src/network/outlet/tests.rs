@@ -48,7 +48,12 @@ impl Proxy {
     }
 
     pub(super) async fn connect(&self) -> TcpStream {
-        TcpStream::connect((self.command, self.port)).await.unwrap()
+        self.connect_as(self.command).await
+    }
+
+    /// As another command than the first.
+    pub(super) async fn connect_as(&self, command: Ipv4Addr) -> TcpStream {
+        TcpStream::connect((command, self.port)).await.unwrap()
     }
 
     /// What comes back for these bytes until the connection is closed.

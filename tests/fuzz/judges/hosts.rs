@@ -8,6 +8,7 @@ use agi_agent::network::policy::check_address;
 use agi_agent::network::policy::parse_fetch_url;
 use agi_agent::protocol::HostRule;
 use agi_agent::protocol::host_rule;
+use agi_agent::protocol::host_rule::Covered;
 use url::Host;
 
 /// First line: a rule; second: a host; the rest: a URL.
@@ -33,7 +34,7 @@ pub fn judge(data: &[u8]) {
             return;
         }
     };
-    if check_address(url.host_str().unwrap_or_default(), address, false).is_ok() {
+    if check_address(url.host_str().unwrap_or_default(), address, Covered::ByWildcard).is_ok() {
         assert!(!is_special(address), "{address} counts as public");
     }
 }
