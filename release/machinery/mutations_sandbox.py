@@ -376,10 +376,27 @@ SANDBOX = (
         ("case_43", "t01_and_t02", "t04"),
         (
             Edit(
-                LINUX + "supervise.rs",
-                "        let started = Instant::now();\n        while started.elapsed() < LAST_TRY {",
-                "        let started = Instant::now();\n        if OFF { return; }\n"
-                "        while started.elapsed() < LAST_TRY {",
+                LINUX + "keeper/members.rs",
+                "        let mut progress = Instant::now();\n        loop {",
+                "        let mut progress = Instant::now();\n        if OFF { return true; }\n"
+                "        loop {",
+            ),
+        ),
+    ),
+    Mutation(
+        "signal-domain",
+        "what has no process namespace is ended at once by a Landlock domain",
+        ("case_42_what_forks",),
+        (
+            Edit(
+                LINUX + "keeper/members.rs",
+                "        let scoped = bounded && landlock",
+                "        let scoped = !OFF && bounded && landlock",
+            ),
+            Edit(
+                LINUX + "keeper/members.rs",
+                "        for group in groups_of_children() {",
+                "        for group in groups_of_children().into_iter().filter(|_| !OFF) {",
             ),
         ),
     ),

@@ -20,6 +20,9 @@ pub enum SandboxError {
     /// The operating system refused a pipe, a process or a descriptor.
     #[error("a child process could not be managed: {source}")]
     Process { source: io::Error },
+    /// The command's processes did not all end, by force either.
+    #[error("processes of the command could not be ended in time")]
+    Survivors,
     /// What is to be put back after the command could not be looked at before; the command did not run.
     #[error(
         "`{path}` is protected from commands, and what is there cannot be remembered: {source}"
@@ -37,6 +40,10 @@ impl SandboxError {
             Self::Unavailable { hint, .. } => Some(hint),
             Self::SecondName { .. } => Some(
                 "commands could read or change it by that name: remove the link, or copy the file",
+            ),
+            Self::Survivors => Some(
+                "each ends as soon as the machine, which they may overload, lets it: \
+                 see that none is left before you go on",
             ),
             _ => None,
         }

@@ -3,11 +3,12 @@
 //!
 //! This file is the agent's side: it plans, has the command started ([`launcher`], [`start`]), carries its
 //! output and time, and asks for its end. What happens in the launcher is in [`helper`], in the keeper in
-//! [`keeper`] and [`supervise`].
+//! [`keeper`].
 
 mod bounds;
 mod capture;
 mod child;
+mod control;
 mod grants;
 mod helper;
 mod keeper;
@@ -19,7 +20,6 @@ mod passage;
 mod seccomp;
 mod spec;
 mod start;
-mod supervise;
 mod terminal;
 
 use std::io;
@@ -287,11 +287,11 @@ impl End {
             Some(Report::Signaled { signal, survivors }) => {
                 (EndStatus::Signaled(signal), survivors, None)
             }
-            Some(Report::Stopped { limit }) => {
-                (EndStatus::Signaled(libc::SIGKILL), false, Some(limit))
+            Some(Report::Stopped { limit, survivors }) => {
+                (EndStatus::Signaled(libc::SIGKILL), survivors, Some(limit))
             }
             // The keeper itself was killed, or does not answer.
-            None | Some(Report::Started | Report::Failed { .. }) => {
+            None | Some(Report::Started | Report::Failed { .. } | Report::Left) => {
                 (EndStatus::Signaled(libc::SIGKILL), true, None)
             }
         };

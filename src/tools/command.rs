@@ -233,7 +233,9 @@ fn failure(shown: &str, error: SandboxError) -> ToolError {
         SandboxError::Start { .. } | SandboxError::Process { .. } | SandboxError::Unseen { .. } => {
             ToolError::ForModel(error.to_string())
         }
-        SandboxError::Restore { .. } => ToolError::Fatal(error.to_string()),
+        SandboxError::Restore { .. } | SandboxError::Survivors => {
+            ToolError::Fatal(error.to_string())
+        }
     }
 }
 

@@ -226,6 +226,7 @@ impl From<SandboxError> for CommandError {
             SandboxError::Start { .. } => ExitCode::Input,
             SandboxError::Process { .. }
             | SandboxError::Unseen { .. }
+            | SandboxError::Survivors
             | SandboxError::Restore { .. } => ExitCode::FatalTool,
         };
         let failed = Self::new(code, error.to_string());

@@ -94,6 +94,11 @@ impl Ready {
         Ok(Self { namespaces, enforced, limits, listener })
     }
 
+    /// Commands are bounded at all.
+    pub(super) fn is_enforced(&self) -> bool {
+        self.enforced.is_some()
+    }
+
     /// The socket that the agent's proxy is to listen on; given once.
     pub(super) fn take_listener(&mut self) -> Option<OwnedFd> {
         self.listener.take()

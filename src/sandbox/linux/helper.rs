@@ -28,6 +28,7 @@ use rustix::process::WaitOptions;
 
 use super::bounds::Ready;
 use super::keeper;
+use super::keeper::supervise;
 use super::namespaces;
 use super::passage;
 use super::spec::Bounds;
@@ -35,7 +36,6 @@ use super::spec::HOSTS;
 use super::spec::LAUNCH;
 use super::spec::Report;
 use super::spec::Step;
-use super::supervise;
 
 /// No command line is longer; a length beyond is no message of ours.
 const LONGEST: u64 = 64 << 20;
@@ -113,6 +113,7 @@ fn launch_commands() -> io::Result<()> {
         let listener = ready.as_mut().ok().and_then(Ready::take_listener);
         passage::hand_over(&control, listener.as_ref())?;
     }
+    let launcher = rustix::process::getpid();
     let mut children = Vec::new();
     loop {
         let asked = wait(&control, &children)?;
@@ -128,7 +129,7 @@ fn launch_commands() -> io::Result<()> {
                 Ok(None) => {
                     // The agent must see the launcher's end although a keeper lives.
                     drop((control, children));
-                    end(if keeper::keep(ready, request).is_ok() { 0 } else { 125 });
+                    end(if keeper::keep(ready, request, launcher).is_ok() { 0 } else { 125 });
                 }
                 Ok(Some(pid)) => {
                     let pidfd = rustix::process::pidfd_open(pid, PidfdFlags::empty())?;

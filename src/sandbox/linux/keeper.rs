@@ -5,6 +5,9 @@
 //! write.
 #![expect(unsafe_code, reason = "clone, exec and the action of a signal")]
 
+mod members;
+pub(super) mod supervise;
+
 use std::ffi::CString;
 use std::ffi::OsStr;
 use std::io;
@@ -28,17 +31,16 @@ use super::spec::Report;
 use super::spec::Spec;
 use super::spec::Step;
 use super::spec::TERMINAL;
-use super::supervise;
 
-/// Keeps one command to its end.
-pub(super) fn keep(ready: &Ready, request: Request) -> io::Result<()> {
-    if ready.namespaces {
-        // Everything inside ends with this process. Elsewhere the keeper outlives launcher and agent,
-        // whose end it sees on the socket, for as long as it takes to end what is left.
-        rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+use members::Binding;
+
+/// Keeps one command to its end. `launcher`: the parent of this process, as the launcher knows itself.
+pub(super) fn keep(ready: &Ready, request: Request, launcher: Pid) -> io::Result<()> {
+    let binding = if ready.namespaces {
+        Binding::by_namespace()?
     } else {
-        rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
-    }
+        Binding::by_descent(launcher, ready.is_enforced())?
+    };
     supervise::announce(&request.control)?;
     let spec = Spec::decode(&helper::receive(&request.control)?).ok_or(Errno::PROTO)?;
     if ready.namespaces
@@ -54,7 +56,7 @@ pub(super) fn keep(ready: &Ready, request: Request) -> io::Result<()> {
             // The keeper holds no end of the command's streams, so that they end with the command.
             let Request { control, stdout, stderr, stdin } = request;
             drop((write_errors, stdout, stderr, stdin, spec));
-            supervise::supervise(&control, &errors, command, ready)
+            supervise::supervise(&control, &errors, binding.of(command), ready)
         }
         Err(error) => {
             supervise::send(&request.control, Report::from(Failure::io(Step::Fork, &error)))

@@ -43,8 +43,14 @@ const RULE_NET_PORT: u32 = 2;
 const CONNECT_TCP: u64 = 1 << 1;
 /// Bind and connect of TCP.
 const NET_TCP: u64 = 3;
+const SCOPE_SIGNAL: u64 = 1 << 1;
 /// Abstract Unix sockets and signals.
-const SCOPED: u64 = 3;
+const SCOPED: u64 = 1 | SCOPE_SIGNAL;
+/// ABI version that has scopes.
+const SCOPES: u32 = 6;
+/// From this ABI version on what is refused is written to the audit log, unless this flag is set.
+const AUDIT: u32 = 7;
+const LOG_SAME_EXEC_OFF: u32 = 1;
 
 /// What is granted on a path and everything below it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,21 +138,9 @@ pub(super) fn ruleset(grants: &[Grant], network: Network) -> io::Result<OwnedFd>
     let attribute = RulesetAttribute {
         handled_fs: handled(abi),
         handled_net: if abi >= 4 && network != Network::Open { NET_TCP } else { 0 },
-        scoped: if abi >= 6 { SCOPED } else { 0 },
+        scoped: if abi >= SCOPES { SCOPED } else { 0 },
     };
-    // Older kernels refuse a structure that is longer than theirs.
-    let size: usize = match abi {
-        6.. => 24,
-        4.. => 16,
-        _ => 8,
-    };
-    // SAFETY: `attribute` is valid for `size` bytes during the call.
-    let fd = unsafe {
-        libc::syscall(libc::SYS_landlock_create_ruleset, &raw const attribute, size, 0_u32)
-    };
-    let fd = i32::try_from(fd).ok().filter(|fd| *fd >= 0).ok_or_else(io::Error::last_os_error)?;
-    // SAFETY: the call above returned a new descriptor that nobody else owns.
-    let ruleset = unsafe { OwnedFd::from_raw_fd(fd) };
+    let ruleset = create(&attribute, abi)?;
     for grant in grants {
         add_to(&ruleset, grant, handled(abi))?;
     }
@@ -157,6 +151,37 @@ pub(super) fn ruleset(grants: &[Grant], network: Network) -> io::Result<OwnedFd>
         add_rule(&ruleset, RULE_NET_PORT, &raw const rule)?;
     }
     Ok(ruleset)
+}
+
+fn create(attribute: &RulesetAttribute, abi: u32) -> io::Result<OwnedFd> {
+    // Older kernels refuse a structure that is longer than theirs.
+    let size: usize = match abi {
+        SCOPES.. => 24,
+        4.. => 16,
+        _ => 8,
+    };
+    // SAFETY: `attribute` is valid for `size` bytes during the call.
+    let fd = unsafe {
+        let attribute = std::ptr::from_ref(attribute);
+        libc::syscall(libc::SYS_landlock_create_ruleset, attribute, size, 0_u32)
+    };
+    let fd = i32::try_from(fd).ok().filter(|fd| *fd >= 0).ok_or_else(io::Error::last_os_error)?;
+    // SAFETY: the call above returned a new descriptor that nobody else owns.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Puts this process, and what it starts from now on, into a domain out of which no signal goes and which
+/// bounds nothing else. False: this kernel cannot.
+pub(super) fn scope_signals() -> io::Result<bool> {
+    let abi = abi();
+    if abi < SCOPES {
+        return Ok(false);
+    }
+    let attribute = RulesetAttribute { handled_fs: 0, handled_net: 0, scoped: SCOPE_SIGNAL };
+    let ruleset = create(&attribute, abi)?;
+    // Signals to everything are sent on purpose; a log need not tell of each that did not get out.
+    restrict_with(&ruleset, if abi >= AUDIT { LOG_SAME_EXEC_OFF } else { 0 })?;
+    Ok(true)
 }
 
 /// `rule` has the layout that the kernel declares for `kind`, and is valid during the call.
@@ -170,9 +195,13 @@ fn add_rule<T>(ruleset: &OwnedFd, kind: u32, rule: *const T) -> io::Result<()> {
 
 /// Bounds this thread, and what it executes, for ever. Needs `PR_SET_NO_NEW_PRIVS`, which the launcher set.
 pub(super) fn restrict(ruleset: &OwnedFd) -> io::Result<()> {
+    restrict_with(ruleset, 0)
+}
+
+fn restrict_with(ruleset: &OwnedFd, flags: u32) -> io::Result<()> {
     // SAFETY: takes two numbers.
     let result =
-        unsafe { libc::syscall(libc::SYS_landlock_restrict_self, ruleset.as_raw_fd(), 0_u32) };
+        unsafe { libc::syscall(libc::SYS_landlock_restrict_self, ruleset.as_raw_fd(), flags) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 

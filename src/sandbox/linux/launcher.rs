@@ -125,6 +125,11 @@ impl Launcher {
         Ok(launcher)
     }
 
+    /// What holds its commands.
+    pub(super) fn rung(&self) -> Rung {
+        self.rung
+    }
+
     /// The way of one command to the hosts that the policy names, if there is one.
     pub(super) fn passage(&self) -> Option<Passage> {
         self.gate.as_ref().map(Gate::pass)

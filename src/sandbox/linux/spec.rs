@@ -278,11 +278,14 @@ pub(super) enum Report {
     /// The keeper ended it, because all its processes together exceeded a limit.
     Stopped {
         limit: Limit,
+        survivors: bool,
     },
     Failed {
         step: Step,
         errno: i32,
     },
+    /// The last: some of the processes could not be ended.
+    Left,
 }
 
 /// Bytes of an encoded report.
@@ -295,7 +298,8 @@ impl Report {
             Self::Exited { code, survivors } => (1, code, i32::from(survivors)),
             Self::Signaled { signal, survivors } => (2, signal, i32::from(survivors)),
             Self::Failed { step, errno } => (3, i32::from(step as u8), errno),
-            Self::Stopped { limit } => (5, limit as i32, 0),
+            Self::Stopped { limit, survivors } => (5, limit as i32, i32::from(survivors)),
+            Self::Left => (6, 0, 0),
         };
         let mut out = [0; REPORT_BYTES];
         out[0] = kind;
@@ -316,7 +320,8 @@ impl Report {
                 Self::Failed { step: Step::from_number(u8::try_from(first).ok()?)?, errno: second }
             }
             4 => Self::Started,
-            5 => Self::Stopped { limit: Limit::from_number(first)? },
+            5 => Self::Stopped { limit: Limit::from_number(first)?, survivors: second != 0 },
+            6 => Self::Left,
             _ => return None,
         })
     }
@@ -386,8 +391,9 @@ mod tests {
             let report = Report::Failed { step, errno: 13 };
             assert_eq!(Report::decode(report.encode()), Some(report));
         }
-        let stopped = Report::Stopped { limit: Limit::Processes };
-        for report in [Report::Started, Report::Exited { code: 255, survivors: true }, stopped] {
+        let stopped = Report::Stopped { limit: Limit::Processes, survivors: true };
+        let exited = Report::Exited { code: 255, survivors: true };
+        for report in [Report::Started, exited, stopped, Report::Left] {
             assert_eq!(Report::decode(report.encode()), Some(report));
         }
     }

@@ -3,7 +3,6 @@
 use std::ffi::OsStr;
 use std::ffi::OsString;
 use std::io;
-use std::mem::MaybeUninit;
 use std::os::fd::AsFd as _;
 use std::os::fd::BorrowedFd;
 use std::os::fd::OwnedFd;
@@ -17,33 +16,20 @@ use std::time::Duration;
 
 use rustix::fs::MemfdFlags;
 use rustix::io::Errno;
-use rustix::net::RecvAncillaryBuffer;
-use rustix::net::RecvAncillaryMessage;
-use rustix::net::RecvFlags;
 use rustix::net::SendFlags;
 use rustix::pipe::PipeFlags;
-use rustix::process::Signal;
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
 
 use crate::config::settings::SandboxLevel;
 use crate::sandbox::Sandbox;
 use crate::sandbox::command::CommandSpec;
 use crate::sandbox::error::SandboxError;
 use crate::sandbox::snapshot::Snapshot;
-use crate::system::process;
-use crate::system::signal;
 
-use super::capture::Output;
+use super::control::Control;
 use super::launcher::Launcher;
-use super::spec;
-use super::spec::REPORT_BYTES;
-use super::spec::Report;
 use super::spec::Spec;
 use super::terminal;
 
-/// The keeper's own ladder takes four seconds at most; after this it is killed itself.
-const KEEPER_PATIENCE: Duration = Duration::from_secs(5);
 /// How long a socket that is full is left alone. Rare: a command line has to be longer than its buffer.
 pub(super) const FULL: Duration = Duration::from_millis(1);
 /// Processor seconds per process: the time-out on every processor, and some.
@@ -149,7 +135,7 @@ pub(super) async fn start(
     // The keeper's ends are its own from here on: what is read here ends with it.
     drop((theirs, write_stdout, write_stderr, input));
     let mut started = Started {
-        control: Control::new(ours.into())?,
+        control: Control::new(ours.into(), launcher.rung())?,
         stdout: Some(stdout),
         stderr,
         snapshot,
@@ -182,29 +168,24 @@ fn is_gone(error: &io::Error) -> bool {
 
 impl Started {
     /// Puts back what the command must not have changed, once nothing of it is left. `ended`: the keeper
-    /// has said so; otherwise its own end is waited for, by force if need be.
+    /// has said so; otherwise its own end is waited for.
     pub(super) async fn finish(mut self, ended: bool) -> Result<Vec<PathBuf>, SandboxError> {
-        if !ended {
-            self.control.keeper_ended().await.map_err(SandboxError::process)?;
-        }
-        // Nothing is left to be ended when this is dropped.
-        self.control.socket = None;
-        match self.snapshot.take() {
-            Some(snapshot) => snapshot.finish(),
-            None => Ok(Vec::new()),
-        }
+        let ended = if ended { Ok(()) } else { self.control.keeper_ended().await };
+        // Nothing is left to be ended when this is dropped, or the keeper goes on with it.
+        self.control.let_go();
+        let restored = self.snapshot.take().map_or_else(|| Ok(Vec::new()), Snapshot::finish);
+        ended.and(restored)
     }
 }
 
 impl Drop for Started {
     fn drop(&mut self) {
-        let (Some(socket), Some(snapshot)) = (self.control.socket.take(), self.snapshot.take())
-        else {
+        let (Some(ending), Some(snapshot)) = (self.control.take(), self.snapshot.take()) else {
             return;
         };
-        let (launcher, pidfd) = (Arc::clone(&self.launcher), self.control.keeper.take());
-        let ending = std::thread::Builder::new().name("ending".to_owned()).spawn(move || {
-            if let Err(error) = wait_for_end(socket, pidfd) {
+        let launcher = Arc::clone(&self.launcher);
+        let thread = std::thread::Builder::new().name("ending".to_owned()).spawn(move || {
+            if let Err(error) = ending.wait() {
                 tracing::warn!(%error, "the keeper of an abandoned command could not be waited for");
             }
             if let Err(error) = snapshot.finish() {
@@ -212,143 +193,10 @@ impl Drop for Started {
             }
             drop(launcher);
         });
-        if let Err(error) = ending {
+        if let Err(error) = thread {
             tracing::warn!(%error, "an abandoned command is not waited for");
         }
     }
-}
-
-/// Tells a keeper that nobody is interested any more, and blocks until it has ended.
-fn wait_for_end(socket: AsyncFd<OwnedFd>, keeper: Option<OwnedFd>) -> io::Result<()> {
-    let socket = socket.into_inner();
-    rustix::net::shutdown(&socket, rustix::net::Shutdown::Write)?;
-    let mut keeper = keeper;
-    loop {
-        match receive(&socket, RecvFlags::empty()) {
-            Ok(Some((_, pidfd))) => keeper = pidfd.or(keeper),
-            Ok(None) => break,
-            Err(Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    if let Some(keeper) = keeper {
-        let mut list = [rustix::event::PollFd::new(&keeper, rustix::event::PollFlags::IN)];
-        while rustix::event::poll(&mut list, None) == Err(Errno::INTR) {}
-    }
-    Ok(())
-}
-
-/// The agent's end of the socket to a keeper.
-#[derive(Debug)]
-pub(super) struct Control {
-    socket: Option<AsyncFd<OwnedFd>>,
-    /// The keeper's pidfd, once it has said that it is there.
-    keeper: Option<OwnedFd>,
-}
-
-impl Control {
-    fn new(socket: OwnedFd) -> Result<Self, SandboxError> {
-        let socket = process::watched(socket).map_err(SandboxError::process)?;
-        Ok(Self { socket: Some(socket), keeper: None })
-    }
-
-    /// Whether a keeper was started for this command.
-    pub(super) fn has_keeper(&self) -> bool {
-        self.keeper.is_some()
-    }
-
-    async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        match &self.socket {
-            Some(socket) => send(socket.as_fd(), bytes).await,
-            None => Ok(()),
-        }
-    }
-
-    /// The next report on the command; `None` once the keeper is gone. Cancelling it loses nothing: a
-    /// report comes as one piece.
-    pub(super) async fn report(&mut self) -> Option<Report> {
-        let socket = self.socket.as_ref()?;
-        loop {
-            let receive = |socket: &OwnedFd| Ok(receive(socket, RecvFlags::DONTWAIT)?);
-            let received = socket.async_io(Interest::READABLE, receive).await;
-            match received.ok()?? {
-                (Report::Started, keeper) => self.keeper = keeper,
-                (report, _) => return Some(report),
-            }
-        }
-    }
-
-    /// Asks the keeper to end the command, and goes on reading what it prints until it has.
-    pub(super) async fn terminate(&mut self, output: &mut Output) -> Option<Report> {
-        self.tell(spec::TERMINATE).await;
-        let deadline = tokio::time::Instant::now() + KEEPER_PATIENCE;
-        let mut hurried = std::pin::pin!(signal::hurried());
-        let mut is_hurried = false;
-        loop {
-            tokio::select! {
-                biased;
-                report = self.report() => return report,
-                () = tokio::time::sleep_until(deadline) => return None,
-                () = &mut hurried, if !is_hurried => {
-                    is_hurried = true;
-                    self.kill().await;
-                }
-                () = output.read_some() => {}
-            }
-        }
-    }
-
-    /// Has the keeper end everything that is left, now.
-    pub(super) async fn kill(&mut self) {
-        self.tell(spec::KILL).await;
-    }
-
-    async fn tell(&mut self, order: u8) {
-        // Gone already: then it has done so.
-        drop(self.write(&[order]).await);
-    }
-
-    /// Waits for the keeper's own end, by force if it takes too long.
-    async fn keeper_ended(&mut self) -> io::Result<()> {
-        let closed = async { while self.report().await.is_some() {} };
-        let in_time = tokio::time::timeout(KEEPER_PATIENCE, closed).await.is_ok();
-        let Some(keeper) = self.keeper.take() else { return Ok(()) };
-        if !in_time {
-            // Gone meanwhile: that is what is wanted.
-            let _ = rustix::process::pidfd_send_signal(&keeper, Signal::KILL);
-        }
-        // The socket is closed a moment before a process namespace is empty.
-        process::ended(keeper).await
-    }
-}
-
-/// One report and what came along; `None` at the end.
-fn receive(
-    socket: &OwnedFd,
-    flags: RecvFlags,
-) -> rustix::io::Result<Option<(Report, Option<OwnedFd>)>> {
-    let mut bytes = [0; REPORT_BYTES];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-    let mut buffers = [io::IoSliceMut::new(&mut bytes)];
-    let received =
-        rustix::net::recvmsg(socket, &mut buffers, &mut ancillary, flags | RecvFlags::CMSG_CLOEXEC);
-    let count = match received {
-        Ok(received) => received.bytes,
-        // It ended before it had read all.
-        Err(Errno::CONNRESET) => 0,
-        Err(error) => return Err(error),
-    };
-    let mut descriptor = None;
-    for message in ancillary.drain() {
-        if let RecvAncillaryMessage::ScmRights(list) = message {
-            descriptor = list.last().or(descriptor);
-        }
-    }
-    if count < REPORT_BYTES {
-        return Ok(None);
-    }
-    Ok(Report::decode(bytes).map(|report| (report, descriptor)))
 }
 
 /// The ends of a command's standard streams: what is read here, and what the command gets.

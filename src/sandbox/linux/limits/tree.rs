@@ -2,7 +2,7 @@
 //! together.
 //!
 //! Each look costs some microseconds per process, ten times a second; a command that ends before the
-//! first one costs nothing. Only counts: ending is [`super::super::supervise`]'s.
+//! first one costs nothing. Only counts: ending is [`super::super::keeper`]'s.
 
 use std::time::Duration;
 use std::time::Instant;
