@@ -63,6 +63,9 @@ unsafe extern "C" fn read_line(
     _: *mut c_void,
     prompt: *const c_char,
 ) -> *mut c_char {
+    if was_interrupted() {
+        return std::ptr::null_mut();
+    }
     // SAFETY: CPython gives a C string, or null for no prompt.
     let prompt = unsafe { prompt.as_ref().map(|prompt| CStr::from_ptr(prompt)) };
     let prompt = prompt.map(CStr::to_string_lossy).unwrap_or_default();
@@ -76,6 +79,13 @@ unsafe extern "C" fn read_line(
             c_line(b"", b"\0")
         }
     }
+}
+
+/// Whether an interrupt came too late for what was computed. It would otherwise end the next line's
+/// computation, or seem to be lost.
+fn was_interrupted() -> bool {
+    // CPython says what happened itself when it gets no line.
+    Python::attach(|py| py.check_signals().is_err())
 }
 
 /// A copy in CPython's memory; zero bytes inside would cut the line and are left out.
