@@ -140,15 +140,8 @@ impl Turns<'_> {
         if !self.state.failures.is_empty() {
             return Conditions::NotChecked;
         }
-        let room = CallRoom {
-            registry: &self.parts.registry,
-            context: &self.context,
-            situation: &self.situation,
-            approver: self.approver,
-            emitter: self.emitter,
-            pacing: self.parts.pacing,
-        };
-        let checked = conditions::check(&room, expect, forbid, &mut self.state).await;
+        let (room, state) = self.room();
+        let checked = conditions::check(&room, expect, forbid, state).await;
         self.note_cancellation();
         checked
     }
@@ -179,6 +172,17 @@ impl Turns<'_> {
         self.emitter.ready(self.cancel.token()).await;
         self.protect_memory();
         self.context.origin.clone_from(&self.state.origin);
+        let (room, state) = self.room();
+        let done = calls::carry_out(&room, calls, state).await;
+        if done.timed_out && Instant::now() + TIME_LEFT >= self.context.deadline {
+            self.cancel.cancel(CancelReason::TimeOut);
+        }
+        self.say(done.results).await;
+        done.flow
+    }
+
+    /// What calls have around them, and what they change.
+    fn room(&mut self) -> (CallRoom<'_>, &mut RunState) {
         let room = CallRoom {
             registry: &self.parts.registry,
             context: &self.context,
@@ -187,12 +191,7 @@ impl Turns<'_> {
             emitter: self.emitter,
             pacing: self.parts.pacing,
         };
-        let done = calls::carry_out(&room, calls, &mut self.state).await;
-        if done.timed_out && Instant::now() + TIME_LEFT >= self.context.deadline {
-            self.cancel.cancel(CancelReason::TimeOut);
-        }
-        self.say(done.results).await;
-        done.flow
+        (room, &mut self.state)
     }
 
     /// The first message of all creates the database, after the opener was made: tools must not

@@ -72,21 +72,7 @@ fn a_home_that_cannot_be_written_is_told_and_the_answer_comes() {
 #[test]
 fn a_removed_working_directory_is_one_clear_line() {
     let context = context();
-    let gone = context.work().join("gone");
-    std::fs::create_dir(&gone).unwrap();
-    let script =
-        format!("cd '{}' && rmdir '{0}' && exec \"$0\" run 'what is 2 + 3'", gone.display());
-    let mut command = std::process::Command::new("/bin/sh");
-    command
-        .args(["-c", &script])
-        .arg(crate::support::binary())
-        .env_clear()
-        .env("HOME", context.home())
-        .envs(std::env::var_os("LD_LIBRARY_PATH").map(|path| ("LD_LIBRARY_PATH", path)))
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let finished = finish(&mut command);
+    let finished = in_removed_directory(&context, "run 'what is 2 + 3'");
     assert_eq!(finished.code, 42, "{}", finished.stderr);
     assert!(
         finished.stderr.contains("the working directory cannot be used"),
@@ -95,34 +81,31 @@ fn a_removed_working_directory_is_one_clear_line() {
     );
 
     // `doctor` looks at everything else nevertheless.
-    std::fs::create_dir(&gone).unwrap();
     let finished = context.run(["doctor", "--offline", "-C", "."]);
     let checks = finished.stdout.lines().count();
-    let script = format!("cd '{}' && rmdir '{0}' && exec \"$0\" doctor --offline", gone.display());
-    command = std::process::Command::new("/bin/sh");
-    command
-        .args(["-c", &script])
-        .arg(crate::support::binary())
-        .env_clear()
-        .env("HOME", context.home())
-        .envs(std::env::var_os("LD_LIBRARY_PATH").map(|path| ("LD_LIBRARY_PATH", path)))
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let finished = finish(&mut command);
+    let finished = in_removed_directory(&context, "doctor --offline");
     assert_eq!(finished.code, 1, "{}", finished.stderr);
     let problem = "PROBLEM  directory      the working directory cannot be used";
     assert!(finished.stdout.contains(problem), "{}", finished.stdout);
     assert!(finished.stdout.lines().count() >= checks, "{}", finished.stdout);
 }
 
+/// The binary with these arguments, as a shell reads them, in a directory that is gone.
+#[cfg(target_os = "linux")]
+fn in_removed_directory(context: &TestContext, arguments: &str) -> crate::support::Finished {
+    let gone = context.work().join("gone");
+    std::fs::create_dir(&gone).unwrap();
+    let script = format!("cd '{}' && rmdir '{0}' && exec \"$0\" {arguments}", gone.display());
+    let mut command = by_shell(context, &script);
+    finish(command.stdin(Stdio::null()))
+}
+
+/// A shell whose `$0` is the binary.
 #[cfg(unix)]
-#[test]
-fn a_closed_standard_input_changes_nothing() {
-    let context = context();
+fn by_shell(context: &TestContext, script: &str) -> std::process::Command {
     let mut command = std::process::Command::new("/bin/sh");
     command
-        .args(["-c", "exec \"$0\" run 'how many lines are in notes.txt' <&-"])
+        .args(["-c", script])
         .arg(crate::support::binary())
         .current_dir(context.work())
         .env_clear()
@@ -130,6 +113,14 @@ fn a_closed_standard_input_changes_nothing() {
         .envs(std::env::var_os("LD_LIBRARY_PATH").map(|path| ("LD_LIBRARY_PATH", path)))
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
+    command
+}
+
+#[cfg(unix)]
+#[test]
+fn a_closed_standard_input_changes_nothing() {
+    let context = context();
+    let mut command = by_shell(&context, "exec \"$0\" run 'how many lines are in notes.txt' <&-");
     let finished = finish(&mut command);
     assert_eq!((finished.code, finished.stdout.as_str()), (0, "3\n"), "{}", finished.stderr);
 }
