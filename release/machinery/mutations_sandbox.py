@@ -230,6 +230,30 @@ SANDBOX = (
         ),
     ),
     Mutation(
+        "put-back-aside",
+        "what is put back has a thread of its own",
+        ("case_09_putting_back_holds_up_nobody",),
+        (
+            Edit(
+                "src/sandbox/repair.rs",
+                "    if thread.spawn(",
+                "    if OFF || thread.spawn(",
+            ),
+        ),
+    ),
+    Mutation(
+        "told-after",
+        "a call whose command is being put back is waited for",
+        ("case_09_no_deadline_and_no_signal",),
+        (
+            Edit(
+                "src/tools/dispatch.rs",
+                "if stopped.is_some() && !own.sandbox.is_putting_back() {",
+                "if stopped.is_some() && (OFF || !own.sandbox.is_putting_back()) {",
+            ),
+        ),
+    ),
+    Mutation(
         "planted-all",
         "what is put back is found among any number of planted files",
         ("case_09_what_hides",),

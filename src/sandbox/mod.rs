@@ -25,6 +25,8 @@ pub mod policy;
 #[cfg(not(target_os = "linux"))]
 mod portable;
 
+mod repair;
+
 mod scratch;
 
 #[cfg(unix)]
@@ -77,11 +79,13 @@ pub struct Sandbox {
     helper: Option<PathBuf>,
     /// Where agents tell each other in which workspaces their commands run.
     running: Option<PathBuf>,
+    /// Before the launchers and all that they keep: dropped first.
+    repairs: repair::Repairs,
     /// Before the temporary directory: dropped first, it ends what may still write there.
     #[cfg(target_os = "linux")]
     launchers: linux::Launchers,
     scratch: OnceLock<Option<Scratch>>,
-    earlier_snapshots: snapshot::Earlier,
+    earlier_snapshots: Arc<snapshot::Earlier>,
     /// Where long output is kept.
     room: OnceLock<Option<Arc<spill::Room>>>,
     /// What children see of the environment; read once.
@@ -99,10 +103,11 @@ impl Sandbox {
             policy,
             helper: None,
             running: None,
+            repairs: repair::Repairs::default(),
             #[cfg(target_os = "linux")]
             launchers: linux::Launchers::default(),
             scratch: OnceLock::new(),
-            earlier_snapshots: snapshot::Earlier::default(),
+            earlier_snapshots: Arc::default(),
             room: OnceLock::new(),
             environment: OnceLock::new(),
             outlet: None,
@@ -196,11 +201,20 @@ impl Sandbox {
     }
 
     /// What a command that can write must not have changed when it ends.
-    fn snapshot(&self) -> Result<Option<snapshot::Snapshot>, SandboxError> {
-        let write = &self.policy.write;
-        let take =
-            || snapshot::Snapshot::take(write, self.running.as_deref(), &self.earlier_snapshots);
-        (!write.is_empty()).then(take).transpose()
+    async fn snapshot(&self) -> Result<Option<snapshot::Snapshot>, SandboxError> {
+        if self.policy.write.is_empty() {
+            return Ok(None);
+        }
+        let (write, running) = (self.policy.write.clone(), self.running.clone());
+        let earlier = Arc::clone(&self.earlier_snapshots);
+        let take = move || snapshot::Snapshot::take(&write, running.as_deref(), &earlier);
+        repair::aside(take, drop).await?.map(Some)
+    }
+
+    /// Whether something that a command has changed is being put back; that command's result is not known
+    /// before.
+    pub fn is_putting_back(&self) -> bool {
+        self.repairs.are_under_way()
     }
 
     /// A file of the agent's own may have another name where commands reach it.

@@ -21,7 +21,6 @@ use super::command::Recorder;
 use super::error::SandboxError;
 use super::macos;
 use super::policy::Rung;
-use super::snapshot;
 
 /// Apple's launcher of a profile.
 const SANDBOX_EXEC: &str = "/usr/bin/sandbox-exec";
@@ -64,7 +63,7 @@ pub(super) async fn run(
     let rung = rung(sandbox)?;
     let clock = Instant::now();
     sandbox.refuse_second_names().await?;
-    let snapshot = sandbox.snapshot()?;
+    let snapshot = sandbox.snapshot().await?;
     let program =
         command.argv.first().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     if command.terminal {
@@ -98,7 +97,10 @@ pub(super) async fn run(
             (status, Captured::default(), Captured::default())
         }
     };
-    let restored = snapshot.map_or_else(|| Ok(Vec::new()), snapshot::Snapshot::finish)?;
+    let restored = match snapshot {
+        Some(snapshot) => sandbox.repairs.ledger().owe(snapshot).done().await?,
+        None => Vec::new(),
+    };
     let duration = clock.elapsed();
     Ok(Finished {
         status,

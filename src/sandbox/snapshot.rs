@@ -114,10 +114,17 @@ impl Snapshot {
     /// keep the rest: the first such path is the error.
     pub(super) fn finish(self) -> Result<Vec<PathBuf>, SandboxError> {
         #[cfg(unix)]
-        let alone = self.roots.iter().find_map(|root| root.place.as_ref()?.lock());
+        let alone = {
+            let mut places: Vec<_> =
+                self.roots.iter().filter_map(|root| root.place.as_ref()).collect();
+            // Whoever has the same roots in another order takes them in this one.
+            places.sort_by_key(|place| place.order());
+            places.into_iter().filter_map(shared::Place::alone).collect::<Vec<_>>()
+        };
         let restored = self.restore();
         #[cfg(unix)]
-        if alone.is_some() {
+        {
+            drop(alone);
             self.roots.into_iter().filter_map(|root| root.place).for_each(shared::Place::leave);
         }
         restored
@@ -192,13 +199,10 @@ impl Root {
         if let Some(places) = places {
             match shared::Place::join(places, path, see) {
                 Ok((place, states)) => {
-                    return Ok(Self {
-                        path: path.to_path_buf(),
-                        states: states?,
-                        place: Some(place),
-                    });
+                    return Ok(Self { path: path.to_path_buf(), states, place: Some(place) });
                 }
-                Err(error) => tracing::warn!(
+                Err(shared::NotJoined::Refused(error)) => return Err(error),
+                Err(shared::NotJoined::Apart(error)) => tracing::warn!(
                     %error, directory = %places.display(),
                     "other agents in this workspace cannot be told that a command runs"
                 ),

@@ -109,6 +109,21 @@ pub async fn ended(pidfd: std::os::fd::OwnedFd) -> io::Result<()> {
     Ok(())
 }
 
+/// Blocks until the process of a pidfd has ended; false: it has not for so long.
+#[cfg(target_os = "linux")]
+pub fn ended_within(pidfd: &std::os::fd::OwnedFd, patience: std::time::Duration) -> bool {
+    let until = std::time::Instant::now() + patience;
+    loop {
+        let left = until.saturating_duration_since(std::time::Instant::now());
+        let left = rustix::event::Timespec::try_from(left).ok();
+        let mut list = [rustix::event::PollFd::new(pidfd, rustix::event::PollFlags::IN)];
+        match rustix::event::poll(&mut list, left.as_ref()) {
+            Err(rustix::io::Errno::INTR) => {}
+            ready => return ready.is_ok_and(|ready| ready > 0),
+        }
+    }
+}
+
 /// Waits until a child has ended and reaps it.
 #[cfg(not(target_os = "linux"))]
 pub async fn wait(child: Child) -> io::Result<std::process::ExitStatus> {

@@ -298,10 +298,11 @@ async fn within_bounds(
                 until = Instant::now() + GRACE;
             }
             () = tokio::time::sleep_until(until) => {
-                if stopped.is_some() {
+                // How a command ended is not told before what it changed was put back.
+                if stopped.is_some() && !own.sandbox.is_putting_back() {
                     break None;
                 }
-                stopped = Some(ToolError::Timeout);
+                stopped.get_or_insert(ToolError::Timeout);
                 own.cancel.cancel();
                 until = Instant::now() + GRACE;
             }

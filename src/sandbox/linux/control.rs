@@ -6,13 +6,13 @@ use std::os::fd::AsFd as _;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use rustix::event::PollFd;
-use rustix::event::PollFlags;
 use rustix::io::Errno;
 use rustix::net::RecvAncillaryBuffer;
 use rustix::net::RecvAncillaryMessage;
 use rustix::net::RecvFlags;
 use rustix::net::Shutdown;
+use rustix::net::sockopt::Timeout;
+use rustix::net::sockopt::set_socket_timeout;
 use rustix::process::Signal;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -161,23 +161,26 @@ pub(super) struct Ending {
 }
 
 impl Ending {
-    /// Tells the keeper, and blocks until it has ended.
+    /// Tells the keeper, and blocks until it has ended, for as long as it may take.
     pub(super) fn wait(self) -> io::Result<()> {
         let Self { socket, mut keeper } = self;
+        set_socket_timeout(&socket, Timeout::Recv, Some(LONG_PATIENCE))?;
         rustix::net::shutdown(&socket, Shutdown::Write)?;
         loop {
             match receive(&socket, RecvFlags::empty()) {
+                Ok(Some((Report::Left, _))) => return Err(io::Error::other("processes are left")),
                 Ok(Some((_, pidfd))) => keeper = pidfd.or(keeper),
                 Ok(None) => break,
                 Err(Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
             }
         }
-        if let Some(keeper) = keeper {
-            let mut list = [PollFd::new(&keeper, PollFlags::IN)];
-            while rustix::event::poll(&mut list, None) == Err(Errno::INTR) {}
+        match keeper {
+            Some(keeper) if !process::ended_within(&keeper, LONG_PATIENCE) => {
+                Err(io::ErrorKind::TimedOut.into())
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 

@@ -23,6 +23,7 @@ use crate::config::settings::SandboxLevel;
 use crate::sandbox::Sandbox;
 use crate::sandbox::command::CommandSpec;
 use crate::sandbox::error::SandboxError;
+use crate::sandbox::repair::Ledger;
 use crate::sandbox::snapshot::Snapshot;
 
 use super::control::Control;
@@ -104,6 +105,7 @@ pub(super) struct Started {
     pub(super) stdout: Option<OwnedFd>,
     pub(super) stderr: Option<OwnedFd>,
     snapshot: Option<Snapshot>,
+    repairs: Ledger,
     /// Must not be dropped before its keepers have ended.
     launcher: Arc<Launcher>,
 }
@@ -115,6 +117,7 @@ pub(super) async fn start(
     spec: &Spec,
     command: &CommandSpec,
     snapshot: Option<Snapshot>,
+    repairs: &Ledger,
 ) -> Result<Option<Started>, SandboxError> {
     let (ours, theirs) = StdUnixStream::pair().map_err(SandboxError::process)?;
     let Streams { stdout, stderr, write_stdout, write_stderr, input } = if command.terminal {
@@ -139,6 +142,7 @@ pub(super) async fn start(
         stdout: Some(stdout),
         stderr,
         snapshot,
+        repairs: repairs.clone(),
         launcher: Arc::clone(launcher),
     };
     match started.control.write(&spec.encode()).await {
@@ -173,7 +177,10 @@ impl Started {
         let ended = if ended { Ok(()) } else { self.control.keeper_ended().await };
         // Nothing is left to be ended when this is dropped, or the keeper goes on with it.
         self.control.let_go();
-        let restored = self.snapshot.take().map_or_else(|| Ok(Vec::new()), Snapshot::finish);
+        let restored = match self.snapshot.take() {
+            Some(snapshot) => self.repairs.owe(snapshot).done().await,
+            None => Ok(Vec::new()),
+        };
         ended.and(restored)
     }
 }
@@ -183,15 +190,13 @@ impl Drop for Started {
         let (Some(ending), Some(snapshot)) = (self.control.take(), self.snapshot.take()) else {
             return;
         };
+        let repair = self.repairs.owe(snapshot);
         let launcher = Arc::clone(&self.launcher);
         let thread = std::thread::Builder::new().name("ending".to_owned()).spawn(move || {
             if let Err(error) = ending.wait() {
                 tracing::warn!(%error, "the keeper of an abandoned command could not be waited for");
             }
-            if let Err(error) = snapshot.finish() {
-                tracing::error!(%error, "after an abandoned command");
-            }
-            drop(launcher);
+            drop((repair, launcher));
         });
         if let Err(error) = thread {
             tracing::warn!(%error, "an abandoned command is not waited for");

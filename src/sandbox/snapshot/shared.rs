@@ -28,20 +28,44 @@ use super::States;
 use super::states::is_same;
 use super::stored;
 
-/// Nobody holds the lock of all for longer than a repair takes; a stopped process does.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// Nobody holds the lock of all for longer than it takes to look at a workspace; a stopped process does.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long another agent's repair of the same workspace is waited for.
+const REPAIR: Duration = Duration::from_secs(120);
 const PAUSE: Duration = Duration::from_millis(1);
 
 /// A workspace in which a command of this agent runs. Dropped when it has ended.
 #[derive(Debug)]
 pub(super) struct Place {
-    /// Held for a moment by whoever joins, repairs or leaves.
+    /// Held by whoever joins or leaves.
     lock: PathBuf,
     path: PathBuf,
+    /// Held by whoever puts back here: two that work at once would undo each other's moves.
+    repair: PathBuf,
     /// Locked for as long as the command runs, together with other agents.
     running: File,
     /// It was left under the lock of all.
     is_left: bool,
+}
+
+/// Why nothing was joined.
+pub(super) enum NotJoined {
+    /// Nobody can be told here, so nobody tells us.
+    Apart(io::Error),
+    /// What is there now may be what somebody else's command has made of it: ours must not run.
+    Refused(SandboxError),
+}
+
+impl From<io::Error> for NotJoined {
+    fn from(error: io::Error) -> Self {
+        Self::Apart(error)
+    }
+}
+
+impl From<Errno> for NotJoined {
+    fn from(error: Errno) -> Self {
+        Self::Apart(error.into())
+    }
 }
 
 impl Place {
@@ -51,78 +75,102 @@ impl Place {
         directory: &Path,
         root: &Path,
         see: impl FnOnce() -> Result<Arc<States>, SandboxError>,
-    ) -> io::Result<(Self, Result<Arc<States>, SandboxError>)> {
+    ) -> Result<(Self, Arc<States>), NotJoined> {
         let (lock, path) = (directory.join("lock"), directory.join(name(root)));
-        let alone = match lock_of_all(&lock) {
+        let alone = match locked(&lock, PATIENCE) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-                lock_of_all(&lock)?
+                locked(&lock, PATIENCE)
+            }
+            alone => alone,
+        };
+        let alone = match alone {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                return Err(refused(&lock, "another agent does not let go of it"));
             }
             alone => alone?,
         };
-        let mut running = open(&path)?;
-        let states = match rustix::fs::flock(&running, FlockOperation::NonBlockingLockExclusive) {
+        let repair = path.with_extension("repair");
+        let mut place = Self { lock, running: open(&path)?, path, repair, is_left: false };
+        let states = place.states(see);
+        drop(alone);
+        // In case of an error it is left here, which takes the lock again.
+        Ok((place, states?))
+    }
+
+    fn states(
+        &mut self,
+        see: impl FnOnce() -> Result<Arc<States>, SandboxError>,
+    ) -> Result<Arc<States>, NotJoined> {
+        let running = &mut self.running;
+        match rustix::fs::flock(&*running, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {
-                let states = match see() {
-                    Ok(states) => states,
-                    // Nothing is remembered, and the command does not run.
-                    Err(error) => {
-                        return Ok((Self { lock, path, running, is_left: false }, Err(error)));
-                    }
-                };
+                let states = see().map_err(NotJoined::Refused)?;
                 if running.metadata()?.len() > 0 {
-                    warn_of_what_was_left(&mut running, &states);
+                    warn_of_what_was_left(running, &states);
                     running.set_len(0)?;
                     running.rewind()?;
                 }
                 running.write_all(&stored::encode(&states))?;
                 // Nobody can come in between: they would need the lock of all.
-                rustix::fs::flock(&running, FlockOperation::LockShared)?;
-                states
+                rustix::fs::flock(&*running, FlockOperation::LockShared)?;
+                Ok(states)
             }
             Err(Errno::WOULDBLOCK) => {
-                rustix::fs::flock(&running, FlockOperation::LockShared)?;
+                rustix::fs::flock(&*running, FlockOperation::LockShared)?;
                 let mut bytes = Vec::new();
                 running.read_to_end(&mut bytes)?;
-                let unreadable = || io::Error::other("another version of the agent runs here");
-                Arc::new(stored::decode(&bytes).ok_or_else(unreadable)?)
+                let states = stored::decode(&bytes).map(Arc::new);
+                states.ok_or_else(|| refused(&self.path, "another version of the agent runs here"))
             }
-            Err(error) => return Err(error.into()),
-        };
-        drop(alone);
-        Ok((Self { lock, path, running, is_left: false }, Ok(states)))
+            Err(error) => Err(error.into()),
+        }
     }
 
-    /// The command has ended, and the caller holds the lock of all.
+    /// The command has ended, and what it changed was put back.
     pub(super) fn leave(mut self) {
-        self.remove_if_last();
-        self.is_left = true;
+        self.leave_now();
     }
 
-    fn remove_if_last(&self) {
+    fn leave_now(&mut self) {
+        if std::mem::replace(&mut self.is_left, true) {
+            return;
+        }
+        // Without it the files stay, which costs their space and a warning to the next.
+        let Ok(_alone) = locked(&self.lock, PATIENCE) else { return };
         let is_last = rustix::fs::flock(&self.running, FlockOperation::NonBlockingLockExclusive);
         if is_last.is_ok() {
             // What stays is a file; the next agent here takes its place.
+            drop(std::fs::remove_file(&self.repair));
             drop(std::fs::remove_file(&self.path));
         }
     }
 
-    /// While this is held nobody else joins, repairs or leaves. `None` where it could not be had in time:
-    /// a repair is tried again if somebody else's gets in its way.
-    pub(super) fn lock(&self) -> Option<File> {
-        lock_of_all(&self.lock).ok()
+    /// While this is held nobody else puts back here. `None` where it could not be had: a repair is tried
+    /// again if somebody else's gets in its way.
+    pub(super) fn alone(&self) -> Option<File> {
+        let lock = locked(&self.repair, REPAIR);
+        if let Err(error) = &lock {
+            tracing::warn!(%error, path = %self.repair.display(), "others may put back here as well");
+        }
+        lock.ok()
+    }
+
+    /// The order in which several are locked.
+    pub(super) fn order(&self) -> &Path {
+        &self.repair
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        if self.is_left {
-            return;
-        }
-        // Without it the file stays, which costs its space and a warning to the next.
-        let Some(_alone) = self.lock() else { return };
-        self.remove_if_last();
+        self.leave_now();
     }
+}
+
+fn refused(path: &Path, reason: &str) -> NotJoined {
+    let source = io::Error::new(io::ErrorKind::WouldBlock, reason);
+    NotJoined::Refused(SandboxError::Unseen { path: path.display().to_string(), source })
 }
 
 /// What an agent that was killed has left: then nobody compared after its command.
@@ -149,13 +197,13 @@ fn open(path: &Path) -> io::Result<File> {
     options.read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
 }
 
-fn lock_of_all(path: &Path) -> io::Result<File> {
+fn locked(path: &Path, patience: Duration) -> io::Result<File> {
     let file = open(path)?;
     let started = Instant::now();
     loop {
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => return Ok(file),
-            Err(Errno::WOULDBLOCK | Errno::INTR) if started.elapsed() < PATIENCE => {
+            Err(Errno::WOULDBLOCK | Errno::INTR) if started.elapsed() < patience => {
                 std::thread::sleep(PAUSE);
             }
             Err(error) => return Err(error.into()),

@@ -27,6 +27,8 @@ mod privileges;
 
 mod python;
 
+mod repairs;
+
 mod resources;
 
 mod temporary;
