@@ -24,6 +24,8 @@ use crate::system::clock;
 
 /// The memory answers within a few milliseconds, unless somebody has it locked.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// How long a cancelled run still waits for the memory.
+const LAST_WAIT: Duration = Duration::from_millis(500);
 
 /// Puts events into numbered, dated envelopes. One per run.
 #[derive(Debug, Default)]
@@ -58,8 +60,6 @@ struct Items {
     open: Vec<OpenItem>,
     last_event: Instant,
     rung: Option<RungTaken>,
-    /// That the memory keeps the run waiting was said.
-    told_of_memory: bool,
 }
 
 struct OpenItem {
@@ -70,13 +70,7 @@ struct OpenItem {
 
 impl Emitter {
     pub(super) fn new(sink: Arc<dyn EventSink>) -> Self {
-        let items = Items {
-            next: 0,
-            open: Vec::new(),
-            last_event: Instant::now(),
-            rung: None,
-            told_of_memory: false,
-        };
+        let items = Items { next: 0, open: Vec::new(), last_event: Instant::now(), rung: None };
         Self { sink, items: Mutex::new(items) }
     }
 
@@ -194,20 +188,23 @@ impl Emitter {
         }
     }
 
-    /// Waits for the memory. Where that takes long, the person is told at once what is waited for.
-    pub(super) async fn with_memory<T>(&self, work: impl Future<Output = T>) -> T {
-        let mut work = std::pin::pin!(work);
-        tokio::select! {
-            biased;
-            result = &mut work => return result,
-            () = tokio::time::sleep(PATIENCE) => {}
-        }
-        if !std::mem::replace(&mut self.items().told_of_memory, true) {
-            let message = "waiting for the memory, which another process may keep locked";
-            let message = message.to_owned();
-            self.instant(ItemStatus::Completed, ItemBody::Error { message });
-        }
-        work.await
+    /// Waits for the memory, which somebody else may keep locked (the memory itself tells a person at a
+    /// terminal). `None`: the run is cancelled, and it would have taken long.
+    pub(super) async fn with_memory<T>(
+        &self,
+        cancel: &CancellationToken,
+        work: impl Future<Output = T>,
+    ) -> Option<T> {
+        until_cancelled(cancel, async {
+            let mut work = std::pin::pin!(work);
+            tokio::select! {
+                biased;
+                result = &mut work => return result,
+                () = tokio::time::sleep(PATIENCE) => {}
+            }
+            self.with_heartbeat(PATIENCE, "memory", work).await
+        })
+        .await
     }
 
     /// Waits for `work` and sends a heartbeat whenever nothing was said for `every`.
@@ -234,6 +231,23 @@ impl Emitter {
                 }
             }
         }
+    }
+}
+
+/// Waits for work that takes milliseconds unless somebody else is in its way; after a cancellation not for
+/// long.
+pub(super) async fn until_cancelled<T>(
+    cancel: &CancellationToken,
+    work: impl Future<Output = T>,
+) -> Option<T> {
+    let too_late = async {
+        cancel.cancelled().await;
+        tokio::time::sleep(LAST_WAIT).await;
+    };
+    tokio::select! {
+        biased;
+        result = work => Some(result),
+        () = too_late => None,
     }
 }
 

@@ -183,8 +183,8 @@ impl Agent {
         let title = task.input.iter().find_map(words).unwrap_or_default();
         let title = self.vault().conceal(&title, None).into_owned();
         let heading = Heading { title: &title, model: &model, cwd: &cwd };
-        let opened =
-            SessionLog::open(self.parts.tools.memory.clone(), &task.session, &heading).await;
+        let memory = self.parts.tools.memory.clone();
+        let opened = SessionLog::open(memory, &task.session, &heading, cancel).await;
         let (session, history, refused) = match opened {
             Ok((session, history)) => (session, history, None),
             Err(error) => (SessionLog::unkept(&heading), Vec::new(), Some(error)),
@@ -206,7 +206,7 @@ impl Agent {
                 return Ended { state, session_id, conditions: Conditions::NotChecked };
             }
         };
-        let (system, from) = self.system_prompt(&title, emitter, &vault).await;
+        let (system, from) = self.system_prompt(&title, emitter, cancel, &vault).await;
         state.origin = state.origin.or(from);
         let mut turns = Turns {
             parts: &self.parts,
@@ -328,6 +328,7 @@ impl Agent {
         &self,
         task: &str,
         emitter: &Emitter,
+        cancel: &Cancellation,
         vault: &Vault,
     ) -> (String, Option<String>) {
         let memory = self.parts.tools.memory.as_ref();
@@ -337,7 +338,7 @@ impl Agent {
         for message in found.warnings {
             emitter.instant(ItemStatus::Completed, ItemBody::Error { message });
         }
-        let (notes, origin) = recall::recall(memory, task, emitter, vault).await;
+        let (notes, origin) = recall::recall(memory, task, emitter, cancel.token(), vault).await;
         let timestamp = clock::timestamp(clock::now());
         let date = timestamp.split('T').next().unwrap_or_default();
         let prompt = prompt::system_prompt(&Surroundings {

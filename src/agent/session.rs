@@ -4,6 +4,9 @@
 //!
 //! A memory that cannot be written does not end the run: it is told once, as an item and with the
 //! outcome, and nothing more of the conversation is stored, since a gap would make it another one.
+//! One that somebody keeps locked does not hold up the end of a cancelled run.
+
+use tokio_util::sync::CancellationToken;
 
 use crate::memory::MemoryError;
 use crate::memory::MemoryHandle;
@@ -15,7 +18,10 @@ use crate::protocol::ItemStatus;
 use crate::protocol::Message;
 
 use super::Refusal;
+use super::cancel::CancelReason;
+use super::cancel::Cancellation;
 use super::events::Emitter;
+use super::events::until_cancelled;
 
 /// Which conversation a run belongs to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -39,6 +45,7 @@ pub(super) struct SessionLog {
     pending: Option<Pending<()>>,
     /// Why the conversation is not stored.
     complaint: Option<String>,
+    cancel: CancellationToken,
 }
 
 impl Refusal {
@@ -46,6 +53,12 @@ impl Refusal {
     fn unknown(error: String) -> Self {
         let hint = "`agi-agent session list` shows the stored sessions".to_owned();
         Self { code: ExitCode::Input, error, hint: Some(hint) }
+    }
+
+    /// The run was over before it began.
+    fn cancelled(cancel: &Cancellation) -> Self {
+        let reason = cancel.reason().unwrap_or(CancelReason::Terminated);
+        Self { code: reason.exit_code(), error: reason.as_str().to_owned(), hint: None }
     }
 }
 
@@ -70,11 +83,11 @@ impl SessionLog {
     /// A conversation that nobody keeps: what stands in for one that could not be opened.
     pub(super) fn unkept(heading: &Heading<'_>) -> Self {
         let session = Session::new(heading.title, heading.model, heading.cwd);
-        Self { memory: None, session, pending: None, complaint: None }
+        Self::kept(None, session, &CancellationToken::new())
     }
 
-    fn kept(memory: Option<MemoryHandle>, session: Session) -> Self {
-        Self { memory, session, pending: None, complaint: None }
+    fn kept(memory: Option<MemoryHandle>, session: Session, cancel: &CancellationToken) -> Self {
+        Self { memory, session, pending: None, complaint: None, cancel: cancel.clone() }
     }
 
     /// Opens the chosen conversation and gives what was said in it.
@@ -82,15 +95,17 @@ impl SessionLog {
         memory: Option<MemoryHandle>,
         choice: &SessionChoice,
         heading: &Heading<'_>,
+        cancel: &Cancellation,
     ) -> Result<(Self, Vec<Message>), Refusal> {
+        let token = cancel.token();
         let id = match choice {
             SessionChoice::New => {
                 let session = Session::new(heading.title, heading.model, heading.cwd);
-                return Ok((Self::kept(memory, session), Vec::new()));
+                return Ok((Self::kept(memory, session, token), Vec::new()));
             }
             SessionChoice::Named(id) => {
                 let session = Session::with_id(id, heading.title, heading.model, heading.cwd);
-                return Ok((Self::kept(memory, session), Vec::new()));
+                return Ok((Self::kept(memory, session, token), Vec::new()));
             }
             SessionChoice::Resume(id) => Some(id.clone()),
             SessionChoice::Latest => None,
@@ -99,13 +114,19 @@ impl SessionLog {
             let error = "without a memory there is no earlier session to continue";
             return Err(Refusal::unknown(error.to_owned()));
         };
-        let id = match id {
-            Some(id) => id,
-            None => latest(&handle, heading.cwd).await?,
+        let stored = async {
+            let id = match id {
+                Some(id) => id,
+                None => latest(&handle, heading.cwd).await?,
+            };
+            handle.session_load(id).await.map_err(|error| Refusal::from(&error))
         };
-        let (session, history) =
-            handle.session_load(id).await.map_err(|error| Refusal::from(&error))?;
-        Ok((Self::kept(Some(handle), session), history))
+        // Nothing was said yet, so there are no heartbeats either.
+        let Some(stored) = until_cancelled(token, stored).await else {
+            return Err(Refusal::cancelled(cancel));
+        };
+        let (session, history) = stored?;
+        Ok((Self::kept(Some(handle), session, token), history))
     }
 
     pub(super) fn id(&self) -> &str {
@@ -123,22 +144,23 @@ impl SessionLog {
         let Some(memory) = &self.memory else { return };
         match memory.session_begin_append(&self.session, vec![message.clone()], Vec::new()) {
             Ok(pending) => self.pending = Some(pending),
-            Err(error) => self.complain(&error, emitter),
+            Err(error) => self.complain(&error.to_string(), emitter),
         }
     }
 
     /// Waits until everything is written.
     pub(super) async fn settle(&mut self, emitter: &Emitter) {
-        if let Some(pending) = self.pending.take()
-            && let Err(error) = emitter.with_memory(pending.done()).await
-        {
-            self.complain(&error, emitter);
+        let Some(pending) = self.pending.take() else { return };
+        match emitter.with_memory(&self.cancel, pending.done()).await {
+            Some(Ok(())) => {}
+            Some(Err(error)) => self.complain(&error.to_string(), emitter),
+            None => self.complain("the run was ended while the memory was locked", emitter),
         }
     }
 
-    fn complain(&mut self, error: &MemoryError, emitter: &Emitter) {
+    fn complain(&mut self, reason: &str, emitter: &Emitter) {
         self.memory = None;
-        let message = format!("this conversation cannot be stored: {error}");
+        let message = format!("this conversation cannot be stored: {reason}");
         emitter.instant(ItemStatus::Failed, ItemBody::Error { message: message.clone() });
         self.complaint = Some(message);
     }

@@ -22,6 +22,8 @@ use super::args::Color;
 use super::error::CommandError;
 use super::error::WriteError;
 
+const YELLOW: &str = "\u{1b}[1;33m";
+
 /// Standard output and standard error, with what the person asked of them.
 pub struct Output {
     stdout: BufWriter<Stdout>,
@@ -139,9 +141,20 @@ impl Output {
     /// Something is odd but the work goes on; not with `--quiet`.
     pub fn warning(&mut self, text: &str) {
         if !self.quiet {
-            let label = self.paint("warning:", "\u{1b}[1;33m");
+            let label = self.paint("warning:", YELLOW);
             to_stderr(&format!("{label} {}", safe(text)));
         }
+    }
+
+    /// Says warnings from another thread, for as long as the process lives.
+    pub fn warner(&self) -> Box<dyn Fn(&str) + Send> {
+        let label = self.paint("warning:", YELLOW);
+        let is_quiet = self.quiet;
+        Box::new(move |text| {
+            if !is_quiet {
+                to_stderr(&format!("{label} {}", safe(text)));
+            }
+        })
     }
 
     /// What to do about a warning; not with `--quiet`.

@@ -50,7 +50,7 @@ impl ServiceHost {
             profile: context.global.profile.clone(),
             assignments: context.assignments()?,
             directory: context.directory()?.to_path_buf(),
-            memory: wiring::memory(&settings)?,
+            memory: wiring::memory(&settings, &context.output)?,
         })
     }
 

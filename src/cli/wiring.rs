@@ -47,6 +47,7 @@ use crate::tools::registry::RegistrySettings;
 
 use super::context::CommandContext;
 use super::error::CommandError;
+use super::output::Output;
 
 /// Without a limit of its own a call may take so long.
 const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -155,11 +156,11 @@ fn untrusted(settings: &Settings) -> CommandError {
 }
 
 /// The memory, if this run has one; its files are kept from every tool.
-pub fn memory(settings: &Settings) -> Result<Option<MemoryHandle>, CommandError> {
+pub fn memory(settings: &Settings, output: &Output) -> Result<Option<MemoryHandle>, CommandError> {
     if !settings.memory.enabled {
         return Ok(None);
     }
-    Ok(Some(MemoryHandle::open(&settings.memory)?))
+    Ok(Some(MemoryHandle::open_telling(&settings.memory, output.warner())?))
 }
 
 /// What the agent keeps for itself: configuration, trust and data.
@@ -257,7 +258,7 @@ pub fn person_opener(context: &mut CommandContext) -> Result<Opener, CommandErro
         protected: protected(&settings, &context.places),
         ..Default::default()
     });
-    let files = memory(&settings)?.as_ref().map(MemoryHandle::protected_files);
+    let files = memory(&settings, &context.output)?.as_ref().map(MemoryHandle::protected_files);
     opener.protect(&files.unwrap_or_default());
     Ok(opener)
 }
@@ -300,7 +301,8 @@ pub fn registry(settings: &Settings) -> Registry {
 /// The whole agent.
 pub fn agent(context: &CommandContext, settings: &Settings) -> Result<Agent, CommandError> {
     let conversations = Conversations::default();
-    agent_in(context.directory()?, &context.places, settings, memory(settings)?, conversations)
+    let memory = memory(settings, &context.output)?;
+    agent_in(context.directory()?, &context.places, settings, memory, conversations)
 }
 
 /// The whole agent, at work in a directory. Reads the model's secrets, which may take as long as their

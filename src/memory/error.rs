@@ -178,7 +178,7 @@ fn plain(source: &rusqlite::Error) -> String {
     }
 }
 
-fn holder_text(holders: &[u32]) -> String {
+pub(super) fn holder_text(holders: &[u32]) -> String {
     match holders {
         [] => String::new(),
         [one] => format!(" (process {one})"),

@@ -65,6 +65,10 @@ pub fn sqlite_version() -> &'static str {
     rusqlite::version()
 }
 
+/// Takes a line for a person who would otherwise wonder what is waited for. Called by the memory's own
+/// thread.
+pub type Notice = Box<dyn Fn(&str) + Send>;
+
 /// The memory, shared by whoever needs it. Clones share one thread and one connection; dropping the
 /// last one waits until the file is closed.
 #[derive(Clone)]
@@ -78,9 +82,18 @@ impl MemoryHandle {
     /// Names the database; touches nothing until the first request. Whether memory is wanted at all
     /// (`enabled`) is the caller's question.
     pub fn open(settings: &MemorySettings) -> Result<Self, MemoryError> {
-        let store = Store::new(&settings.path, settings.ephemeral);
+        Ok(Self::of(Store::new(&settings.path, settings.ephemeral), settings))
+    }
+
+    /// The same; waits of more than a second for a lock are told.
+    pub fn open_telling(settings: &MemorySettings, notice: Notice) -> Result<Self, MemoryError> {
+        let store = Store::new(&settings.path, settings.ephemeral).telling(notice);
+        Ok(Self::of(store, settings))
+    }
+
+    fn of(store: Store, settings: &MemorySettings) -> Self {
         let path = (!settings.ephemeral).then(|| store.path().to_path_buf());
-        Ok(Self { owner: Arc::new(Owner::new(store)), path })
+        Self { owner: Arc::new(Owner::new(store)), path }
     }
 
     /// Stores one item; it is durable when this returns.

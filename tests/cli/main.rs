@@ -65,6 +65,9 @@ mod memory_limits;
 
 mod memory_storm;
 
+#[cfg(unix)]
+mod memory_waits;
+
 mod provider_errors;
 
 mod python;

@@ -1,16 +1,9 @@
 //! When the surroundings do not play along: full disks, read-only places, locks never given back.
 
-use std::io::BufRead;
-use std::io::BufReader;
-use std::io::Read;
-use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
-use std::time::Instant;
 
 use crate::support::Finished;
 use crate::support::TestContext;
-use crate::support::collected;
 use crate::support::finish;
 use crate::support::lacking;
 
@@ -138,56 +131,4 @@ fn a_data_directory_that_cannot_be_made_is_one_clear_error() {
     assert_eq!(finished.code, 42);
     assert!(finished.stderr.starts_with("error: "), "{}", finished.stderr);
     assert_eq!(finished.stderr.lines().filter(|line| line.starts_with("error")).count(), 1);
-}
-
-/// A lock that is held by a process that does nothing, which is what a stopped process does.
-#[test]
-fn a_lock_never_given_back_ends_in_a_message_that_names_the_holder() {
-    let context = TestContext::new();
-    assert_eq!(context.run(["memory", "add", "x"]).code, 0);
-    let holder = rusqlite::Connection::open(context.data().join("agent.db")).unwrap();
-    holder.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let reader = context.run(["memory", "search", "x"]);
-    assert_eq!(reader.code, 0, "{}", reader.stderr);
-    let writer = context.run(["memory", "add", "y"]);
-    assert_eq!(writer.code, 75, "{}", writer.stderr);
-    assert!(writer.duration > Duration::from_secs(19), "{:?}", writer.duration);
-    assert!(writer.duration < Duration::from_secs(45), "{:?}", writer.duration);
-    assert!(writer.stderr.contains("is locked by another process"), "{}", writer.stderr);
-    if Path::new("/proc/locks").exists() {
-        let own = format!("(process {})", std::process::id());
-        assert!(writer.stderr.contains(&own), "{}", writer.stderr);
-    }
-    drop(holder);
-    assert_eq!(context.run(["memory", "add", "y"]).code, 0);
-}
-
-/// The answer does not need the memory, so the run waits once, says so at once, and goes on without.
-#[test]
-fn a_run_waits_once_for_a_locked_memory_and_says_so() {
-    let context = TestContext::new();
-    assert_eq!(context.run(["memory", "add", "x"]).code, 0);
-    let holder = rusqlite::Connection::open(context.data().join("agent.db")).unwrap();
-    // Nobody else may even read, so recall has to wait as well.
-    holder.execute_batch("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE").unwrap();
-    let mut command = context.command(["run", "--output-format", "json", "what is 2 + 3"]);
-    let start = Instant::now();
-    let mut child = command.spawn().unwrap();
-    let mut stderr = BufReader::new(child.stderr.take().unwrap());
-    let mut told = String::new();
-    while !told.contains("waiting for the memory") {
-        assert_ne!(stderr.read_line(&mut told).unwrap(), 0, "{told}");
-    }
-    assert!(start.elapsed() < Duration::from_secs(10), "it was told after {:?}", start.elapsed());
-    stderr.read_to_string(&mut told).unwrap();
-    let finished = collected(child);
-    assert!(start.elapsed() < Duration::from_secs(32), "{:?}", start.elapsed());
-    drop(holder);
-    assert_eq!(finished.code, 0, "{told}");
-    assert!(told.contains("warning: this conversation cannot be stored: "), "{told}");
-    let outcome: serde_json::Value = serde_json::from_str(&finished.stdout).unwrap();
-    assert_eq!(outcome["text"], "5");
-    let errors = outcome["errors"][0].as_str().unwrap();
-    assert!(errors.contains("is locked by another process"), "{errors}");
-    assert!(!context.run(["session", "list"]).stdout.contains("2 + 3"));
 }

@@ -2,6 +2,8 @@
 //!
 //! A memory that cannot be read does not end the run; it is told, and the run goes on without.
 
+use tokio_util::sync::CancellationToken;
+
 use crate::memory::Item;
 use crate::memory::MemoryHandle;
 use crate::memory::Query;
@@ -48,13 +50,16 @@ pub(in crate::agent) async fn recall(
     memory: Option<&MemoryHandle>,
     task: &str,
     emitter: &Emitter,
+    cancel: &CancellationToken,
     vault: &Vault,
 ) -> (Vec<String>, Option<String>) {
     let Some(memory) = memory else { return (Vec::new(), None) };
     let query = Query { text: words_of(task), limit: ITEMS, category: None, tags: Vec::new() };
-    let mut hits = match emitter.with_memory(memory.search(query)).await {
-        Ok(hits) => hits,
-        Err(error) => {
+    let mut hits = match emitter.with_memory(cancel, memory.search(query)).await {
+        Some(Ok(hits)) => hits,
+        // The run is over.
+        None => return (Vec::new(), None),
+        Some(Err(error)) => {
             let message = format!("nothing could be recalled: {error}");
             emitter.instant(ItemStatus::Failed, ItemBody::Error { message });
             return (Vec::new(), None);

@@ -42,7 +42,7 @@ pub async fn run(context: &mut CommandContext) -> Result<ExitCode, CommandError>
     findings.push(surroundings::kernel());
     findings.extend(surroundings::proxies(&settings).await);
     findings.push(surroundings::certificates(&settings));
-    findings.extend(memory::check(&settings).await);
+    findings.extend(memory::check(&settings, &context.output).await);
     findings.extend(files::permissions(&context.places, &settings));
     findings.push(files::wheels(&settings));
     print(&findings, context)?;

@@ -138,7 +138,7 @@ pub(super) fn handle(context: &mut CommandContext) -> Result<MemoryHandle, Comma
         return Err(CommandError::input("there is no data directory to keep a memory in")
             .with_hint("set HOME to a directory that exists, or XDG_DATA_HOME or AGI_DATA_DIR"));
     }
-    Ok(MemoryHandle::open(&settings.memory)?)
+    Ok(MemoryHandle::open_telling(&settings.memory, context.output.warner())?)
 }
 
 async fn stats(

@@ -110,7 +110,8 @@ async fn run_tool(args: RunArgs, context: &mut CommandContext) -> Result<ExitCod
         Err(outcome) => return tell(*outcome, context),
     };
     let client = wiring::client(&settings)?;
-    let mut tools = wiring::tool_context(context, &settings, wiring::memory(&settings)?, client)?;
+    let memory = wiring::memory(&settings, &context.output)?;
+    let mut tools = wiring::tool_context(context, &settings, memory, client)?;
     let cancellation = Cancellation::new();
     tools.cancel = cancellation.token().clone();
     let _signals = interrupt::cancel_on_signals(&cancellation);

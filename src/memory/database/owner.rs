@@ -4,8 +4,11 @@
 //! which empties the write-ahead log where nobody else has the database open. Must never be asked
 //! to wait for anything but the database.
 
+use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 use std::thread;
 use std::thread::JoinHandle;
@@ -34,8 +37,8 @@ impl Owner {
         Self { store: Mutex::new(Some(store)), running: Mutex::new(None) }
     }
 
-    /// Runs `work` on the owner's thread and waits for what it returns. Work that has begun is
-    /// finished even if the caller goes away.
+    /// Runs `work` on the owner's thread and waits for what it returns. It is done even if the caller
+    /// goes away, but then waits for nobody's lock any more.
     pub(in crate::memory) async fn call<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Store) -> Result<T, MemoryError> + Send + 'static,
@@ -49,11 +52,14 @@ impl Owner {
         work: impl FnOnce(&mut Store) -> Result<T, MemoryError> + Send + 'static,
     ) -> Result<Pending<T>, MemoryError> {
         let (answer, wait) = oneshot::channel();
+        let pending = Pending { wait, abandoned: Arc::default() };
+        let abandoned = Arc::clone(&pending.abandoned);
         self.send(Box::new(move |store| {
+            store.work_for(abandoned);
             // A caller that went away wants no answer.
             answer.send(work(store)).ok();
         }))?;
-        Ok(Pending(wait))
+        Ok(pending)
     }
 
     fn send(&self, job: Job) -> Result<(), MemoryError> {
@@ -67,13 +73,23 @@ impl Owner {
     }
 }
 
-/// Work that was handed over. It is done even if nobody asks for the outcome.
-pub struct Pending<T>(oneshot::Receiver<Result<T, MemoryError>>);
+/// Work that was handed over. It is done even if nobody asks for the outcome, unless somebody else
+/// keeps the database locked.
+pub struct Pending<T> {
+    wait: oneshot::Receiver<Result<T, MemoryError>>,
+    abandoned: Arc<AtomicBool>,
+}
 
 impl<T> Pending<T> {
     /// Waits for the outcome.
-    pub async fn done(self) -> Result<T, MemoryError> {
-        self.0.await.unwrap_or(Err(MemoryError::OwnerGone))
+    pub async fn done(mut self) -> Result<T, MemoryError> {
+        (&mut self.wait).await.unwrap_or(Err(MemoryError::OwnerGone))
+    }
+}
+
+impl<T> Drop for Pending<T> {
+    fn drop(&mut self) {
+        self.abandoned.store(true, Ordering::Relaxed);
     }
 }
 

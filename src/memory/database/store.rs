@@ -9,6 +9,9 @@
 
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 use std::time::Instant;
@@ -22,12 +25,17 @@ use rusqlite::config::DbConfig;
 use super::file;
 use super::migrations;
 use super::migrations::Standing;
+use crate::memory::Notice;
 use crate::memory::error::Failure;
 use crate::memory::error::MemoryError;
+use crate::memory::error::holder_text;
 use crate::memory::error::is_busy;
 
 /// How long a caller waits for a lock before it is told who holds it.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A wait that is longer is told; what comes after the last attempt within it takes one more [`ATTEMPT`].
+const SILENCE: Duration = Duration::from_millis(800);
 
 /// SQLite's own wait within one attempt; ours goes on after it.
 const ATTEMPT: Duration = Duration::from_millis(250);
@@ -51,6 +59,10 @@ pub(in crate::memory) struct Store {
     /// Somebody held the lock for longer than our patience, and for all we know still does: whoever
     /// asks next is told so at once, instead of waiting as long again.
     exhausted: bool,
+    /// Told what is waited for, when that takes long.
+    notice: Option<Notice>,
+    /// Whoever asked does not want an answer any more: no lock is waited for on their behalf.
+    abandoned: Arc<AtomicBool>,
 }
 
 impl Store {
@@ -61,7 +73,25 @@ impl Store {
             // SQLite takes a name that begins with `file:` for a URI: an absolute path never does.
             Place::File(std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf()))
         };
-        Self { place, open: None, patience: PATIENCE, exhausted: false }
+        Self {
+            place,
+            open: None,
+            patience: PATIENCE,
+            exhausted: false,
+            notice: None,
+            abandoned: Arc::default(),
+        }
+    }
+
+    /// Who is told of long waits, in one line.
+    pub(in crate::memory) fn telling(mut self, notice: Notice) -> Self {
+        self.notice = Some(notice);
+        self
+    }
+
+    /// What follows is for somebody who may go away, and then sets this.
+    pub(super) fn work_for(&mut self, abandoned: Arc<AtomicBool>) {
+        self.abandoned = abandoned;
     }
 
     /// Another patience than [`PATIENCE`].
@@ -172,6 +202,7 @@ impl Store {
     ) -> Result<T, MemoryError> {
         let start = Instant::now();
         let patience = if self.exhausted { Duration::ZERO } else { self.patience };
+        let mut is_told = false;
         loop {
             match work(self) {
                 Ok(value) => {
@@ -182,17 +213,34 @@ impl Store {
                 Err(Failure::Sql(error)) if !is_busy(&error) => {
                     return Err(MemoryError::from_sql(self.path(), error));
                 }
-                Err(Failure::Sql(_)) if start.elapsed() < patience => {
+                Err(Failure::Sql(_))
+                    if start.elapsed() < patience && !self.abandoned.load(Ordering::Relaxed) =>
+                {
+                    if start.elapsed() >= SILENCE && !std::mem::replace(&mut is_told, true) {
+                        self.tell_of_wait(patience);
+                    }
                     thread::sleep(Duration::from_millis(rand::random_range(1..20)));
                 }
                 Err(Failure::Sql(_)) => {
-                    self.exhausted = true;
+                    self.exhausted = start.elapsed() >= patience;
                     let path = self.path().to_path_buf();
                     let holders = file::lock_holders(&path, file::Lock::Write);
                     return Err(MemoryError::Locked { path, waited: start.elapsed(), holders });
                 }
             }
         }
+    }
+
+    fn tell_of_wait(&self, patience: Duration) {
+        let Some(notice) = &self.notice else { return };
+        let path = self.path();
+        let holders = holder_text(&file::lock_holders(path, file::Lock::Write));
+        notice(&format!(
+            "waiting for the memory database `{}`, which another process{holders} keeps locked; \
+             at most {} s",
+            path.display(),
+            patience.as_secs()
+        ));
     }
 
     fn for_reading(&mut self) -> Result<Option<&mut Open>, Failure> {

@@ -3,13 +3,14 @@
 use std::path::Path;
 
 use super::finding::Finding;
+use crate::cli::output::Output;
 use crate::config::settings::Settings;
 use crate::memory;
 
 /// Before this version two writers could lose a commit when a write-ahead log was reset.
 const SOUND_SQLITE: (u32, u32, u32) = (3, 51, 3);
 
-pub(super) async fn check(settings: &Settings) -> Vec<Finding> {
+pub(super) async fn check(settings: &Settings, output: &Output) -> Vec<Finding> {
     let sqlite = sqlite(memory::sqlite_version());
     if settings.memory.ephemeral {
         let detail = "there is no home directory, so nothing is kept";
@@ -19,7 +20,7 @@ pub(super) async fn check(settings: &Settings) -> Vec<Finding> {
     let path = &settings.memory.path;
     let place = path.ancestors().find(|place| place.exists()).unwrap_or(path);
     let on_network = memory::is_on_network(place);
-    vec![sqlite, file_system(place, on_network), database(settings).await]
+    vec![sqlite, file_system(place, on_network), database(settings, output).await]
 }
 
 fn sqlite(version: &str) -> Finding {
@@ -45,12 +46,12 @@ fn file_system(place: &Path, on_network: bool) -> Finding {
     Finding::note("file system", detail, "agi-agent config set data_dir /a/local/directory")
 }
 
-async fn database(settings: &Settings) -> Finding {
+async fn database(settings: &Settings, output: &Output) -> Finding {
     let path = settings.memory.path.display().to_string();
     if !settings.memory.path.exists() {
         return Finding::ok("memory", format!("{path} (not there yet)"));
     }
-    let checked = match memory::MemoryHandle::open(&settings.memory) {
+    let checked = match memory::MemoryHandle::open_telling(&settings.memory, output.warner()) {
         Ok(handle) => handle.check().await,
         Err(error) => Err(error),
     };
