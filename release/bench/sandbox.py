@@ -1,17 +1,20 @@
 """What bounding a command costs, beside a plain start, bubblewrap and codex's sandbox.
 
-Usage: sandbox.py [--binary FILE] [--peers DIR] [-n RUNS]
+Usage: sandbox.py [--binary FILE] [--peers DIR] [-n RUNS] [--contained] [--ordinary]
 
 First programs that run one command and end, an empty one and `git init && make -j2` of a small C
 program; then what each command costs within a run, which is a run of scripted shell calls less one
 of as many calculator calls: plain, by level, with the proxy of `--net`, and in repositories whose
 protected files are compared around each command. Ratios are of pairs that ran one after the other.
+`--contained`: as in an unprivileged container, without namespaces and so without the peers, which
+need them; `--ordinary`: as root, measure as an ordinary user.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import statistics
 import subprocess
@@ -19,6 +22,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import container
 import measure
 
 CALLS = 40
@@ -48,9 +52,18 @@ def main() -> None:
     parser.add_argument("--binary", type=Path, default=Path("dist/agi-agent"))
     parser.add_argument("--peers", type=Path, default=Path("peers"))
     parser.add_argument("-n", type=int, default=15, help="counted runs of each command")
+    parser.add_argument("--contained", action="store_true", help="namespaces are refused")
+    parser.add_argument("--ordinary", action="store_true", help="as the user nobody")
     options = parser.parse_args()
     # codex does not work with a home below the temporary directory.
-    with tempfile.TemporaryDirectory(dir=Path.home()) as folder:
+    parent = None if options.ordinary else Path.home()
+    with tempfile.TemporaryDirectory(dir=parent) as folder:
+        if options.ordinary:
+            options.binary = Path(shutil.copy(options.binary, folder))
+            os.chown(folder, container.NOBODY, container.NOBODY)
+            container.become_nobody()
+        if options.contained:
+            container.enter()
         home, work = Path(folder) / "home", Path(folder) / "work"
         home.mkdir()
         work.mkdir()
@@ -63,6 +76,8 @@ def main() -> None:
             print(f"\n| {title} | wall ms | CPU ms | wall, ratio to plain | exit |")
             print("|---|---|---|---|---|")
             whole = programs(ours, options.peers.resolve(), work, line)
+            for peer in ("bwrap", "codex sandbox") if options.contained else ():
+                del whole[peer]
             commands = {
                 name: (argv, environment, work) for name, argv in whole.items() if is_here(argv)
             }
