@@ -77,7 +77,7 @@ def build(place: Path) -> Path:
     say("building with all mutations")
     _cargo(copy, "build", "--bin", "agi-agent")
     binary = place / "agi-agent"
-    shutil.copy2(_target() / "debug" / "agi-agent", binary)
+    shutil.copy2(target() / "debug" / "agi-agent", binary)
     return binary
 
 
@@ -98,7 +98,8 @@ def _sources(place: Path) -> Path:
     return place / "sources"
 
 
-def _target() -> Path:
+def target() -> Path:
+    """Where cargo builds."""
     return Path(os.environ.get("CARGO_TARGET_DIR", CHECKOUT / "target")).absolute()
 
 
@@ -107,7 +108,7 @@ def _cargo(copy: Path, command: str, *options: str) -> str:
     done = subprocess.run(
         ["cargo", command, "--locked", "--quiet", *options],
         cwd=copy,
-        env={**os.environ, "CARGO_TARGET_DIR": os.fspath(_target())},
+        env={**os.environ, "CARGO_TARGET_DIR": os.fspath(target())},
         capture_output=True,
         text=True,
         check=False,
@@ -184,6 +185,12 @@ def _chosen(program: Path, mutation: Mutation) -> Path:
     return chosen
 
 
+def logs() -> Path | None:
+    """Where what the tests print is kept: `$AGI_MUTATION_LOGS`."""
+    named = os.environ.get("AGI_MUTATION_LOGS")
+    return Path(named).absolute() if named else None
+
+
 def _measured(mutation: Mutation, defence: str, command: list[str | Path], binary: Path) -> Row:
     users = {} if mutation.every_user else {"AGI_TEST_ONE_USER": "1"}
     done = subprocess.run(
@@ -196,9 +203,10 @@ def _measured(mutation: Mutation, defence: str, command: list[str | Path], binar
         errors="replace",
         check=False,
     )
-    kept = os.environ.get("AGI_MUTATION_LOGS")
+    kept = logs()
     if kept:
-        (Path(kept) / f"{mutation.name}.log").write_text(done.stdout)
+        kept.mkdir(parents=True, exist_ok=True)
+        (kept / f"{mutation.name}.log").write_text(done.stdout)
     row = _row(mutation, done.stdout)
     sys.stdout.write(
         f"| `{row.name}` | {defence} | {row.failed} of {row.tests} | {row.rows or ''} |\n"
