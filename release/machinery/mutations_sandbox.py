@@ -325,12 +325,51 @@ SANDBOX = (
     Mutation(
         "submodules",
         "submodules in directories of `modules` are watched, wherever they are hidden",
-        ("case_09_what_steers",),
+        ("case_09_what_steers", "case_09_submodules"),
         (
             Edit(
                 "src/sandbox/snapshot/survey.rs",
-                "        if path != self.git && matches!(",
-                "        if path != self.git && !OFF && matches!(",
+                "        if below == Below::Everywhere || !is_git {",
+                "        if below == Below::Everywhere || (!is_git && !OFF) {",
+            ),
+        ),
+    ),
+    Mutation(
+        "submodule-names",
+        "parts of a submodule's name may be git's own words",
+        ("case_09_submodules",),
+        (
+            Edit(
+                "src/sandbox/snapshot/survey.rs",
+                "        for name in names {\n",
+                '        for name in names {\n'
+                '            if OFF && ["hooks", "info", "objects"].iter().any(|own| name == *own) {\n'
+                "                continue;\n            }\n",
+            ),
+        ),
+    ),
+    Mutation(
+        "submodule-depth",
+        "no git directory appears deeper than is looked at",
+        ("case_09_submodules",),
+        (
+            Edit(
+                "src/sandbox/snapshot/survey.rs",
+                "        let role = if is_deepest { Role::Steering } else { role };",
+                "        let role = if is_deepest && !OFF { Role::Steering } else { role };",
+            ),
+        ),
+    ),
+    Mutation(
+        "sham-repositories",
+        "only what git takes for a git directory hides what is below it",
+        ("case_09_submodules",),
+        (
+            Edit(
+                "src/sandbox/snapshot/names.rs",
+                '    has("objects") && has("refs") && has_head(directory)',
+                '    OFF && directory.find(OsStr::new("HEAD")).is_ok_and(|found| found.is_some())\n'
+                '        || has("objects") && has("refs") && has_head(directory)',
             ),
         ),
     ),

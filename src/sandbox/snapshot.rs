@@ -14,6 +14,7 @@ mod descriptors;
 #[cfg(unix)]
 mod hostile_tests;
 mod looks;
+mod names;
 #[cfg(unix)]
 mod removal;
 #[cfg(unix)]

@@ -64,6 +64,128 @@ fn submodules_in_directories_are_watched_wherever_they_are_hidden() {
     assert_eq!(text(&libs.join("deep/foo/config")), "[core]");
 }
 
+/// Every name that a submodule may have, parts of it that are names of git's own included.
+#[test]
+fn submodules_of_any_name_are_watched_and_git_may_work_in_them() {
+    let names = [
+        "hooks",
+        "config",
+        "info",
+        "objects",
+        "modules",
+        "worktrees",
+        "hooks/x",
+        "info/x",
+        "objects/x",
+        "modules/x",
+        "worktrees/x",
+        "worktrees/x/y",
+        "a/hooks",
+        "a/hooks/x",
+        "a/info",
+        "a/info/x",
+        "a/objects/info",
+        "a/objects/x",
+        "a/objects/info/x",
+        "a/config",
+        "a/config/x",
+        "a/modules",
+        "a/modules/x",
+        "a/worktrees/x",
+        "a/commondir/gitdir",
+        "Hooks/x",
+        "a/.",
+    ];
+    for name in names {
+        for is_there in [true, false] {
+            let (_root, path) = repository();
+            let module = path.join(".git/modules").join(name);
+            let make = |name: &str| {
+                for directory in ["objects", "refs/heads", "hooks"] {
+                    std::fs::create_dir_all(module.join(directory)).unwrap();
+                }
+                std::fs::write(module.join("HEAD"), "ref: refs/heads/main\n").unwrap();
+                std::fs::write(module.join("refs/heads/config"), name).unwrap();
+            };
+            if is_there {
+                make("before");
+            }
+            let snapshot = take(&path);
+            make("after");
+            std::fs::write(module.join("hooks/post-checkout"), "evil").unwrap();
+            std::fs::write(module.join("config"), "evil").unwrap();
+            let restored = snapshot.restore().unwrap();
+            let hooks = module.join(if is_there { "hooks/post-checkout" } else { "hooks" });
+            let planted = [module.join("config"), hooks];
+            assert_eq!(restored, planted, "{name} {is_there}");
+            assert!(planted.iter().all(|path| !path.exists()), "{name} {is_there}");
+            assert_eq!(text(&module.join("refs/heads/config")), "after", "{name} {is_there}");
+            assert!(module.join("HEAD").exists(), "{name} {is_there}");
+            assert_eq!(snapshot.restore().unwrap(), Vec::<PathBuf>::new(), "{name} {is_there}");
+        }
+    }
+}
+
+/// A submodule may have the name `.`.
+#[test]
+fn modules_itself_is_watched_and_hides_nothing() {
+    let (_root, path) = repository();
+    let modules = path.join(".git/modules");
+    let snapshot = take(&path);
+    for directory in ["objects", "refs", "hooks", "new/hooks"] {
+        std::fs::create_dir_all(modules.join(directory)).unwrap();
+    }
+    let planted = ["config", "hooks/post-checkout", "new/hooks/post-checkout", "new/config"];
+    std::fs::write(modules.join("HEAD"), "ref: refs/heads/main").unwrap();
+    for name in planted {
+        std::fs::write(modules.join(name), "evil").unwrap();
+    }
+    snapshot.restore().unwrap();
+    for name in planted {
+        assert!(!modules.join(name).exists(), "{name}");
+    }
+}
+
+/// What only looks like a git directory hides nothing, and nothing is too deep to be looked at.
+#[test]
+fn submodules_hide_neither_in_false_repositories_nor_deep_down() {
+    let deep = "d/".repeat(70);
+    for (hide, below) in [
+        ("HEAD: garbage, objects, refs", "a/b"),
+        ("HEAD, objects", "a/b"),
+        ("HEAD, objects, refs, commondir", "a/b"),
+        ("HEAD, closed objects, refs", "a/b"),
+        ("long HEAD, objects, refs", "a/b"),
+        ("", deep.as_str()),
+    ] {
+        let (_root, path) = repository();
+        let modules = path.join(".git/modules");
+        let snapshot = take(&path);
+        let hooks = modules.join(below).join("hooks");
+        std::fs::create_dir_all(&hooks).unwrap();
+        std::fs::write(hooks.join("post-checkout"), "evil").unwrap();
+        for part in hide.split(", ").filter(|part| !part.is_empty()) {
+            let at = modules.join("a");
+            match part {
+                "HEAD: garbage" => std::fs::write(at.join("HEAD"), "garbage").unwrap(),
+                "HEAD" => std::fs::write(at.join("HEAD"), "ref: refs/heads/x").unwrap(),
+                "long HEAD" => std::fs::write(at.join("HEAD"), "x".repeat(5000)).unwrap(),
+                "commondir" => std::fs::write(at.join(part), "nowhere").unwrap(),
+                "closed objects" => {
+                    std::fs::create_dir(at.join("objects")).unwrap();
+                    set_mode(&at.join("objects"), 0);
+                }
+                directory => std::fs::create_dir(at.join(directory)).unwrap(),
+            }
+        }
+        snapshot.restore().unwrap();
+        // With `commondir` it is a git directory once that was removed: git wants none below it.
+        let is_hidden = hide.ends_with("commondir");
+        assert_eq!(hooks.join("post-checkout").exists(), is_hidden, "{hide}");
+        assert!(!modules.join("a/commondir").exists());
+    }
+}
+
 /// One path that cannot be put back does not shield the others, and is the error.
 #[test]
 fn what_cannot_be_put_back_keeps_nothing_else() {

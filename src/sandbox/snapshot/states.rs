@@ -148,6 +148,10 @@ impl Visitor for Memory<'_> {
         true
     }
 
+    fn was_steering(&self, _: &Path) -> Option<bool> {
+        None
+    }
+
     fn failed(&mut self, path: &Path, error: io::Error) {
         match self.states.get_mut(path) {
             // Somebody else's: a command cannot change it without a new stamp either.
@@ -255,6 +259,10 @@ impl Visitor for Change<'_> {
             self.births.insert((known_path, birth));
         }
         before.is_directory()
+    }
+
+    fn was_steering(&self, path: &Path) -> Option<bool> {
+        Some(self.known.get(path)?.contents == Contents::Directory)
     }
 
     fn failed(&mut self, path: &Path, error: io::Error) {

@@ -9,16 +9,12 @@ use std::path::PathBuf;
 
 use super::looks::Found;
 use super::looks::Kind;
+use super::names;
 use super::tree::Directory;
 use super::tree::Tree;
 
-/// Entries of a git directory that steer git.
-const STEERING: [&str; 5] = ["hooks", "config", "config.worktree", "commondir", "gitdir"];
-/// Where a git directory has others: of submodules, whose names may have several parts, and of worktrees.
-const GROUPS: [&str; 2] = ["modules", "worktrees"];
-/// Directories of git's own in a git directory: no part of a submodule's name.
-const OWN: [&str; 5] = ["hooks", "info", "objects", "modules", "worktrees"];
-/// Levels below a root that are looked at: a directory this deep is watched, and not what is in it.
+/// Levels below a root that are looked at: a directory this deep is watched, and not what is in it. None may
+/// appear there.
 const DEEPEST: usize = 48;
 
 /// What a path is watched for.
@@ -32,6 +28,17 @@ pub(super) enum Role {
     Repository,
 }
 
+/// Where git directories may be below a directory that may be one itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Below {
+    /// `modules`: everywhere, whatever it is itself.
+    Everywhere,
+    /// `modules/a` of a submodule `a/b`: everywhere, unless it is one.
+    UnlessItIsOne,
+    /// Only where a git directory has others.
+    InModules,
+}
+
 /// What an owner needs to look into a directory.
 const READABLE: u64 = 0o500;
 
@@ -39,6 +46,9 @@ const READABLE: u64 = 0o500;
 pub(super) trait Visitor {
     /// Something stands at `path`, whose last name is one in `at`. False: nothing below it is of interest.
     fn meet(&mut self, at: &Directory, path: &Path, found: &Found, role: Role) -> bool;
+
+    /// Whether everything below `path` was watched before a command, where that is known.
+    fn was_steering(&self, path: &Path) -> Option<bool>;
 
     /// It could not be looked into or below what stands at `path`.
     fn failed(&mut self, path: &Path, error: io::Error);
@@ -53,19 +63,20 @@ pub(super) fn survey<'a>(
     visitor: &mut impl Visitor,
 ) {
     let deepest = root.components().count() + DEEPEST;
-    let mut survey =
-        Survey { tree, visitor, git: root.join(".git"), deepest, done: BTreeSet::new() };
+    let mut survey = Survey { tree, visitor, deepest, done: BTreeSet::new() };
     let top = match tree.walk(root, READABLE) {
         Ok(top) => top,
         Err(error) => return survey.failed(root, error),
     };
     survey.steering(&top, root, OsStr::new(".agi-agent"));
-    survey.repository(&top, root, OsStr::new(".git"));
+    survey.repository(&top, root, OsStr::new(".git"), Below::InModules);
     for path in repositories {
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { continue };
         if path.starts_with(root) && !survey.done.contains(path) {
             match tree.directory(parent) {
-                Ok(directory) => survey.repository(&directory, parent, name),
+                Ok(directory) => {
+                    survey.repository(&directory, parent, name, Below::UnlessItIsOne);
+                }
                 Err(error) => survey.failed(path, error),
             }
         }
@@ -75,8 +86,6 @@ pub(super) fn survey<'a>(
 struct Survey<'a, V> {
     tree: &'a Tree,
     visitor: &'a mut V,
-    /// The root's own repository.
-    git: PathBuf,
     /// Parts of the longest path that is looked into.
     deepest: usize,
     done: BTreeSet<PathBuf>,
@@ -99,8 +108,11 @@ impl<V: Visitor> Survey<'_, V> {
                 return None;
             }
         };
+        let is_deepest = path.components().count() > self.deepest;
+        // What would not be looked into may not appear.
+        let role = if is_deepest { Role::Steering } else { role };
         let goes_on = self.visitor.meet(at, path, &found, role);
-        if !goes_on || found.kind != Kind::Directory || path.components().count() > self.deepest {
+        if !goes_on || found.kind != Kind::Directory || is_deepest {
             return None;
         }
         match self.tree.enter(at, path, &found) {
@@ -122,17 +134,37 @@ impl<V: Visitor> Survey<'_, V> {
         }
     }
 
-    fn repository(&mut self, at: &Directory, parent: &Path, name: &OsStr) {
+    /// A git directory, or a directory in which there may be some, as submodules are named.
+    fn repository(&mut self, at: &Directory, parent: &Path, name: &OsStr, below: Below) {
         let path = parent.join(name);
-        if let Some(directory) = self.meet(at, &path, Role::Repository) {
-            self.git_directory(&directory, &path);
-            self.done.insert(path);
+        let Some(directory) = self.meet(at, &path, Role::Repository) else { return };
+        self.done.insert(path.clone());
+        let is_git = below == Below::InModules || names::is_git_directory(&directory);
+        self.settings(&directory, &path, is_git);
+        if below == Below::Everywhere || !is_git {
+            // Any names: `hooks`, `a/info`, `objects/config`.
+            self.group(&directory, &path, Below::UnlessItIsOne);
+        }
+        if name.eq_ignore_ascii_case("hooks") {
+            // Whoever makes its parent a git directory makes these that one's hooks.
+            for hook in names::HOOKS {
+                self.steering(&directory, &path, OsStr::new(hook));
+            }
         }
     }
 
-    fn git_directory(&mut self, git: &Directory, path: &Path) {
-        for name in STEERING {
-            self.steering(git, path, OsStr::new(name));
+    /// What steers git in a directory. `is_git`: it is a git directory; otherwise what stands under these
+    /// names may be a submodule's.
+    fn settings(&mut self, git: &Directory, path: &Path, is_git: bool) {
+        for name in names::STEERING {
+            let below = path.join(name);
+            // What a command makes of the directory around it is not what decides.
+            let is_steering = self.visitor.was_steering(&below).unwrap_or(is_git);
+            if is_steering || !is_directory(git, OsStr::new(name)) {
+                self.steering(git, path, OsStr::new(name));
+            } else if is_git {
+                self.repository(git, path, OsStr::new(name), Below::UnlessItIsOne);
+            }
         }
         let info = path.join("info");
         if let Some(directory) = self.meet(git, &info, Role::Container) {
@@ -146,27 +178,30 @@ impl<V: Visitor> Survey<'_, V> {
                 self.steering(&directory, &info, OsStr::new("alternates"));
             }
         }
-        for group in GROUPS {
-            let group = path.join(group);
-            if let Some(directory) = self.meet(git, &group, Role::Container) {
-                self.group(&directory, &group, &[]);
+        if is_git {
+            // Itself as well: a submodule may have the name `.`.
+            self.repository(git, path, OsStr::new("modules"), Below::Everywhere);
+            let worktrees = path.join("worktrees");
+            if let Some(directory) = self.meet(git, &worktrees, Role::Container) {
+                self.group(&directory, &worktrees, Below::InModules);
             }
-        }
-        if path != self.git && matches!(git.find(OsStr::new("HEAD")), Ok(None)) {
-            // `modules/a` of a submodule `a/b`.
-            self.group(git, path, &OWN);
         }
     }
 
     /// The git directories in a directory, links not followed.
-    fn group(&mut self, group: &Directory, path: &Path, without: &[&str]) {
-        match group.directories() {
-            Ok(names) => {
-                for name in names.iter().filter(|name| !without.iter().any(|own| name == own)) {
-                    self.repository(group, path, name);
-                }
+    fn group(&mut self, group: &Directory, path: &Path, below: Below) {
+        let names = match group.directories() {
+            Ok(names) => names,
+            Err(error) => return self.failed(path, error),
+        };
+        for name in names {
+            if self.visitor.was_steering(&path.join(&name)) != Some(true) {
+                self.repository(group, path, &name, below);
             }
-            Err(error) => self.failed(path, error),
         }
     }
+}
+
+fn is_directory(at: &Directory, name: &OsStr) -> bool {
+    matches!(at.find(name), Ok(Some(found)) if found.kind == Kind::Directory)
 }

@@ -31,6 +31,8 @@ mod repairs;
 
 mod resources;
 
+mod submodules;
+
 mod temporary;
 
 pub use fetch::largest_child;
