@@ -59,12 +59,15 @@ fn every_command_says_which_file_it_waits_for_and_goes_on_when_it_can() {
         let (context, holder) = locked();
         let (child, mut stderr, line) = waiting(&context, arguments);
         let path = context.data().join("agent.db").display().to_string();
-        let mut text =
-            format!("warning: waiting for the memory database `{path}`, which another process");
-        if Path::new("/proc/locks").exists() {
-            text.push_str(&format!(" (process {})", std::process::id()));
-        }
-        text.push_str(" keeps locked; at most 20 s\n");
+        let holder_named = if Path::new("/proc/locks").exists() {
+            format!(" (process {})", std::process::id())
+        } else {
+            String::new()
+        };
+        let text = format!(
+            "warning: waiting for the memory database `{path}`, which another \
+             process{holder_named} keeps locked; at most 20 s\n"
+        );
         assert_eq!(line, text, "{arguments:?}");
         drop(holder);
         let mut rest = String::new();

@@ -2,6 +2,7 @@
 //! what the other takes for the original.
 
 use std::fs;
+use std::process::Child;
 use std::time::Duration;
 
 use crate::hostile::Ground;
@@ -9,29 +10,55 @@ use crate::hostile::each;
 use crate::support::collected;
 use crate::support::wait_until;
 
-/// Agents whose commands overlap: each is told to end by a file.
-fn run_together(ground: &Ground, first: &str, second: &str, ends_first: usize) -> [String; 2] {
-    let script = |number: usize, script: &str| {
-        format!("{script}; touch began{number}; until [ -e end{number} ]; do sleep 0.02; done")
-    };
+/// An agent whose command goes on until `end` and the number is there.
+fn started(ground: &Ground, number: usize, script: &str) -> Child {
+    let script =
+        format!("{script}; touch began{number}; until [ -e end{number} ]; do sleep 0.02; done");
     let level = ["sandbox", "--level", "workspace-write", "--timeout", "30", "--", "bash", "-c"];
-    let start = |number: usize, text: &str| {
-        let mut command = ground.command_as_it_is(&[&level[..], &[&script(number, text)]].concat());
-        let mut agent = command.spawn().unwrap();
-        let began = ground.work().join(format!("began{number}"));
-        wait_until(Duration::from_secs(30), "the start of a command", || {
-            began.exists() || agent.try_wait().unwrap().is_some()
-        });
-        assert!(began.exists(), "agent {number} did not begin: {}", collected(agent).stderr);
-        agent
-    };
-    let mut agents = [Some(start(0, first)), Some(start(1, second))];
+    let mut command = ground.command_as_it_is(&[&level[..], &[&script]].concat());
+    let mut agent = command.spawn().unwrap();
+    let began = ground.work().join(format!("began{number}"));
+    wait_until(Duration::from_secs(30), "the start of a command", || {
+        began.exists() || agent.try_wait().unwrap().is_some()
+    });
+    assert!(began.exists(), "agent {number} did not begin: {}", collected(agent).stderr);
+    agent
+}
+
+fn ended(ground: &Ground, number: usize, agent: Child) -> String {
+    fs::write(ground.work().join(format!("end{number}")), "").unwrap();
+    collected(agent).stderr
+}
+
+/// Agents whose commands overlap.
+fn run_together(ground: &Ground, first: &str, second: &str, ends_first: usize) -> [String; 2] {
+    let mut agents = [Some(started(ground, 0, first)), Some(started(ground, 1, second))];
     let mut said = [String::new(), String::new()];
     for number in [ends_first, 1 - ends_first] {
-        fs::write(ground.work().join(format!("end{number}")), "").unwrap();
-        said[number] = collected(agents[number].take().unwrap()).stderr;
+        said[number] = ended(ground, number, agents[number].take().unwrap());
     }
     said
+}
+
+/// What a running command leaves there is no project's word: an agent that starts meanwhile is stopped and
+/// told why, and can start when the command has ended.
+#[test]
+fn a_configuration_that_a_running_command_broke_is_an_error_for_as_long_as_it_runs() {
+    each("a broken configuration meanwhile", |ground, rows| {
+        // Gives all of it away, once, to the user that the agents run as.
+        drop(ground.command(&["--version"]));
+        let evil = "mkdir -p .agi-agent && printf '{' > .agi-agent/config.json";
+        let agent = started(ground, 0, evil);
+        let second = ground.command_as_it_is(&["config", "get", "sandbox.level"]).spawn().unwrap();
+        let second = collected(second);
+        let said = second.stderr.contains("what another agent's command left there is put back");
+        let held = second.code == 52 && said && second.stdout.is_empty();
+        rows.row(format!("{} meanwhile", ground.setting), held, &second.stderr);
+        ended(ground, 0, agent);
+        let after = ground.command_as_it_is(&["config", "get", "sandbox.level"]).spawn().unwrap();
+        let after = collected(after);
+        rows.row(format!("{} after", ground.setting), after.code == 0, &after.stderr);
+    });
 }
 
 #[test]
