@@ -111,6 +111,17 @@ pub fn before_turn(
     }
 }
 
+/// Whether what a run used until its answer is more than it was to use: exactly as much is within the
+/// limits, since no further call is made.
+pub fn after_answer(limits: &LimitSettings, usage: &Usage, spent: f64) -> Option<LimitReached> {
+    let used = usage.total();
+    if let Some(limit) = limits.max_tokens.filter(|limit| used > *limit) {
+        return Some(LimitReached::Tokens { limit, used });
+    }
+    let limit = limits.max_cost.filter(|limit| spent > *limit)?;
+    Some(LimitReached::Cost { limit, used: spent })
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -172,5 +183,16 @@ mod tests {
         let unlimited = LimitSettings { max_tokens: None, ..limits() };
         let cost = before_turn(&unlimited, 1, &usage(0, 0, 1000), 0.01).unwrap();
         assert!(matches!(cost, LimitReached::Cost { .. }), "{cost}");
+    }
+
+    #[test]
+    fn an_answer_may_use_a_limit_up_and_not_exceed_it() {
+        assert_eq!(after_answer(&limits(), &usage(900, 0, 100), 0.01), None);
+        let tokens = after_answer(&limits(), &usage(900, 0, 101), 0.0);
+        assert_eq!(tokens, Some(LimitReached::Tokens { limit: 1000, used: 1001 }));
+        let cost = after_answer(&limits(), &Usage::default(), 0.0101);
+        assert_eq!(cost, Some(LimitReached::Cost { limit: 0.01, used: 0.0101 }));
+        let unlimited = LimitSettings { max_tokens: None, max_cost: None, ..limits() };
+        assert_eq!(after_answer(&unlimited, &usage(9000, 0, 9000), 9.0), None);
     }
 }

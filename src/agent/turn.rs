@@ -108,7 +108,11 @@ impl Turns<'_> {
             let calls = self.take(&reply).await;
             let goes_on = if calls.is_empty() {
                 match self.judge(&reply, &mut repairs, &mut empties) {
-                    Ending::Answered | Ending::Failed => false,
+                    Ending::Answered => {
+                        self.note_excess();
+                        false
+                    }
+                    Ending::Failed => false,
                     Ending::Again(message) => {
                         if let Some(message) = message {
                             self.say(message).await;
@@ -142,8 +146,9 @@ impl Turns<'_> {
         }
         let (room, state) = self.room();
         let checked = conditions::check(&room, expect, forbid, state).await;
+        self.note_time(checked.timed_out);
         self.note_cancellation();
-        checked
+        checked.conditions
     }
 
     /// Adds a message to the conversation and to the stored session.
@@ -174,9 +179,7 @@ impl Turns<'_> {
         self.context.origin.clone_from(&self.state.origin);
         let (room, state) = self.room();
         let done = calls::carry_out(&room, calls, state).await;
-        if done.timed_out && Instant::now() + TIME_LEFT >= self.context.deadline {
-            self.cancel.cancel(CancelReason::TimeOut);
-        }
+        self.note_time(done.timed_out);
         self.say(done.results).await;
         done.flow
     }
@@ -354,6 +357,23 @@ impl Turns<'_> {
         let hint = limit.hint().to_owned();
         self.state.fail(limit.exit_code(), limit.to_string(), Some(hint));
         true
+    }
+
+    /// The last reply may have been more than what was left: its answer stands, the run does not end
+    /// as one within its limits.
+    fn note_excess(&mut self) {
+        let spent = self.state.cost.unwrap_or_default();
+        if let Some(limit) = budget::after_answer(&self.parts.limits, &self.state.usage, spent) {
+            let error = format!("{limit}; the answer took more than was left");
+            self.state.fail(limit.exit_code(), error, Some(limit.hint().to_owned()));
+        }
+    }
+
+    /// A call that timed out at the end of the run's time has used up the run's time.
+    fn note_time(&self, timed_out: bool) {
+        if timed_out && Instant::now() + TIME_LEFT >= self.context.deadline {
+            self.cancel.cancel(CancelReason::TimeOut);
+        }
     }
 
     /// Notes a cancellation once. A tool may have met the end of the run before our timer did.

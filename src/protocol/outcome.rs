@@ -62,7 +62,8 @@ pub struct Outcome {
     pub turns: u32,
     /// Every call that was declined.
     pub denials: Vec<Denial>,
-    /// One line each, most important first.
+    /// One line each, most important first; that of a post-condition is followed by the last lines of
+    /// what it printed, indented.
     pub errors: Vec<String>,
     /// What to do about the first error, where we know.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -134,6 +134,10 @@ fn limits_have_their_codes() {
     let endless = Value::Array(vec![turn("echo a"); 9]);
     assert_eq!(code(&endless, &["--max-turns", "2"]), 53);
     assert_eq!(code(&endless, &["--max-tokens", "150"]), 56);
+    let answer = json!([{"text": "42", "usage": {"input_tokens": 100, "output_tokens": 1}}]);
+    let finished = run_script(&TestContext::new(), &answer, &["--max-tokens", "100"]);
+    assert_eq!((finished.code, finished.stdout.as_str()), (56, "42\n"), "{}", finished.stderr);
+    assert_eq!(code(&answer, &["--max-tokens", "101"]), 0);
     let slow = json!([turn("sleep 30"), {"text": "late"}]);
     let finished = run_script(&TestContext::new(), &slow, &["--timeout", "1s"]);
     assert_eq!(finished.code, 124, "{}", finished.stderr);

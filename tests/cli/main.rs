@@ -27,6 +27,9 @@ mod basics;
 
 mod builtin;
 
+#[cfg(target_os = "linux")]
+mod conditions;
+
 mod config_commands;
 
 mod config_errors;

@@ -37,7 +37,13 @@ fn exit_codes_are_documented() {
     page.push_str(
         "\nSeveral at once: the first that applies of 130/143, 124, 44, 55, 41, 45, 46, 54, 53/56,\n\
          47, 43, 48, 1. A run with a declined call ends 43 unless the same tool on the same target\n\
-         succeeded later or every `--expect` held.\n",
+         succeeded later or every `--expect` held.\n\n\
+         `--expect CMD` holds when CMD ends with 0, `--forbid CMD` when it comes to an end of its own with\n\
+         anything else. A command that cannot be run, runs out of time, is killed or meets a limit of the\n\
+         sandbox proves nothing: neither holds then (48; 124 where the run's time is over). The last lines\n\
+         that it printed are told.\n\n\
+         A limit of tokens or cost is looked at before each request and at the answer: an answer that\n\
+         took more than was left is delivered, and the run ends 56.\n",
     );
     hold("exit-codes.md", &page);
 }

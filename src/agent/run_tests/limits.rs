@@ -29,6 +29,18 @@ async fn each_limit_ends_the_run_with_its_code() {
     assert!((outcome.cost.unwrap() - 0.002).abs() < 1e-9);
 }
 
+#[tokio::test]
+async fn an_answer_that_exceeds_a_limit_stands_and_ends_the_run_with_the_limits_code() {
+    let answer = json!([{"text": "42", "usage": {"input_tokens": 100, "output_tokens": 10}}]);
+    for (limit, expected) in [(110, 0), (109, 56)] {
+        let mut bench =
+            Bench::new(answer.clone()).with(|parts| parts.limits.max_tokens = Some(limit));
+        let outcome = bench.run(Task::text("go")).await;
+        assert_eq!((code(&outcome), outcome.text.as_str()), (expected, "42"), "{limit}");
+        assert_eq!(outcome.errors.is_empty(), expected == 0, "{:?}", outcome.errors);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn time_is_up_while_the_model_or_a_tool_is_slow() {
     for script in [
