@@ -31,7 +31,8 @@ def tools(tmp_path: Path) -> Executor:
     write(tmp_path, "Makefile", "all:\n\ttrue\n", age=40 * DAY)
     code = "fn main() {\n    // TODO one TODO\n    unsafe {}\n}\n"
     write(tmp_path, "src/main.rs", code, age=3600)
-    write(tmp_path, "src/lib.rs", "use tokio;\n", age=30 * 3600)
+    # Older than yesterday at any time of the day.
+    write(tmp_path, "src/lib.rs", "use tokio;\n", age=50 * 3600)
     write(tmp_path, "docs/my notes.md", "one two three\n" * 20, age=9 * DAY)
     write(tmp_path, "docs/guide.md", "A guide.\nMore TODO here.\n", age=2 * 3600)
     write(tmp_path, "python/a.py", "print(1)\n", age=20 * DAY)
