@@ -21,6 +21,18 @@ print(*sorted(set(sys.modules) - before))
     }  # fmt: skip
 
 
+def test_vectors_need_no_templates(fresh_python):
+    code = """
+before = set(sys.modules)
+from agi_agent.local import embedding
+print(*sorted(set(sys.modules) - before))
+"""
+    assert set(fresh_python(code).split()) <= {
+        "__future__", "agi_agent", "agi_agent._errors", "agi_agent.local",
+        "agi_agent.local._kernel", "agi_agent.local.embedding",
+    }  # fmt: skip
+
+
 def test_health_and_echo():
     answer, buffers = _entry.handle("health", "null", [])
     assert f'"version":"{agi_agent.__version__}"' in answer

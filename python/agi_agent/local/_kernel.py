@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-
 from agi_agent import _errors
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from types import ModuleType
+    from types import ModuleType, TracebackType
 
 _SMALLER = (
     "a smaller or more strongly quantised model, or a lower `model.context_window`"
@@ -31,13 +28,19 @@ def module() -> ModuleType:
     return _agi_llama
 
 
-@contextmanager
-def errors() -> Iterator[None]:
-    """Turn the kernel's errors under it into those that Rust knows."""
-    kernel = module()
-    try:
-        yield
-    except kernel.TooLargeError as error:
-        raise _errors.ServerError(str(error), f"try {_SMALLER}") from None
-    except kernel.KernelError as error:
-        raise _errors.ConfigurationError(str(error)) from None
+class Errors:
+    """Turns the kernel's errors under it into those that Rust knows."""
+
+    def __enter__(self) -> None:
+        self._kernel = module()
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        if isinstance(error, self._kernel.TooLargeError):
+            raise _errors.ServerError(str(error), f"try {_SMALLER}") from None
+        if isinstance(error, self._kernel.KernelError):
+            raise _errors.ConfigurationError(str(error)) from None

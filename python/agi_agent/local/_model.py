@@ -169,7 +169,7 @@ def loaded(job: _agi_llama.Load, source: str) -> LocalModel:
     known = _models.get(source)
     if known is not None:
         return known
-    with _kernel.errors():
+    with _kernel.Errors():
         kernel = job.result()
     if kernel.is_encoder:
         message = f"`{source}` is a model for embeddings, it does not write text"

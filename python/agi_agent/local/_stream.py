@@ -37,7 +37,7 @@ class Stream:
         """Start to load the model; where it is loaded this takes no time."""
         self.settings = settings
         self.request = request
-        with _kernel.errors():
+        with _kernel.Errors():
             self._load: _agi_llama.Load = _kernel.module().load(settings["source"])
         self._model: _model.LocalModel | None = None
         self._context: _agi_llama.Context | None = None
@@ -95,7 +95,7 @@ class Stream:
             thinking=opened,
             calls_before=_conversation.calls_made(self.request),
         )
-        with _kernel.errors():
+        with _kernel.Errors():
             self._context = model.take_context(self.settings, tokens)
             self._generation = self._context.generate(
                 tokens,

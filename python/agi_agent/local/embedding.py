@@ -39,7 +39,7 @@ class _Stream:
         self._load: _agi_llama.Load | None = None
         self._vectors: _agi_llama.Vectors | None = None
         self._encoder = _ENCODERS.get(self._key)
-        with _kernel.errors():
+        with _kernel.Errors():
             if self._encoder is None:
                 self._load = _kernel.module().load(self._key[0])
             else:
@@ -53,7 +53,7 @@ class _Stream:
 
     def feed(self) -> tuple[Any, list[Buffer]]:
         """Do what can be done now."""
-        with _kernel.errors():
+        with _kernel.Errors():
             if self._vectors is not None and self._encoder is not None:
                 if not self._vectors.done:
                     return {"wait": self.wait}, []

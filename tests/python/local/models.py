@@ -294,6 +294,7 @@ MODELS = {
 
 def write_all(directory: Path) -> None:
     """Write each model as NAME.gguf."""
+    directory.mkdir(parents=True, exist_ok=True)
     for name, make in MODELS.items():
         (directory / f"{name}.gguf").write_bytes(make())
 

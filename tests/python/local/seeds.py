@@ -10,7 +10,7 @@ import json
 import sys
 from pathlib import Path
 
-from agi_agent import local
+from agi_agent.local import _streams
 
 TOOLS = [
     {
@@ -63,11 +63,11 @@ def ask(source, seed, **request):
     settings["tool_choice"] = "required" if required else "auto"
     user = {"role": "user", "parts": [{"type": "text", "text": "What is 6 * 7?"}]}
     payload = {"model": settings, "request": {"messages": [user], **request}}
-    opened = local.open_stream(payload)
-    stream = local._STREAMS[opened["stream"]]
+    opened = _streams.open_stream(payload)
+    stream = _streams._STREAMS[opened["stream"]]
     while True:
         (stream._generation or stream._load).wait(60)
-        answer = local.feed({"stream": opened["stream"]})
+        answer = _streams.feed({"stream": opened["stream"]})
         if "reply" in answer:
             return answer["reply"]
 
