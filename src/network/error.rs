@@ -73,7 +73,7 @@ impl NetworkError {
         let hint = match self {
             Self::Offline { .. } => "leave out --offline, or use a model on this machine",
             Self::Unreachable { .. } => {
-                "check the address (model.base_url), the connection and the proxy settings"
+                "check the address (`base_url`), the connection and the proxy settings"
             }
             Self::Certificate { .. } => {
                 "if a proxy or server of yours has its own authority, name it with --ca FILE"

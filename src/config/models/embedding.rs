@@ -114,14 +114,17 @@ impl EmbeddingSettings {
     }
 }
 
-/// A bare name is one of the models' directory; anything else is a path, or inside the executable.
+/// `NAME` and `AUTHOR/NAME` are in the models' directory, as `model list` shows them; what begins with
+/// a slash or a dot, and `DIR/FILE.gguf`, is a path.
 fn place(name: &str, directory: &Path, models: Option<&Path>) -> String {
     if name.starts_with("embedded:") {
         return name.to_owned();
     }
     let bare = !name.contains(std::path::is_separator);
-    let path = match models.filter(|_| bare) {
-        Some(models) if name.to_ascii_lowercase().ends_with(".gguf") => models.join(name),
+    let whole = name.to_ascii_lowercase().ends_with(".gguf");
+    let listed = bare || !(whole || name.starts_with('.') || Path::new(name).has_root());
+    let path = match models.filter(|_| listed) {
+        Some(models) if whole => models.join(name),
         Some(models) => models.join(format!("{name}.gguf")),
         None => directory.join(PathBuf::from(name)),
     };
@@ -139,7 +142,10 @@ mod tests {
             ("embedded:all-MiniLM-L6-v2", "embedded:all-MiniLM-L6-v2"),
             ("bge", "/models/bge.gguf"),
             ("bge.gguf", "/models/bge.gguf"),
+            ("baai/bge", "/models/baai/bge.gguf"),
+            ("models/bge.gguf", "/here/models/bge.gguf"),
             ("./bge.gguf", "/here/./bge.gguf"),
+            ("../bge", "/here/../bge"),
             ("/else/where.gguf", "/else/where.gguf"),
         ] {
             assert_eq!(place(name, here, models), wanted);
