@@ -2,9 +2,10 @@
  *
  * llama.cpp rounds the columns (what the model has computed so far) to 8 bits, block by block,
  * and takes dot products row by row.  Here the columns keep 16 bits, which costs nothing with
- * instructions that multiply pairs of 16 bits, and rows are computed side by side, a row per lane:
- * no sums across lanes, one conversion to float per block.  Beside llamafile's it is up to three
- * times as fast and leaves the rounding of the weights as the only error (docs/performance.md).
+ * instructions that multiply pairs of 16 bits.  Where there are many, rows are computed side by
+ * side, a row per lane: no sums across lanes, one conversion to float per block; for that rows are
+ * interleaved, which few columns do not repay.  Beside llamafile's it is up to three times as fast
+ * and leaves the rounding of the weights as the only error (docs/performance.md).
  *
  * Compiled once per instruction set with the rest of ggml (CMakeLists.txt renames llamafile's
  * function to agi_other_sgemm); everything that is not Q8_0 x F32 goes there.
@@ -21,6 +22,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 
 #if defined(__SSE4_1__)
 #include <immintrin.h>
@@ -39,89 +41,55 @@ constexpr int BLOCK = QK8_0, PAIRS = BLOCK / 2;
 constexpr int DEEP = 16, WIDE = 96;
 constexpr int LENGTH = DEEP * BLOCK;
 
-/* Rows of a register; columns of which, with twice as many rows, all sums stay in registers. */
+/* Rows of a register; columns of which, with twice as many rows, all sums stay in registers; columns
+ * up to which preparing rows costs more than it saves (measured). */
 #if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512VNNI__)
-constexpr int LANES = 16, TILE = 6;
-using floats = __m512;
-using integers = __m512i;
+constexpr int LANES = 16, TILE = 6, FEW = 4;
+#elif defined(__AVX2__) && defined(__FMA__)
+constexpr int LANES = 8, TILE = 3, FEW = 20;
+#else
+constexpr int LANES = 4, TILE = 3, FEW = 20;
+#endif
+/* Columns of which the sums with a single row stay in registers. */
+constexpr int GROUP = 12;
 
-inline floats zero() { return _mm512_setzero_ps(); }
-inline integers nothing() { return _mm512_setzero_si512(); }
-inline floats load(const float * from) { return _mm512_loadu_ps(from); }
-inline void store(float * to, floats x) { _mm512_storeu_ps(to, x); }
-inline floats all(float x) { return _mm512_set1_ps(x); }
-inline integers pairs(const int8_t * rows) {
-    return _mm512_cvtepi8_epi16(_mm256_load_si256((const __m256i *) rows));
+/* Registers.  Their arithmetic is the compiler's; it makes several instructions of these two. */
+typedef float floats __attribute__((vector_size(LANES * 4)));
+typedef int32_t integers __attribute__((vector_size(LANES * 4)));
+typedef int16_t words __attribute__((vector_size(LANES * 4)));
+
+/* Values in 16 bits, and sums with the products of two pairs of such values added to each. */
+#if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512VNNI__)
+inline words widened(const int8_t * from) {
+    return (words) _mm512_cvtepi8_epi16(_mm256_loadu_si256((const __m256i *) from));
 }
-inline integers pair(const int16_t * column) {
-    int32_t two;
-    std::memcpy(&two, column, sizeof two);
-    return _mm512_set1_epi32(two);
-}
-inline integers add_products(integers sum, integers a, integers b) {
-    return _mm512_dpwssd_epi32(sum, a, b);
-}
-inline floats add_scaled(floats sum, integers x, floats scale) {
-    return _mm512_fmadd_ps(_mm512_cvtepi32_ps(x), scale, sum);
-}
-inline floats add_scaled(floats sum, floats x, floats scale) {
-    return _mm512_fmadd_ps(x, scale, sum);
+inline integers add_products(integers sum, words a, words b) {
+    return (integers) _mm512_dpwssd_epi32((__m512i) sum, (__m512i) a, (__m512i) b);
 }
 #elif defined(__AVX2__) && defined(__FMA__)
-constexpr int LANES = 8, TILE = 3;
-using floats = __m256;
-using integers = __m256i;
-
-inline floats zero() { return _mm256_setzero_ps(); }
-inline integers nothing() { return _mm256_setzero_si256(); }
-inline floats load(const float * from) { return _mm256_loadu_ps(from); }
-inline void store(float * to, floats x) { _mm256_storeu_ps(to, x); }
-inline floats all(float x) { return _mm256_set1_ps(x); }
-inline integers pairs(const int8_t * rows) {
-    return _mm256_cvtepi8_epi16(_mm_load_si128((const __m128i *) rows));
+inline words widened(const int8_t * from) {
+    return (words) _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *) from));
 }
-inline integers pair(const int16_t * column) {
-    int32_t two;
-    std::memcpy(&two, column, sizeof two);
-    return _mm256_set1_epi32(two);
-}
-inline integers add_products(integers sum, integers a, integers b) {
-    return _mm256_add_epi32(sum, _mm256_madd_epi16(a, b));
-}
-inline floats add_scaled(floats sum, integers x, floats scale) {
-    return _mm256_fmadd_ps(_mm256_cvtepi32_ps(x), scale, sum);
-}
-inline floats add_scaled(floats sum, floats x, floats scale) {
-    return _mm256_fmadd_ps(x, scale, sum);
+inline integers add_products(integers sum, words a, words b) {
+    return sum + (integers) _mm256_madd_epi16((__m256i) a, (__m256i) b);
 }
 #else
-constexpr int LANES = 4, TILE = 3;
-using floats = __m128;
-using integers = __m128i;
-
-inline floats zero() { return _mm_setzero_ps(); }
-inline integers nothing() { return _mm_setzero_si128(); }
-inline floats load(const float * from) { return _mm_loadu_ps(from); }
-inline void store(float * to, floats x) { _mm_storeu_ps(to, x); }
-inline floats all(float x) { return _mm_set1_ps(x); }
-inline integers pairs(const int8_t * rows) {
-    return _mm_cvtepi8_epi16(_mm_loadl_epi64((const __m128i *) rows));
+inline words widened(const int8_t * from) {
+    return (words) _mm_cvtepi8_epi16(_mm_loadl_epi64((const __m128i *) from));
 }
-inline integers pair(const int16_t * column) {
-    int32_t two;
-    std::memcpy(&two, column, sizeof two);
-    return _mm_set1_epi32(two);
-}
-inline integers add_products(integers sum, integers a, integers b) {
-    return _mm_add_epi32(sum, _mm_madd_epi16(a, b));
-}
-inline floats add_scaled(floats sum, floats x, floats scale) {
-    return _mm_add_ps(sum, _mm_mul_ps(x, scale));
-}
-inline floats add_scaled(floats sum, integers x, floats scale) {
-    return add_scaled(sum, _mm_cvtepi32_ps(x), scale);
+inline integers add_products(integers sum, words a, words b) {
+    return sum + (integers) _mm_madd_epi16((__m128i) a, (__m128i) b);
 }
 #endif
+
+/* A register's content, wherever it stands. */
+template <typename T> inline T load(const void * from) {
+    T values;
+    std::memcpy(&values, from, sizeof values);
+    return values;
+}
+inline void store(float * to, floats x) { std::memcpy(to, &x, sizeof x); }
+inline floats as_floats(integers x) { return __builtin_convertvector(x, floats); }
 
 /* Rows that are computed at once. */
 constexpr int ROWS = 2 * LANES;
@@ -209,47 +177,93 @@ float prepare(int16_t * to, const float * from, int length) {
 template <int N>
 void tile(const Rows & rows, const Columns & columns, int column, int blocks, floats * sums) {
     for (int j = 0; j < 2 * N; j++) {
-        sums[j] = zero();
+        sums[j] = floats {};
     }
     for (int block = 0; block < blocks; block++) {
         integers upper[N], lower[N];
         for (int j = 0; j < N; j++) {
-            upper[j] = lower[j] = nothing();
+            upper[j] = lower[j] = integers {};
         }
 #pragma GCC unroll 4
         for (int p = 0; p < PAIRS; p++) {
-            const integers a = pairs(rows.values[block][p][0]);
-            const integers b = pairs(rows.values[block][p][LANES]);
+            const words a = widened(rows.values[block][p][0]);
+            const words b = widened(rows.values[block][p][LANES]);
 #pragma GCC unroll 6
             for (int j = 0; j < N; j++) {
-                const integers x = pair(columns.values[column + j] + block * BLOCK + 2 * p);
+                const int16_t * from = columns.values[column + j] + block * BLOCK + 2 * p;
+                const words x = (words) (integers {} + load<int32_t>(from));
                 upper[j] = add_products(upper[j], a, x);
                 lower[j] = add_products(lower[j], b, x);
             }
         }
-        const floats a = load(rows.scales[block]), b = load(rows.scales[block] + LANES);
+        const floats a = load<floats>(rows.scales[block]);
+        const floats b = load<floats>(rows.scales[block] + LANES);
         for (int j = 0; j < N; j++) {
-            sums[j] = add_scaled(sums[j], upper[j], a);
-            sums[N + j] = add_scaled(sums[N + j], lower[j], b);
+            sums[j] += as_floats(upper[j]) * a;
+            sums[N + j] += as_floats(lower[j]) * b;
         }
     }
 }
 
-/* As many columns as fit into the registers, or what is left of them. */
+/* Adds those sums, each worth its column's scale, to `results`. */
 template <int N>
-void tiles(const Rows & rows, const Columns & columns, int column, int count, int blocks,
-           float (*results)[ROWS]) {
-    if (count == N) {
-        floats sums[2 * N];
-        tile<N>(rows, columns, column, blocks, sums);
-        for (int j = 0; j < N; j++) {
-            const floats scale = all(columns.scales[column + j]);
-            store(results[j], add_scaled(load(results[j]), sums[j], scale));
-            float * lower = results[j] + LANES;
-            store(lower, add_scaled(load(lower), sums[N + j], scale));
+void add_tile(const Rows & rows, const Columns & columns, int column, int blocks,
+              float (*results)[ROWS]) {
+    floats sums[2 * N];
+    tile<N>(rows, columns, column, blocks, sums);
+    for (int j = 0; j < N; j++) {
+        const float scale = columns.scales[column + j];
+        store(results[j], load<floats>(results[j]) + sums[j] * scale);
+        float * lower = results[j] + LANES;
+        store(lower, load<floats>(lower) + sums[N + j] * scale);
+    }
+}
+
+inline float total(floats x) {
+    __m128 parts[LANES / 4];
+    std::memcpy(parts, &x, sizeof x);
+    __m128 sum = parts[0];
+    for (int i = 1; i < LANES / 4; i++) {
+        sum = _mm_add_ps(sum, parts[i]);
+    }
+    sum = _mm_add_ps(sum, _mm_movehl_ps(sum, sum));
+    return _mm_cvtss_f32(_mm_add_ss(sum, _mm_movehdup_ps(sum)));
+}
+
+/* A row as it is times `N` columns from `column` on, all sums in registers. */
+template <int N>
+void dots(const block_q8_0 * row, const Columns & columns, int column, int blocks,
+          float * results) {
+    constexpr int WORDS = 2 * LANES, PARTS = BLOCK / WORDS;
+    floats sums[N] = {};
+    for (int block = 0; block < blocks; block++) {
+        const float scale = GGML_CPU_FP16_TO_FP32(row[block].d);
+        words weights[PARTS];
+        for (int i = 0; i < PARTS; i++) {
+            weights[i] = widened(row[block].qs + i * WORDS);
         }
+#pragma GCC unroll 12
+        for (int j = 0; j < N; j++) {
+            const int16_t * from = columns.values[column + j] + block * BLOCK;
+            integers products = {};
+#pragma GCC unroll 4
+            for (int i = 0; i < PARTS; i++) {
+                products = add_products(products, weights[i], load<words>(from + i * WORDS));
+            }
+            sums[j] += as_floats(products) * scale;
+        }
+    }
+    for (int j = 0; j < N; j++) {
+        results[j] = total(sums[j]) * columns.scales[column + j];
+    }
+}
+
+/* Calls `body` with `count`, which is from 1 to `N`, as a constant. */
+template <int N, typename Body> void with_constant(int count, const Body & body) {
+    if (count == N) {
+        body(std::integral_constant<int, N>());
     } else if constexpr (N > 1) {
-        tiles<N - 1>(rows, columns, column, count, blocks, results);
+        with_constant<N - 1>(count, body);
     }
 }
 
@@ -278,9 +292,29 @@ void panels(const Work & work, const Columns & columns, int64_t column, int widt
             for (int k = 0; deep > 0 && k < some; k++) {
                 std::memcpy(results[k], to + k * work.ldc, count * sizeof(float));
             }
-            tiles<TILE>(rows, columns, j, some, blocks, results);
+            with_constant<TILE>(some, [&](auto n) {
+                add_tile<n()>(rows, columns, j, blocks, results);
+            });
             for (int k = 0; k < some; k++) {
                 std::memcpy(to + k * work.ldc, results[k], count * sizeof(float));
+            }
+        }
+    }
+}
+
+/* The same for few columns, rows as they are. */
+void singly(const Work & work, const Columns & columns, int64_t column, int width, int64_t deep,
+            int blocks, int64_t start, int64_t end) {
+    for (int64_t row = start; row < end; row++) {
+        for (int j = 0; j < width; j += GROUP) {
+            const int some = std::min(GROUP, width - j);
+            float results[GROUP];
+            with_constant<GROUP>(some, [&](auto n) {
+                dots<n()>(work.a + row * work.lda + deep, columns, j, blocks, results);
+            });
+            for (int k = 0; k < some; k++) {
+                float & to = work.c[(column + j + k) * work.ldc + row];
+                to = results[k] + (deep > 0 ? to : 0);
             }
         }
     }
@@ -300,7 +334,11 @@ void multiply(const Work & work, int thread, int threads) {
                 const float * from = work.b + (column + j) * work.ldb + deep * BLOCK;
                 columns.scales[j] = prepare(columns.values[j], from, blocks * BLOCK);
             }
-            panels(work, columns, column, width, deep, blocks, start, end);
+            if (width <= FEW) {
+                singly(work, columns, column, width, deep, blocks, start, end);
+            } else {
+                panels(work, columns, column, width, deep, blocks, start, end);
+            }
         }
     }
 }

@@ -1,4 +1,7 @@
-"""The products of `release/kernel/q8_gemm.cpp`, compiled for each variant and run."""
+"""What `release/kernel` puts in place of functions of ggml, compiled for each variant and run.
+
+The driver of `kernel/NAME.cpp` is `NAME.cpp` beside this file.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +23,9 @@ NEEDS = {
 
 
 @pytest.mark.parametrize("variant", kernel.VARIANTS)
-def test_products_are_those_of_plain_sums(variant: str, tmp_path: Path) -> None:
-    """Every size around a boundary, every scale, several threads."""
+@pytest.mark.parametrize("part", ["gelu", "q8_gemm"])
+def test_results_are_those_of_plain_arithmetic(part: str, variant: str, tmp_path: Path) -> None:
+    """Every size around a boundary, values of any size, several threads."""
     cpu = Path("/proc/cpuinfo")
     flags = set(cpu.read_text().split()) if cpu.exists() else set()
     if not NEEDS[variant] <= flags:
@@ -29,11 +33,11 @@ def test_products_are_those_of_plain_sums(variant: str, tmp_path: Path) -> None:
     ggml = kernel.crate_folder() / "llama.cpp" / "ggml"
     names = [FLAGS.get(one, one.replace("_", "").lower()) for one in kernel.VARIANTS[variant]]
     switches = ["sse4.2" if one == "sse42" else one for one in " ".join(names).split()]
-    program = tmp_path / "q8_gemm"
+    program = tmp_path / part
     subprocess.run(
         ["c++", "-std=c++17", "-O2", *(f"-m{one}" for one in switches),
          *(f"-isystem{ggml / part}" for part in ("include", "src", "src/ggml-cpu")),
-         kernel.OWN / "q8_gemm.cpp", Path(__file__).with_name("q8_gemm.cpp"), "-o", program],
+         kernel.OWN / f"{part}.cpp", Path(__file__).with_name(f"{part}.cpp"), "-o", program],
         check=True,
     )  # fmt: skip
     done = subprocess.run([program], capture_output=True, text=True, check=False)
