@@ -1,13 +1,20 @@
-"""Tokens per second of local generation, beside llama-cpp-python and llama.cpp's own bench.
+r"""Tokens per second of local generation, beside llama-cpp-python and llama.cpp's own bench.
 
-    CMAKE_ARGS=-DGGML_NATIVE=ON pip install --no-binary llama-cpp-python llama-cpp-python
-    python release/bench/generation.py dist/agi-agent [--llama-bench FILE] [--type q4_k] [-t 2]
+    CMAKE_ARGS=-DGGML_NATIVE=ON pip install --no-binary llama-cpp-python llama-cpp-python==0.3.36
+    pip download --no-deps --no-binary :all: llama-cpp-python==0.3.36
+    tar xf llama_cpp_python-0.3.36.tar.gz
+    cmake -S llama_cpp_python-0.3.36/vendor/llama.cpp -B bench -DCMAKE_BUILD_TYPE=Release \
+        -DBUILD_SHARED_LIBS=OFF -DGGML_NATIVE=ON -DLLAMA_OPENSSL=OFF -DLLAMA_BUILD_SERVER=OFF
+    cmake --build bench --target llama-bench -j 2
+    python release/bench/generation.py dist/agi-agent [--llama-bench bench/bin/llama-bench] \
+        [--type q4_k] [-t 2]
 
 The model has random weights (Llama's build, 0.7 billion of them) and is written here:
 what it says is nonsense, what it costs is not. All sides read the same prompt and take
 the likeliest token, in processes of their own, by turns. Processor time counts on a busy
-machine (with one thread), wall time on an idle one; llama.cpp's bench tells wall time only
-and does not choose tokens. Ratios are speeds, ours to theirs: above 1 we are faster.
+machine (with one thread), wall time on an idle one; llama.cpp's bench tells wall time only,
+chooses no tokens, and writes behind a prompt of the same length. Ratios are speeds, ours to
+theirs: above 1 we are faster.
 """
 
 from __future__ import annotations
@@ -148,10 +155,13 @@ def run(command: list[str]) -> str:
 
 def bench(program: str, job: Mapping[str, object]) -> list[list[float]]:
     """Seconds of llama.cpp's own bench for prompt and output; it tells no processor time."""
-    options = ["-m", job["model"], "-p", len(job["prompt"]), "-n", job["output"],  # type: ignore[arg-type]
-               "-t", job["threads"], "-b", 512, "-ub", 512, "-r", 1, "-o", "json"]  # fmt: skip
-    rows = json.loads(run([program, *map(str, options)]))
-    return [[row["avg_ns"] / 1e9, float("nan")] for row in rows]
+    prompt = len(job["prompt"])  # type: ignore[arg-type]
+    same = ["-m", job["model"], "-t", job["threads"], "-b", 512, "-ub", 512, "-r", 1, "-o", "json"]
+    seconds = []
+    for options in (["-p", prompt, "-n", 0], ["-p", 0, "-n", job["output"], "-d", prompt]):
+        [row] = json.loads(run([program, *map(str, same), *map(str, options)]))
+        seconds.append([row["avg_ns"] / 1e9, float("nan")])
+    return seconds
 
 
 def report(name: str, sides: Mapping[str, list[list[list[float]]]], counts: list[int]) -> None:

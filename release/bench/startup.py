@@ -1,4 +1,4 @@
-"""Start-up of commands without ML, beside an interpreter's and installed peers'.
+"""Start-up of commands without ML, beside an interpreter's and installed peers'; and of a vector.
 
 Usage: startup.py [--binary FILE] [--peers DIR] [-n RUNS]
 """
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import measure
 
+SENTENCE = "The quick brown fox jumps over the lazy dog."
 LAYER = """{
   // of ordinary size
   "model": {"provider": "openai", "name": "m", "temperature": 0.5, "headers": {"X-A": "1"}},
@@ -96,6 +97,10 @@ def main() -> None:
             else:
                 sys.stderr.write(f"not installed, left out: {name}\n")
         rows = measure.by_turns(runs, options.n)
+        # By itself: it leaves nothing of the others in the processor's caches.
+        script = f"echo '{SENTENCE}' | exec \"$0\" model embed"
+        vector = {"a sentence, `model embed`": (["/bin/sh", "-c", script, ours], environment, home)}
+        rows += measure.by_turns(vector, options.n)
     base = next((row for row in rows if row.name.startswith("python3")), rows[0])
     print(f"{measure.machine()}; {options.n} runs by turns\n")
     print(
