@@ -3,11 +3,15 @@
 //! stdout is for the result and is buffered; a write error there is an error of the command. stderr
 //! is for everything else; what cannot be said there is dropped, since nobody is left to tell.
 
+mod behind;
+
 use std::io::BufWriter;
 use std::io::Stdout;
 use std::io::Write;
+use std::time::Duration;
 
 use serde::Serialize;
+use tokio_util::sync::CancellationToken;
 use tracing::level_filters::LevelFilter;
 
 use crate::config::env::Environment;
@@ -18,15 +22,33 @@ use crate::system::terminal;
 use crate::system::terminal::Stream;
 use crate::system::visible::visible;
 
+pub use self::behind::Behind;
 use super::args::Color;
 use super::error::CommandError;
 use super::error::WriteError;
 
 const YELLOW: &str = "\u{1b}[1;33m";
 
+/// How long a reader who does not read is waited for once the command is to end.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+enum Way {
+    Direct(BufWriter<Stdout>),
+    /// By a thread of its own.
+    Behind(Behind),
+}
+
+/// What became of the result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivery {
+    Whole,
+    /// Nobody took the rest of it in time.
+    GivenUp,
+}
+
 /// Standard output and standard error, with what the person asked of them.
 pub struct Output {
-    stdout: BufWriter<Stdout>,
+    stdout: Way,
     color_stdout: bool,
     color_stderr: bool,
     verbose: u8,
@@ -45,7 +67,7 @@ impl Output {
             }
         };
         Self {
-            stdout: BufWriter::new(std::io::stdout()),
+            stdout: Way::Direct(BufWriter::new(std::io::stdout())),
             color_stdout: allowed(Stream::Output),
             color_stderr: allowed(Stream::Error),
             verbose,
@@ -56,6 +78,52 @@ impl Output {
     /// Standard output for a thread of its own (`serve`): whoever holds it decides when to flush.
     pub fn writer(&self) -> Box<dyn Write + Send> {
         Box::new(std::io::stdout())
+    }
+
+    /// From here on no write of the result waits for its reader; [`Self::delivered`] does, at the end.
+    /// Where no further thread can be had, everything stays as it was.
+    pub fn never_wait(&mut self) -> Result<(), WriteError> {
+        self.flush()?;
+        if matches!(self.stdout, Way::Direct(_)) {
+            match Behind::new(std::io::stdout()) {
+                Ok(behind) => self.stdout = Way::Behind(behind),
+                Err(error) => tracing::warn!(%error, "writing the result waits for its reader"),
+            }
+        }
+        Ok(())
+    }
+
+    /// Whoever writes the result, after [`Self::never_wait`].
+    pub fn behind(&self) -> Option<Behind> {
+        match &self.stdout {
+            Way::Direct(_) => None,
+            Way::Behind(behind) => Some(behind.clone()),
+        }
+    }
+
+    /// Waits until the reader has the result: at most a moment once the command is cancelled, and for
+    /// `patience` where there is one.
+    pub async fn delivered(
+        &mut self,
+        cancel: &CancellationToken,
+        patience: Option<Duration>,
+    ) -> Result<Delivery, WriteError> {
+        self.flush()?;
+        let Way::Behind(behind) = &self.stdout else { return Ok(Delivery::Whole) };
+        let too_late = async {
+            let rest = patience.unwrap_or(Duration::MAX);
+            tokio::select! {
+                () = cancel.cancelled() => tokio::time::sleep(LAST_WORDS.min(rest)).await,
+                () = tokio::time::sleep(rest) => {}
+            }
+        };
+        tokio::select! {
+            biased;
+            () = behind.room(0) => {}
+            () = too_late => return Ok(Delivery::GivenUp),
+        }
+        behind.check()?;
+        Ok(Delivery::Whole)
     }
 
     /// What `-v` asks of `tracing`: nothing, then more with each `v`.
@@ -100,7 +168,11 @@ impl Output {
         if standard::output_was_closed() && !bytes.is_empty() {
             return Err(std::io::Error::other("it is closed").into());
         }
-        Ok(self.stdout.write_all(bytes)?)
+        match &mut self.stdout {
+            Way::Direct(stdout) => stdout.write_all(bytes)?,
+            Way::Behind(behind) => behind.push(bytes)?,
+        }
+        Ok(())
     }
 
     /// Text with ANSI styles, which are left out where nobody would see them.
@@ -123,7 +195,11 @@ impl Output {
     }
 
     pub fn flush(&mut self) -> Result<(), WriteError> {
-        Ok(self.stdout.flush()?)
+        match &mut self.stdout {
+            Way::Direct(stdout) => stdout.flush()?,
+            Way::Behind(behind) => behind.check()?,
+        }
+        Ok(())
     }
 
     /// Delivers what is buffered; call once at the end.
@@ -178,7 +254,7 @@ impl Output {
     pub fn failure(&mut self, error: &CommandError) -> ExitCode {
         // What was printed before the failure still belongs to the person; when stdout is the
         // trouble, the failure says so already.
-        drop(self.stdout.flush());
+        drop(self.flush());
         if !error.shown {
             self.error(&error.message);
             for hint in &error.hints {

@@ -86,6 +86,9 @@ mod routes;
 mod serve;
 mod serve_session;
 
+#[cfg(unix)]
+mod stalled_output;
+
 mod startup;
 
 mod surroundings;

@@ -69,7 +69,9 @@ pub async fn run(args: ChatArgs, context: &mut CommandContext) -> Result<ExitCod
         let _signals = task::interrupt::cancel_on_signals(&cancel);
         let output = &mut context.output;
         let outcome = task::follow(&agent, request, OutputFormat::Text, &cancel, output).await?;
-        last = task::deliver::deliver(&outcome, OutputFormat::Text, None, context)?;
+        task::deliver::deliver(&outcome, OutputFormat::Text, None, context)?;
+        task::deliver::explain(&outcome, &mut context.output);
+        last = outcome.exit_code;
         if last == ExitCode::Terminated {
             return Ok(last);
         }

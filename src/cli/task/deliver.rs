@@ -12,13 +12,13 @@ use crate::cli::wiring;
 use crate::protocol::ExitCode;
 use crate::protocol::Outcome;
 
-/// Prints the outcome in the format that was asked for.
+/// Hands over the outcome in the format that was asked for.
 pub fn deliver(
     outcome: &Outcome,
     format: OutputFormat,
     file: Option<&Path>,
     context: &mut CommandContext,
-) -> Result<ExitCode, CommandError> {
+) -> Result<(), CommandError> {
     let answer = answer(outcome);
     match format {
         OutputFormat::Text if answer.is_empty() => {}
@@ -30,9 +30,7 @@ pub fn deliver(
     if let Some(path) = file.filter(|_| !answer.is_empty()) {
         write(path, &answer, context)?;
     }
-    context.output.flush()?;
-    explain(outcome, &mut context.output);
-    Ok(outcome.exit_code)
+    Ok(context.output.flush()?)
 }
 
 /// The answer as text: what met the schema, as JSON, else the words.
@@ -44,7 +42,7 @@ fn answer(outcome: &Outcome) -> String {
 }
 
 /// Says on stderr why the run did not end with 0; what was declined on the way is told in any case.
-fn explain(outcome: &Outcome, output: &mut Output) {
+pub fn explain(outcome: &Outcome, output: &mut Output) {
     if outcome.exit_code == ExitCode::Done {
         for denial in outcome.denials.iter().filter(|denial| !denial.resolved) {
             let (tool, target, reason) = (&denial.tool, &denial.target, &denial.reason);

@@ -16,6 +16,7 @@ pub mod schema;
 pub mod gather;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::agent::Agent;
 use crate::agent::CancelReason;
@@ -34,11 +35,15 @@ use super::commands::run::RunArgs;
 use super::context::CommandContext;
 use super::error::CommandError;
 use super::error::WriteError;
+use super::output::Delivery;
 use super::output::Output;
 use super::wiring;
 use approve::TerminalApprover;
 use gather::TaskSource;
 use render::EventQueue;
+
+/// How long the answer of a run whose time is up may take to be read.
+const AFTER_TIME_OUT: Duration = Duration::from_secs(2);
 
 /// Carries out `agi-agent run`.
 pub async fn execute(
@@ -70,8 +75,20 @@ pub async fn execute(
     let task = Task { input, session, output_schema, expect: args.expect, forbid: args.forbid };
     let cancel = Cancellation::new();
     let _signals = interrupt::cancel_on_signals(&cancel);
+    context.output.never_wait()?;
     let outcome = follow(&agent, task, format, &cancel, &mut context.output).await?;
-    deliver::deliver(&outcome, format, args.output_file.as_deref(), context)
+    let file = args.output_file.as_deref();
+    let written = deliver::deliver(&outcome, format, file, context);
+    let patience = (outcome.exit_code == ExitCode::TimeOut).then_some(AFTER_TIME_OUT);
+    match context.output.delivered(cancel.token(), patience).await? {
+        Delivery::Whole => {
+            written?;
+            deliver::explain(&outcome, &mut context.output);
+            Ok(outcome.exit_code)
+        }
+        // Where nobody reads, nobody is told why either.
+        Delivery::GivenUp => Ok(cancel.reason().map_or(outcome.exit_code, CancelReason::exit_code)),
+    }
 }
 
 /// Nobody should mistake the builtin model for the one they thought they had configured.
@@ -93,7 +110,7 @@ pub async fn follow(
     cancel: &Cancellation,
     output: &mut Output,
 ) -> Result<Outcome, CommandError> {
-    let (queue, mut events) = EventQueue::new();
+    let (queue, mut events) = EventQueue::new(output.behind());
     let sink: Arc<dyn EventSink> = Arc::new(queue);
     let approver =
         TerminalApprover::if_possible().map(|person| Arc::new(person) as Arc<dyn Approver>);

@@ -6,11 +6,13 @@
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
+use async_trait::async_trait;
 use tokio::sync::mpsc;
 
 use crate::agent::events::Enveloper;
 use crate::cli::commands::run::OutputFormat;
 use crate::cli::error::WriteError;
+use crate::cli::output::Behind;
 use crate::cli::output::Output;
 use crate::protocol::Event;
 use crate::protocol::EventSink;
@@ -21,26 +23,47 @@ use crate::protocol::ModelStage;
 use crate::protocol::RungTaken;
 use crate::protocol::event::Envelope;
 
+/// Bytes of events that may wait for their reader before the run does.
+const BACKLOG: usize = 1 << 20;
+
 /// The agent's end of the queue.
 pub struct EventQueue {
+    /// Whoever writes the events, where somebody else reads them.
+    behind: Option<Behind>,
     /// Numbering and sending are one step, so that lines never come out of order.
     sender: Mutex<(Enveloper, mpsc::UnboundedSender<Envelope>)>,
 }
 
 impl EventQueue {
-    /// Both ends. The queue is bounded by the run: text updates are coalesced by the agent.
-    pub fn new() -> (Self, mpsc::UnboundedReceiver<Envelope>) {
+    /// Both ends. The queue is bounded by the run: text updates are coalesced by the agent, and left out
+    /// where their reader is too slow; a step of the run waits until that one has caught up.
+    pub fn new(behind: Option<Behind>) -> (Self, mpsc::UnboundedReceiver<Envelope>) {
         let (sender, receiver) = mpsc::unbounded_channel();
-        (Self { sender: Mutex::new((Enveloper::default(), sender)) }, receiver)
+        (Self { behind, sender: Mutex::new((Enveloper::default(), sender)) }, receiver)
     }
 }
 
+/// Whether a reader can do without.
+fn is_passing(event: &Event) -> bool {
+    matches!(event, Event::ItemUpdated { .. } | Event::Heartbeat { .. })
+}
+
+#[async_trait]
 impl EventSink for EventQueue {
     fn emit(&self, event: Event) {
+        if is_passing(&event) && self.behind.as_ref().is_some_and(|it| it.is_over(BACKLOG)) {
+            return;
+        }
         let mut guard = self.sender.lock().unwrap_or_else(PoisonError::into_inner);
         let envelope = guard.0.wrap(event);
         // The receiver is gone only when the command has given up on its output.
         drop(guard.1.send(envelope));
+    }
+
+    async fn ready(&self) {
+        if let Some(behind) = &self.behind {
+            behind.room(BACKLOG).await;
+        }
     }
 }
 

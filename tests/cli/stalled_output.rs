@@ -1,0 +1,125 @@
+//! Nobody reads standard output, or somebody reads it slowly: a run ends in time all the same, and whoever
+//! does read gets everything.
+
+use std::io::Read;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::Child;
+use std::process::Command;
+use std::time::Duration;
+use std::time::Instant;
+
+use serde_json::Value;
+use serde_json::json;
+
+use crate::support::TestContext;
+use crate::support::wait_until;
+
+/// More than any pipe holds.
+const LARGE: usize = 300_000;
+const FORMATS: [&str; 3] = ["text", "json", "jsonl"];
+
+fn started(context: &TestContext, script: &Value, arguments: &[&str]) -> Child {
+    let path = context.write("../script.json", script.to_string());
+    let model = format!("scripted/{}", path.display());
+    let fixed = ["run", "go", "--sandbox", "workspace-write", "--model", &model];
+    context.command([&fixed[..], arguments].concat()).spawn().unwrap()
+}
+
+/// Waits until a file is there while the run goes on.
+fn until_there(child: &mut Child, path: &Path) {
+    wait_until(Duration::from_secs(20), "a file of the run", || {
+        path.exists() || child.try_wait().unwrap().is_some()
+    });
+    assert!(path.exists(), "it ended before: {:?}", child.wait());
+}
+
+fn ended(child: &mut Child) -> (Option<i32>, Duration) {
+    let since = Instant::now();
+    wait_until(Duration::from_secs(20), "the end of a run", || child.try_wait().unwrap().is_some());
+    let status = child.wait().unwrap();
+    (status.code().or_else(|| status.signal().map(|signal| 128 + signal)), since.elapsed())
+}
+
+fn terminate(child: &Child) {
+    let kill = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+    assert!(kill.unwrap().success());
+}
+
+#[test]
+fn a_signal_ends_a_run_whose_answer_nobody_reads() {
+    let script = json!([{"text": "x".repeat(LARGE)}]);
+    for format in FORMATS {
+        let context = TestContext::new();
+        let arguments = ["--output-format", format, "-o", "answer.txt"];
+        let mut child = started(&context, &script, &arguments);
+        // It is written whoever reads standard output.
+        let file = context.work().join("answer.txt");
+        until_there(&mut child, &file);
+        std::thread::sleep(Duration::from_millis(500));
+        assert!(child.try_wait().unwrap().is_none(), "{format}: it has an answer to deliver");
+        terminate(&child);
+        let (code, took) = ended(&mut child);
+        assert_eq!(code, Some(143), "{format}");
+        assert!(took < Duration::from_secs(5), "{format}: {took:?}");
+        assert_eq!(std::fs::read(file).unwrap().len(), LARGE + 1);
+    }
+}
+
+/// Events that nobody reads keep neither a signal nor the clock from the run and its commands.
+#[test]
+fn a_run_under_way_is_not_stopped_by_its_reader() {
+    let command = "touch began; exec sleep 47.13";
+    let call = json!({"name": "shell", "arguments": {"command": command}});
+    let script = json!([{"text": "x".repeat(LARGE), "tool_calls": [call]}, {"text": "late"}]);
+    for (timeout, expected) in [("40s", 143), ("3s", 124)] {
+        let context = TestContext::new();
+        let arguments = ["--output-format", "jsonl", "--timeout", timeout];
+        let mut child = started(&context, &script, &arguments);
+        until_there(&mut child, &context.work().join("began"));
+        if expected == 143 {
+            terminate(&child);
+        }
+        let (code, took) = ended(&mut child);
+        assert_eq!(code, Some(expected));
+        assert!(took < Duration::from_secs(10), "{took:?}");
+        let left = Command::new("pgrep").args(["-f", "^sleep 47.13"]).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&left.stdout), "", "its command is gone");
+    }
+}
+
+#[test]
+fn a_slow_reader_gets_everything() {
+    let reply = |number: usize| {
+        let command = format!("echo {number}");
+        let call = json!({"name": "shell", "arguments": {"command": command}});
+        json!({"text": "x".repeat(LARGE), "tool_calls": [call]})
+    };
+    let mut script: Vec<Value> = (0..6).map(reply).collect();
+    script.push(json!({"text": "y".repeat(LARGE)}));
+    for format in FORMATS {
+        let context = TestContext::new();
+        let mut child = started(&context, &json!(script), &["--output-format", format]);
+        std::thread::sleep(Duration::from_secs(1));
+        let mut text = String::new();
+        child.stdout.take().unwrap().read_to_string(&mut text).unwrap();
+        assert_eq!(ended(&mut child).0, Some(0), "{format}");
+        match format {
+            "text" => assert_eq!(text, "y".repeat(LARGE) + "\n"),
+            "json" => {
+                let outcome: Value = serde_json::from_str(&text).unwrap();
+                assert_eq!(outcome["text"].as_str().unwrap().len(), LARGE);
+            }
+            _ => {
+                let events: Vec<Value> =
+                    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+                for (number, event) in events.iter().enumerate() {
+                    assert_eq!(event["seq"], number, "{}", event["type"]);
+                }
+                let ended = events.iter().filter(|event| event["type"] == "item.completed");
+                assert_eq!(ended.count(), 13, "seven messages and six commands");
+                assert_eq!(events.last().unwrap()["type"], "result");
+            }
+        }
+    }
+}
