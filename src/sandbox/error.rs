@@ -28,6 +28,12 @@ pub enum SandboxError {
         "`{path}` is protected from commands, and what is there cannot be remembered: {source}"
     )]
     Unseen { path: String, source: io::Error },
+    /// A protected file is too large to be kept, or there is no place for it, and nothing else keeps a command
+    /// from it (exit code 44). The command did not run.
+    #[error(
+        "`{path}` is protected from commands, and its {size} bytes cannot be kept to be put back: {source}"
+    )]
+    Unkept { path: String, size: u64, source: io::Error },
     /// A protected file was changed by the command and could not be put back.
     #[error("`{path}` was changed by the command and could not be restored: {source}")]
     Restore { path: String, source: io::Error },
@@ -44,6 +50,10 @@ impl SandboxError {
             Self::Survivors => Some(
                 "each ends as soon as the machine, which they may overload, lets it: \
                  see that none is left before you go on",
+            ),
+            Self::Unkept { .. } => Some(
+                "move it out of `.git` or `.agi-agent`, or make space where the agent keeps its data; \
+                 `--sandbox read-only` needs no copy",
             ),
             _ => None,
         }

@@ -100,7 +100,7 @@ async fn run_with(
         let passage = launcher.passage();
         let told = passage.as_ref().map(|passage| passage.told(&spec));
         let spec = told.as_ref().unwrap_or(&spec);
-        let (snapshot, repairs) = (sandbox.snapshot().await?, sandbox.repairs.ledger());
+        let (snapshot, repairs) = (sandbox.snapshot(rung).await?, sandbox.repairs.ledger());
         let started = start::start(&launcher, spec, &command, snapshot, repairs).await?;
         // Read while the command starts.
         let killer = Kills::so_far();

@@ -201,13 +201,15 @@ impl Sandbox {
     }
 
     /// What a command that can write must not have changed when it ends.
-    async fn snapshot(&self) -> Result<Option<snapshot::Snapshot>, SandboxError> {
+    async fn snapshot(&self, rung: Rung) -> Result<Option<snapshot::Snapshot>, SandboxError> {
         if self.policy.write.is_empty() {
             return Ok(None);
         }
         let (write, running) = (self.policy.write.clone(), self.running.clone());
         let earlier = Arc::clone(&self.earlier_snapshots);
-        let take = move || snapshot::Snapshot::take(&write, running.as_deref(), &earlier);
+        // In namespaces what is there is mounted read-only.
+        let exposed = rung != Rung::Namespaces;
+        let take = move || snapshot::Snapshot::take(&write, running.as_deref(), &earlier, exposed);
         repair::aside(take, drop).await?.map(Some)
     }
 

@@ -63,7 +63,7 @@ pub(super) async fn run(
     let rung = rung(sandbox)?;
     let clock = Instant::now();
     sandbox.refuse_second_names().await?;
-    let snapshot = sandbox.snapshot().await?;
+    let snapshot = sandbox.snapshot(rung).await?;
     let program =
         command.argv.first().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     if command.terminal {

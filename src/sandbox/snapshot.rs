@@ -13,6 +13,10 @@ mod descriptors;
 #[cfg(test)]
 #[cfg(unix)]
 mod hostile_tests;
+mod kept;
+#[cfg(test)]
+#[cfg(unix)]
+mod kept_tests;
 mod looks;
 mod names;
 #[cfg(unix)]
@@ -92,13 +96,15 @@ struct Root {
 
 impl Snapshot {
     /// Remembers what is to be protected below these writable roots. `places`: where agents tell each
-    /// other that their commands run; without it each remembers what it sees.
+    /// other that their commands run; without it each remembers what it sees. `exposed`: nothing else keeps
+    /// the command from what is there.
     pub(super) fn take(
         roots: &[PathBuf],
         places: Option<&Path>,
         earlier: &Earlier,
+        exposed: bool,
     ) -> Result<Self, SandboxError> {
-        Self::take_within(roots, places, earlier, Bounds::default())
+        Self::take_within(roots, places, earlier, Bounds { exposed, ..Bounds::default() })
     }
 
     fn take_within(
@@ -187,12 +193,12 @@ impl Root {
         earlier: &Earlier,
         bounds: Bounds,
     ) -> Result<Self, SandboxError> {
-        let see = || {
+        let see = |store: Option<&Path>| {
             let base = outermost(path, roots.iter().map(PathBuf::as_path));
             let tree = Tree::open(base).map_err(|source| unseen(base, source))?;
             let Some(tree) = tree else { return Ok(Arc::default()) };
-            let states = states::remember(&tree, path, bounds, earlier.of(path).as_deref());
-            let states = Arc::new(states.map_err(|(path, source)| unseen(&path, source))?);
+            let states = states::remember(&tree, path, bounds, store, earlier.of(path).as_deref());
+            let states = Arc::new(states?);
             earlier.set(path, &states);
             Ok(states)
         };
@@ -213,7 +219,7 @@ impl Root {
         let _ = places;
         Ok(Self {
             path: path.to_path_buf(),
-            states: see()?,
+            states: see(None)?,
             #[cfg(unix)]
             place: None,
         })
@@ -341,7 +347,13 @@ fn put_back(tree: &Tree, root: &Path, path: &Path, before: &State) -> io::Result
         Contents::Directory | Contents::Container(_) | Contents::Repository(_) => {
             tree.make_directory(path)
         }
-        Contents::File(bytes) => tree.write_new(path, bytes, before.stamp),
+        Contents::File(bytes) => {
+            tree.write_new(path, before.stamp, |file| io::Write::write_all(file, bytes))
+        }
+        Contents::Copy(copy) => {
+            let copy = kept::open(copy, before.stamp)?;
+            tree.write_new(path, before.stamp, |file| kept::fill(file, &copy))
+        }
         Contents::Link(target) => tree.make_link(path, target),
         Contents::Unkept => Err(io::Error::other("its contents were not kept")),
     }

@@ -223,6 +223,10 @@ fn failure(shown: &str, error: SandboxError) -> ToolError {
         SandboxError::Unavailable { reason, hint } => {
             ToolError::SandboxUnavailable(format!("the sandbox is not available: {reason}; {hint}"))
         }
+        SandboxError::Unkept { .. } => {
+            let hint = error.hint().unwrap_or_default();
+            ToolError::SandboxUnavailable(format!("{error}; {hint}"))
+        }
         SandboxError::WorkingDirectory { .. } => {
             ToolError::Denied { target: shown.to_owned(), reason: error.to_string() }
         }

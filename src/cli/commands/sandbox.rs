@@ -219,7 +219,9 @@ fn show(
 impl From<SandboxError> for CommandError {
     fn from(error: SandboxError) -> Self {
         let code = match &error {
-            SandboxError::Unavailable { .. } => ExitCode::SandboxUnavailable,
+            SandboxError::Unavailable { .. } | SandboxError::Unkept { .. } => {
+                ExitCode::SandboxUnavailable
+            }
             SandboxError::WorkingDirectory { .. } | SandboxError::SecondName { .. } => {
                 ExitCode::PermissionDenied
             }

@@ -68,6 +68,7 @@ fn of_statx(found: &rustix::fs::Statx) -> Found {
     let (changed, born) = (found.stx_ctime, found.stx_btime);
     Found {
         kind,
+        has_other_names: kind == Kind::File && found.stx_nlink > 1,
         stamp: Stamp([
             device,
             found.stx_ino,
@@ -101,7 +102,9 @@ fn of_stat(stat: &Stat) -> Found {
         stat.st_uid as u64,
         stat.st_gid as u64,
     ]);
-    Found { kind: kind(stat.st_mode), stamp, birth: None }
+    let kind = kind(stat.st_mode);
+    let has_other_names = kind == Kind::File && stat.st_nlink > 1;
+    Found { kind, stamp, birth: None, has_other_names }
 }
 
 fn kind(mode: RawMode) -> Kind {

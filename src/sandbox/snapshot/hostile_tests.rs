@@ -12,11 +12,11 @@ use super::tests::repository;
 use super::tests::take;
 use super::tests::text;
 
-fn set_mode(path: &Path, mode: u32) {
+pub(super) fn set_mode(path: &Path, mode: u32) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
 }
 
-fn mode(path: &Path) -> u32 {
+pub(super) fn mode(path: &Path) -> u32 {
     std::fs::symlink_metadata(path).unwrap().permissions().mode() & 0o7777
 }
 
@@ -193,7 +193,7 @@ fn what_cannot_be_put_back_keeps_nothing_else() {
     std::fs::create_dir(path.join(".agi-agent")).unwrap();
     let large = path.join(".agi-agent/large");
     std::fs::write(&large, vec![b'x'; 2 << 20]).unwrap();
-    let snapshot = take(&path);
+    let snapshot = take_within(&path, None, Bounds { all: 1 << 20, ..Bounds::default() }).unwrap();
     std::fs::write(&large, "evil").unwrap();
     std::fs::write(path.join(".git/config"), "evil").unwrap();
     std::fs::write(path.join(".git/hooks/post-commit"), "evil").unwrap();
@@ -208,14 +208,23 @@ fn what_cannot_be_put_back_keeps_nothing_else() {
 fn a_root_that_cannot_be_repaired_keeps_no_other() {
     let ((_one, one), (_other, other)) = (repository(), repository());
     std::fs::write(one.join(".git/config"), vec![b'x'; 2 << 20]).unwrap();
-    let snapshot =
-        Snapshot::take(&[one.clone(), other.clone()], None, &Earlier::default()).unwrap();
+    let bounds = Bounds { all: 1 << 20, ..Bounds::default() };
+    let roots = [one.clone(), other.clone()];
+    let snapshot = Snapshot::take_within(&roots, None, &Earlier::default(), bounds).unwrap();
     for path in [&one, &other] {
         std::fs::write(path.join(".git/config"), "evil").unwrap();
     }
     let error = snapshot.restore().unwrap_err().to_string();
     assert!(error.contains(&one.display().to_string()), "{error}");
     assert_eq!(text(&other.join(".git/config")), ".git/config");
+}
+
+pub(super) fn take_within(
+    path: &PathBuf,
+    places: Option<&Path>,
+    bounds: Bounds,
+) -> Result<Snapshot, crate::sandbox::SandboxError> {
+    Snapshot::take_within(std::slice::from_ref(path), places, &Earlier::default(), bounds)
 }
 
 /// Kept bytes are bounded, what is looked at is not.
@@ -381,7 +390,7 @@ fn an_earlier_snapshot_is_believed_where_stamps_are_settled() {
     let (_root, path) = repository();
     let config = path.join(".git/config");
     let earlier = Earlier::default();
-    let take = || Snapshot::take(std::slice::from_ref(&path), None, &earlier).unwrap();
+    let take = || Snapshot::take(std::slice::from_ref(&path), None, &earlier, false).unwrap();
     let first = take();
     std::fs::write(&config, "changed by its owner").unwrap();
     let second = take();

@@ -7,6 +7,8 @@ pub(super) struct Found {
     pub(super) stamp: Stamp,
     /// Where it is a directory and the file system says when it was made.
     pub(super) birth: Option<Birth>,
+    /// It is a file that has other names, as far as the file system says so.
+    pub(super) has_other_names: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,6 +5,7 @@
 //! puts that back at the end. Files lie in the agent's data directory, out of the reach of commands. A
 //! lock is the kernel's (`flock`), so it ends with its process, however that ends.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
 use std::io::Read as _;
@@ -22,16 +23,25 @@ use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 use sha2::Digest as _;
 use sha2::Sha256;
+use time::OffsetDateTime;
 
+use super::Contents;
 use super::SandboxError;
 use super::States;
 use super::states::is_same;
 use super::stored;
+use crate::system::clock;
 
 /// Nobody holds the lock of all for longer than it takes to look at a workspace; a stopped process does.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long another agent's repair of the same workspace is waited for.
 const REPAIR: Duration = Duration::from_secs(120);
+/// The ending of a directory of copies.
+const KEPT: &str = "kept";
+/// The copies of a workspace in which no command has run for so long are removed; they can be made again.
+const UNUSED: Duration = Duration::from_secs(7 * 24 * 3600);
+/// One process in so many looks for copies that nobody needs any more.
+const SWEEPERS: u32 = 16;
 const PAUSE: Duration = Duration::from_millis(1);
 
 /// A workspace in which a command of this agent runs. Dropped when it has ended.
@@ -70,11 +80,11 @@ impl From<Errno> for NotJoined {
 
 impl Place {
     /// Joins the agents whose commands run at `root`: their states are ours. With none, `see` says what
-    /// is there.
+    /// is there, and may make copies of it in the directory that it is given.
     pub(super) fn join(
         directory: &Path,
         root: &Path,
-        see: impl FnOnce() -> Result<Arc<States>, SandboxError>,
+        see: impl FnOnce(Option<&Path>) -> Result<Arc<States>, SandboxError>,
     ) -> Result<(Self, Arc<States>), NotJoined> {
         let (lock, path) = (directory.join("lock"), directory.join(name(root)));
         let alone = match locked(&lock, PATIENCE) {
@@ -100,18 +110,23 @@ impl Place {
 
     fn states(
         &mut self,
-        see: impl FnOnce() -> Result<Arc<States>, SandboxError>,
+        see: impl FnOnce(Option<&Path>) -> Result<Arc<States>, SandboxError>,
     ) -> Result<Arc<States>, NotJoined> {
         let running = &mut self.running;
         match rustix::fs::flock(&*running, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {
-                let states = see().map_err(NotJoined::Refused)?;
+                let store = self.path.with_extension(KEPT);
+                let states = see(Some(&store)).map_err(NotJoined::Refused)?;
                 if running.metadata()?.len() > 0 {
                     warn_of_what_was_left(running, &states);
                     running.set_len(0)?;
                     running.rewind()?;
                 }
                 running.write_all(&stored::encode(&states))?;
+                purge(&store, &states);
+                if std::process::id().is_multiple_of(SWEEPERS) {
+                    sweep(self.path.parent().unwrap_or(&self.path));
+                }
                 // Nobody can come in between: they would need the lock of all.
                 rustix::fs::flock(&*running, FlockOperation::LockShared)?;
                 Ok(states)
@@ -209,6 +224,45 @@ fn locked(path: &Path, patience: Duration) -> io::Result<File> {
             Err(error) => return Err(error.into()),
         }
     }
+}
+
+/// Removes copies of workspaces in which nothing has run for long, or which are gone. The lock of all is held.
+fn sweep(directory: &Path) {
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    for store in entries.map(|entry| entry.path()) {
+        if store.extension().is_none_or(|ending| ending != KEPT) || !is_unused(&store) {
+            continue;
+        }
+        let place = File::open(store.with_extension(""));
+        let exclusive = FlockOperation::NonBlockingLockExclusive;
+        if place.is_err() || place.is_ok_and(|place| rustix::fs::flock(place, exclusive).is_ok()) {
+            drop(std::fs::remove_dir_all(store));
+        }
+    }
+}
+
+/// Removes copies that these states do not name: of files as they are no more.
+fn purge(store: &Path, states: &States) {
+    let Ok(entries) = std::fs::read_dir(store) else { return };
+    let copies = states.values().filter_map(|state| match &state.contents {
+        Contents::Copy(copy) => Some(copy.as_path()),
+        _ => None,
+    });
+    let copies: BTreeSet<&Path> = copies.collect();
+    for entry in entries.flatten() {
+        if !copies.contains(entry.path().as_path()) {
+            drop(std::fs::remove_file(entry.path()));
+        }
+    }
+    if copies.is_empty() {
+        drop(std::fs::remove_dir(store));
+    }
+}
+
+/// Whether nobody has kept anything there for long.
+fn is_unused(store: &Path) -> bool {
+    let changed = std::fs::symlink_metadata(store).and_then(|found| found.modified());
+    changed.is_ok_and(|changed| clock::now() - OffsetDateTime::from(changed) > UNUSED)
 }
 
 /// One file per workspace.

@@ -7,6 +7,8 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::SandboxError;
+use super::kept;
 use super::looks::Birth;
 use super::looks::Found;
 use super::looks::Kind;
@@ -16,6 +18,7 @@ use super::survey::Visitor;
 use super::survey::survey;
 use super::tree::Directory;
 use super::tree::Tree;
+use super::unseen;
 use crate::system::clock;
 
 /// Bounds of what is kept for a repair. They bound memory, never what is looked at.
@@ -23,16 +26,26 @@ use crate::system::clock;
 pub(super) struct Bounds {
     /// Bytes of the largest file whose contents are kept.
     pub(super) file: u64,
-    /// Bytes that are kept of all files together. What is not kept is known by its stamp: a change of it is an
-    /// error, not a repair.
+    /// Bytes that are kept of all files together. Beyond it, and of larger files, copies are made where there
+    /// is a place for them; otherwise this is the only bound.
     pub(super) all: u64,
+    /// Bytes of all copies. What is not kept is known by its stamp: a change of it is an error, not a repair.
+    pub(super) copies: u64,
+    /// Nothing but this holds protected files: what cannot be kept is an error before the command.
+    pub(super) exposed: bool,
     /// Git directories that may appear below `modules` and `worktrees` during one command.
     pub(super) new_repositories: usize,
 }
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { file: 1 << 20, all: 64 << 20, new_repositories: 10_000 }
+        Self {
+            file: 1 << 20,
+            all: 64 << 20,
+            copies: 1 << 30,
+            exposed: false,
+            new_repositories: 10_000,
+        }
     }
 }
 
@@ -56,6 +69,8 @@ pub(super) enum Contents {
     /// A container with what steers git.
     Repository(Option<Birth>),
     File(Arc<[u8]>),
+    /// A file whose contents are in this copy.
+    Copy(PathBuf),
     Link(PathBuf),
     /// Too large to keep, or no regular file, or not ours to look at.
     Unkept,
@@ -92,6 +107,10 @@ impl State {
                     && found.stamp.size() == size
                     && matches!(at.read(name, size), Ok(Some(now)) if *now == **bytes)
             }
+            (Contents::Copy(copy), Kind::File) => {
+                let is_same = || at.file(name).and_then(|file| kept::is_same(copy, &file));
+                has_rights && found.stamp.size() == self.stamp.size() && is_same().unwrap_or(false)
+            }
             (Contents::Link(target), Kind::Link) => at.target(name).is_ok_and(|now| now == *target),
             // A directory's stamp changes with its entries, which are compared themselves.
             (_, Kind::Directory) => has_rights && self.is_directory(),
@@ -101,16 +120,18 @@ impl State {
 }
 
 /// What stands at the watched paths below `root`. `earlier`: what was remembered before; contents need not
-/// be read again where the stamps say that they are the same.
+/// be read again where the stamps say that they are the same. `store`: where copies may be made.
 pub(super) fn remember(
     tree: &Tree,
     root: &Path,
     bounds: Bounds,
+    store: Option<&Path>,
     earlier: Option<&States>,
-) -> Result<States, (PathBuf, io::Error)> {
+) -> Result<States, SandboxError> {
     let mut memory = Memory {
         states: States::new(),
         earlier,
+        store,
         bounds,
         now: clock::now().unix_timestamp(),
         trouble: None,
@@ -125,9 +146,10 @@ pub(super) fn remember(
 struct Memory<'a> {
     states: States,
     earlier: Option<&'a States>,
+    store: Option<&'a Path>,
     bounds: Bounds,
     now: i64,
-    trouble: Option<(PathBuf, io::Error)>,
+    trouble: Option<SandboxError>,
 }
 
 impl Visitor for Memory<'_> {
@@ -159,7 +181,7 @@ impl Visitor for Memory<'_> {
                 state.contents = Contents::Unkept;
             }
             _ => {
-                self.trouble.get_or_insert((path.to_path_buf(), error));
+                self.trouble.get_or_insert_with(|| unseen(path, error));
             }
         }
     }
@@ -167,20 +189,50 @@ impl Visitor for Memory<'_> {
 
 impl Memory<'_> {
     fn file(&mut self, at: &Directory, path: &Path, found: &Found) -> Contents {
-        if found.stamp.size() > self.bounds.file.min(self.bounds.all) {
-            return Contents::Unkept;
+        let most = if self.store.is_some() { self.bounds.file } else { u64::MAX };
+        let most = most.min(self.bounds.all);
+        if found.stamp.size() > most {
+            return self.copy(at, path, found);
         }
         let is_same = |state: &&State| state.settled && state.stamp == found.stamp;
         let earlier = self.earlier.and_then(|earlier| earlier.get(path)).filter(is_same);
         let bytes = match earlier.map(|state| &state.contents) {
             Some(Contents::File(bytes)) => Arc::clone(bytes),
-            _ => match at.read(path.file_name().unwrap_or_default(), self.bounds.file) {
+            _ => match at.read(path.file_name().unwrap_or_default(), most) {
                 Ok(Some(bytes)) => bytes.into(),
                 _ => return Contents::Unkept,
             },
         };
         self.bounds.all = self.bounds.all.saturating_sub(bytes.len() as u64);
         Contents::File(bytes)
+    }
+
+    /// A file that is not to be held in memory.
+    fn copy(&mut self, at: &Directory, path: &Path, found: &Found) -> Contents {
+        let size = found.stamp.size();
+        let copied = match self.store {
+            Some(store) if size <= self.bounds.copies => {
+                let settled = found.stamp.is_settled(self.now);
+                let file = at.file(path.file_name().unwrap_or_default());
+                file.and_then(|file| kept::keep(store, path, &file, found.stamp, settled))
+            }
+            _ => Err(io::ErrorKind::FileTooLarge.into()),
+        };
+        match copied {
+            Ok(copy) => {
+                self.bounds.copies -= size;
+                return Contents::Copy(copy);
+            }
+            // Somebody else's.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+            // Where it is mounted read-only, it can be written by another name only.
+            Err(source) if self.bounds.exposed || found.has_other_names => {
+                let path = path.display().to_string();
+                self.trouble.get_or_insert(SandboxError::Unkept { path, size, source });
+            }
+            Err(_) => {}
+        }
+        Contents::Unkept
     }
 }
 
@@ -279,6 +331,11 @@ pub(super) fn is_same(before: &State, now: &State) -> bool {
     match (&before.contents, &now.contents) {
         (Contents::Unkept, _) | (_, Contents::Unkept) => before.stamp == now.stamp,
         (Contents::Link(before), Contents::Link(now)) => before == now,
+        (Contents::Copy(old), Contents::Copy(new)) => {
+            let is_same = || kept::is_same(old, &std::fs::File::open(new)?);
+            let has_rights = before.stamp.rights() == now.stamp.rights();
+            has_rights && (old == new || is_same().unwrap_or(false))
+        }
         (Contents::File(old), Contents::File(new)) => {
             old == new && before.stamp.rights() == now.stamp.rights()
         }

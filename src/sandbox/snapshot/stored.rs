@@ -12,7 +12,7 @@ use super::looks::Birth;
 use super::looks::Stamp;
 
 /// Changes with the form; what another version wrote is not read.
-const MARK: &[u8; 8] = b"agi-snp2";
+const MARK: &[u8; 8] = b"agi-snp3";
 
 const DIRECTORY: u8 = 0;
 const CONTAINER: u8 = 1;
@@ -22,6 +22,7 @@ const BORN_REPOSITORY: u8 = 4;
 const FILE: u8 = 5;
 const LINK: u8 = 6;
 const UNKEPT: u8 = 7;
+const COPY: u8 = 8;
 
 pub(super) fn encode(states: &States) -> Vec<u8> {
     let mut bytes = MARK.to_vec();
@@ -39,6 +40,10 @@ pub(super) fn encode(states: &States) -> Vec<u8> {
             Contents::File(contents) => {
                 bytes.push(FILE);
                 text(&mut bytes, contents);
+            }
+            Contents::Copy(copy) => {
+                bytes.push(COPY);
+                text(&mut bytes, copy.as_os_str().as_bytes());
             }
             Contents::Link(target) => {
                 bytes.push(LINK);
@@ -66,6 +71,7 @@ pub(super) fn decode(bytes: &[u8]) -> Option<States> {
             [BORN_REPOSITORY] => Contents::Repository(Some(Birth(take_numbers(&mut rest)?))),
             [FILE] => Contents::File(take_text(&mut rest)?.into()),
             [LINK] => Contents::Link(self::path(take_text(&mut rest)?)),
+            [COPY] => Contents::Copy(self::path(take_text(&mut rest)?)),
             [UNKEPT] => Contents::Unkept,
             _ => return None,
         };
@@ -132,6 +138,7 @@ mod tests {
             Contents::Repository(None),
             Contents::Repository(Some(Birth([4, 3, 2, 1]))),
             Contents::File((*b"\0\xff\n").into()),
+            Contents::Copy("/kept/x".into()),
             Contents::Link("../x".into()),
             Contents::Unkept,
         ];

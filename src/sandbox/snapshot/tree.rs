@@ -8,9 +8,9 @@
 use std::cell::RefCell;
 use std::ffi::OsStr;
 use std::ffi::OsString;
+use std::fs::File;
 use std::io;
 use std::io::Read as _;
-use std::io::Write as _;
 use std::os::fd::AsFd;
 use std::os::fd::BorrowedFd;
 use std::os::fd::OwnedFd;
@@ -89,8 +89,13 @@ impl Directory {
         Ok(names)
     }
 
-    /// A file's contents; `None` if it is longer than `most` bytes.
-    pub(super) fn read(&self, name: &OsStr, most: u64) -> io::Result<Option<Vec<u8>>> {
+    /// A file to read.
+    pub(super) fn file(&self, name: &OsStr) -> io::Result<File> {
+        Ok(self.regular(name)?.0)
+    }
+
+    /// A file and its length.
+    fn regular(&self, name: &OsStr) -> io::Result<(File, u64)> {
         // Whatever stands there by now: a FIFO does not block, and a device is not read.
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
         let file = rustix::fs::openat(self, name, flags | OFlags::CLOEXEC, Mode::empty())?;
@@ -98,10 +103,14 @@ impl Directory {
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
             return Err(io::Error::other("it is no file any more"));
         }
-        let size =
-            usize::try_from(stat.st_size).unwrap_or(0).min(usize::try_from(most).unwrap_or(0));
-        let mut bytes = Vec::with_capacity(size + 1);
-        std::fs::File::from(file).take(most + 1).read_to_end(&mut bytes)?;
+        Ok((file.into(), u64::try_from(stat.st_size).unwrap_or(0)))
+    }
+
+    /// A file's contents; `None` if it is longer than `most` bytes.
+    pub(super) fn read(&self, name: &OsStr, most: u64) -> io::Result<Option<Vec<u8>>> {
+        let (file, size) = self.regular(name)?;
+        let mut bytes = Vec::with_capacity(usize::try_from(size.min(most)).unwrap_or(0) + 1);
+        file.take(most + 1).read_to_end(&mut bytes)?;
         Ok(u64::try_from(bytes.len()).is_ok_and(|count| count <= most).then_some(bytes))
     }
 
@@ -184,15 +193,21 @@ impl Tree {
         })
     }
 
-    /// A new file with the owner and the permissions that it had; fails if the name is there.
-    pub(super) fn write_new(&self, path: &Path, bytes: &[u8], before: Stamp) -> io::Result<()> {
+    /// A new file that `write` writes, with the owner and the permissions that it had; fails if the name is
+    /// there.
+    pub(super) fn write_new(
+        &self,
+        path: &Path,
+        before: Stamp,
+        write: impl FnOnce(&mut File) -> io::Result<()>,
+    ) -> io::Result<()> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW;
         let mode = Mode::from_bits_truncate(0o600);
         let mut file = self.in_parent(path, |parent, name| {
             let file = rustix::fs::openat(parent, name, flags | OFlags::CLOEXEC, mode)?;
-            Ok(std::fs::File::from(file))
+            Ok(File::from(file))
         })?;
-        file.write_all(bytes)?;
+        write(&mut file)?;
         give_back(&file, before);
         Ok(rustix::fs::fchmod(&file, permissions(before.mode()))?)
     }

@@ -3,10 +3,10 @@
 
 use std::ffi::OsStr;
 use std::ffi::OsString;
+use std::fs::File;
 use std::fs::Metadata;
 use std::io;
 use std::io::Read as _;
-use std::io::Write as _;
 use std::path::Path;
 use std::path::PathBuf;
 use std::time::UNIX_EPOCH;
@@ -43,10 +43,15 @@ impl Directory {
         Ok(names)
     }
 
+    /// A file to read.
+    pub(super) fn file(&self, name: &OsStr) -> io::Result<File> {
+        File::open(self.0.join(name))
+    }
+
     /// A file's contents; `None` if it is longer than `most` bytes.
     pub(super) fn read(&self, name: &OsStr, most: u64) -> io::Result<Option<Vec<u8>>> {
         let mut bytes = Vec::new();
-        std::fs::File::open(self.0.join(name))?.take(most + 1).read_to_end(&mut bytes)?;
+        self.file(name)?.take(most + 1).read_to_end(&mut bytes)?;
         Ok(u64::try_from(bytes.len()).is_ok_and(|count| count <= most).then_some(bytes))
     }
 
@@ -102,9 +107,14 @@ impl Tree {
         std::fs::create_dir(path)
     }
 
-    /// A new file; fails if the name is there.
-    pub(super) fn write_new(&self, path: &Path, bytes: &[u8], _: Stamp) -> io::Result<()> {
-        std::fs::File::options().write(true).create_new(true).open(path)?.write_all(bytes)
+    /// A new file that `write` writes; fails if the name is there.
+    pub(super) fn write_new(
+        &self,
+        path: &Path,
+        _: Stamp,
+        write: impl FnOnce(&mut File) -> io::Result<()>,
+    ) -> io::Result<()> {
+        write(&mut File::options().write(true).create_new(true).open(path)?)
     }
 
     pub(super) fn make_link(&self, _path: &Path, _target: &Path) -> io::Result<()> {
@@ -148,5 +158,5 @@ fn found_as(found: &Metadata) -> Found {
     let changed = changed.unwrap_or_default();
     let (seconds, nanoseconds) = (changed.as_secs(), u64::from(changed.subsec_nanos()));
     let stamp = Stamp([0, 0, 0, found.len(), seconds, nanoseconds, 0, 0]);
-    Found { kind, stamp, birth: None }
+    Found { kind, stamp, birth: None, has_other_names: false }
 }

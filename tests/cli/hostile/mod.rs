@@ -13,6 +13,8 @@ mod git;
 
 mod ground;
 
+mod large;
+
 mod metadata;
 
 mod names;
