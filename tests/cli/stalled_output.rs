@@ -1,11 +1,15 @@
 //! Nobody reads standard output, or somebody reads it slowly: a run ends in time all the same, and whoever
 //! does read gets everything.
 
+use std::io::BufRead;
+use std::io::BufReader;
 use std::io::Read;
+use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::Child;
 use std::process::Command;
+use std::process::Stdio;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -121,5 +125,50 @@ fn a_slow_reader_gets_everything() {
                 assert_eq!(events.last().unwrap()["type"], "result");
             }
         }
+    }
+}
+
+#[test]
+fn a_signal_ends_other_commands_whose_result_nobody_reads() {
+    let many = format!("head -c {LARGE} /dev/zero | tr '\\0' y");
+    let lines = json!({"path": "large.txt", "limit": 60_000}).to_string();
+    for arguments in [
+        &["sandbox", "--", "/bin/sh", "-c", &many][..],
+        &["tool", "run", "file_read", "--json", "--args", &lines],
+    ] {
+        let context = TestContext::new();
+        context.write("large.txt", "line of text\n".repeat(60_000));
+        let mut child = context.command(arguments.iter().copied()).spawn().unwrap();
+        // Beyond what the pipe holds there is more to deliver, so this never ends by itself.
+        std::thread::sleep(Duration::from_secs(2));
+        assert!(child.try_wait().unwrap().is_none(), "{arguments:?}");
+        terminate(&child);
+        let (code, took) = ended(&mut child);
+        assert_eq!(code, Some(143), "{arguments:?}");
+        assert!(took < Duration::from_secs(5), "{arguments:?}: {took:?}");
+    }
+}
+
+/// The default action of a signal is gone once a turn has listened to it.
+#[test]
+fn a_conversation_that_waits_for_a_line_ends_by_a_signal() {
+    for (signal, expected) in [("-TERM", 143), ("-INT", 130), ("-HUP", 143)] {
+        let context = TestContext::new();
+        let mut command = context.command(["chat", "--ephemeral"]);
+        let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
+        let mut lines = child.stdin.take().unwrap();
+        let mut answers = BufReader::new(child.stdout.take().unwrap());
+        for (line, expected) in [("what is 2 + 3", "5\n"), ("what is 3 + 4", "7\n")] {
+            writeln!(lines, "{line}").unwrap();
+            let mut answer = String::new();
+            answers.read_line(&mut answer).unwrap();
+            assert_eq!(answer, expected);
+        }
+        let kill = Command::new("kill").args([signal, &child.id().to_string()]).status();
+        assert!(kill.unwrap().success());
+        let (code, took) = ended(&mut child);
+        assert_eq!(code, Some(expected), "{signal}");
+        assert!(took < Duration::from_secs(5), "{signal}: {took:?}");
+        drop(lines);
     }
 }

@@ -5,13 +5,16 @@ use clap::Args;
 use super::run::ModelArgs;
 use super::run::OutputFormat;
 use super::run::ReachArgs;
+use crate::agent::CancelReason;
 use crate::agent::Cancellation;
 use crate::agent::SessionChoice;
 use crate::agent::Task;
 use crate::cli::context::CommandContext;
 use crate::cli::error::CommandError;
+use crate::cli::output::Delivery;
 use crate::cli::prompt::LineSource;
 use crate::cli::task;
+use crate::cli::task::interrupt::Idle;
 use crate::cli::wiring;
 use crate::config::layer::Assignments;
 use crate::protocol::ExitCode;
@@ -60,7 +63,14 @@ pub async fn run(args: ChatArgs, context: &mut CommandContext) -> Result<ExitCod
         context.output.status(&format!("{name}; Ctrl-C ends a turn, Ctrl-D the conversation"));
     }
     let mut last = ExitCode::Done;
-    while let Some(line) = lines.next().await? {
+    context.output.never_wait()?;
+    let mut idle = Idle::listen();
+    loop {
+        let line = match next_line(&mut lines, &mut idle).await? {
+            Next::Line(line) => line,
+            Next::End => break,
+            Next::Signal(reason) => return Ok(reason.exit_code()),
+        };
         if line.trim().is_empty() {
             continue;
         }
@@ -72,11 +82,41 @@ pub async fn run(args: ChatArgs, context: &mut CommandContext) -> Result<ExitCod
         task::deliver::deliver(&outcome, OutputFormat::Text, None, context)?;
         task::deliver::explain(&outcome, &mut context.output);
         last = outcome.exit_code;
+        let delivery = context.output.delivered(cancel.token(), None).await?;
         if last == ExitCode::Terminated {
             return Ok(last);
         }
+        if let Some(reason) = cancel.reason()
+            && (delivery == Delivery::GivenUp || reason == CancelReason::Terminated)
+        {
+            return Ok(reason.exit_code());
+        }
+        // Before this turn's listener goes.
+        idle = Idle::listen();
         session = SessionChoice::Resume(outcome.session_id);
     }
     // A script that pipes lines in wants to know how the last one went; a person does not.
     Ok(if lines.is_interactive() { ExitCode::Done } else { last })
+}
+
+/// What ends the wait for a line.
+enum Next {
+    Line(String),
+    End,
+    Signal(CancelReason),
+}
+
+async fn next_line(lines: &mut LineSource, idle: &mut Idle) -> Result<Next, CommandError> {
+    let is_interactive = lines.is_interactive();
+    let mut line = std::pin::pin!(lines.next());
+    loop {
+        tokio::select! {
+            biased;
+            line = &mut line => return Ok(line?.map_or(Next::End, Next::Line)),
+            // Ctrl-C is a key at the prompt; as a signal it was meant for the turn that has just ended.
+            reason = idle.next() => if !is_interactive || reason != CancelReason::Interrupted {
+                return Ok(Next::Signal(reason));
+            },
+        }
+    }
 }

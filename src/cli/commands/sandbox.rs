@@ -14,6 +14,7 @@ use crate::agent::Cancellation;
 use crate::cli::args::PlacesArgs;
 use crate::cli::context::CommandContext;
 use crate::cli::error::CommandError;
+use crate::cli::output::Delivery;
 use crate::cli::task::interrupt;
 use crate::cli::wiring;
 use crate::config::layer::Assignments;
@@ -102,14 +103,21 @@ pub async fn run(args: SandboxArgs, context: &mut CommandContext) -> Result<u8, 
     };
     let limits = sandbox.policy().limits.clone();
     let cancel = Cancellation::new();
-    let signals = interrupt::cancel_on_signals(&cancel);
+    let _signals = interrupt::cancel_on_signals(&cancel);
+    context.output.never_wait()?;
     let finished = sandbox.run(command, cancel.token().clone()).await?;
     let is_open = matches!(sandbox.policy().net, NetRule::Hosts(_));
-    drop((sandbox, signals));
-    show(&finished, &limits, is_open, context)?;
-    if finished.status == EndStatus::Cancelled {
+    drop(sandbox);
+    warn(&finished, &limits, is_open, context);
+    print(&finished, context)?;
+    let delivery = context.output.delivered(cancel.token(), None).await?;
+    if finished.status == EndStatus::Cancelled || delivery == Delivery::GivenUp {
+        if delivery == Delivery::Whole {
+            context.output.raw_error(&finished.stderr.text());
+        }
         return Ok(cancel.reason().map_or(ExitCode::Interrupted, CancelReason::exit_code).into());
     }
+    context.output.raw_error(&finished.stderr.text());
     // On some systems a status is larger; what does not fit is a failure still.
     Ok(u8::try_from(finished.status.exit_code()).unwrap_or(ExitCode::TaskFailed.into()))
 }
@@ -182,12 +190,7 @@ fn words(limits: &CommandLimits) -> String {
     )
 }
 
-fn show(
-    finished: &Finished,
-    limits: &CommandLimits,
-    is_open: bool,
-    context: &mut CommandContext,
-) -> Result<(), CommandError> {
+fn warn(finished: &Finished, limits: &CommandLimits, is_open: bool, context: &mut CommandContext) {
     if let Some(limit) = finished.limit() {
         context.output.warning(&limit.explain(limits));
     }
@@ -205,15 +208,16 @@ fn show(
     if !finished.pipe_held_by.is_empty() {
         context.output.warning("processes that outlived the command were ended");
     }
+}
+
+fn print(finished: &Finished, context: &mut CommandContext) -> Result<(), CommandError> {
     if finished.stdout.left_out() > 0 {
         context.output.raw(finished.stdout.text().as_bytes())?;
     } else {
         context.output.raw(&finished.stdout.head)?;
         context.output.raw(&finished.stdout.tail)?;
     }
-    context.output.flush()?;
-    context.output.raw_error(&finished.stderr.text());
-    Ok(())
+    Ok(context.output.flush()?)
 }
 
 impl From<SandboxError> for CommandError {

@@ -115,14 +115,16 @@ async fn run_tool(args: RunArgs, context: &mut CommandContext) -> Result<ExitCod
     let cancellation = Cancellation::new();
     tools.cancel = cancellation.token().clone();
     let _signals = interrupt::cancel_on_signals(&cancellation);
+    context.output.never_wait()?;
     let begin = Instant::now();
     let outcome = run_one(prepared, &registry, &tools).await?;
     tracing::debug!(duration = ?begin.elapsed(), "tool ended");
-    if let Some(reason) = cancellation.reason() {
-        let _shown = tell(outcome, context);
-        return Ok(reason.exit_code());
+    let told = tell(outcome, context);
+    context.output.delivered(cancellation.token(), None).await?;
+    match cancellation.reason() {
+        Some(reason) => Ok(reason.exit_code()),
+        None => told,
     }
-    tell(outcome, context)
 }
 
 async fn run_one(

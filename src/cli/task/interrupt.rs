@@ -43,6 +43,26 @@ pub fn cancel_on_signals(cancel: &Cancellation) -> SignalGuard {
     SignalGuard { listener, is_over }
 }
 
+/// Signals that come while no run is under way. Once a run was, their default action is gone.
+pub struct Idle(Option<Signals>);
+
+impl Idle {
+    /// Listens from now on.
+    pub fn listen() -> Self {
+        Self(Signals::listen())
+    }
+
+    /// The next one, and what it asks for; never where it cannot be listened to.
+    pub async fn next(&mut self) -> CancelReason {
+        if let Some(signals) = &mut self.0
+            && let Some(reason) = signals.next().await
+        {
+            return reason;
+        }
+        std::future::pending().await
+    }
+}
+
 /// From a thread of its own: what does not come to its end may hold the runtime's.
 fn end_by_force(reason: CancelReason, is_over: Arc<AtomicBool>) {
     let number = match reason {
