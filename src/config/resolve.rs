@@ -79,7 +79,7 @@ pub fn resolve(
     let data_dir = config.data_dir.clone().map(|path| directory.join(path));
     let data_dir = data_dir.or_else(|| places.usable_data_dir().map(Path::to_path_buf));
     let wheels = config.python.wheels.as_ref().map(|path| directory.join(path));
-    model.local.complete(data_dir.as_deref(), wheels.as_deref());
+    model.complete(data_dir.as_deref(), wheels.as_deref());
     let models = model.local.directory.clone();
     Ok(Settings {
         model,

@@ -3,6 +3,7 @@
 //! A consumer takes its own struct and never the whole. How values get here (files, environment,
 //! command line) is `layer`'s and `env`'s business; nothing here reads anything.
 
+use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -108,6 +109,14 @@ impl ModelSettings {
             price: None,
             local: LocalSettings::default(),
             route: None,
+        }
+    }
+
+    /// Fills in what other parts of the configuration say, for each model of a route as well.
+    pub fn complete(&mut self, data_dir: Option<&Path>, wheels: Option<&Path>) {
+        self.local.complete(data_dir, wheels);
+        for rung in self.route.iter_mut().flat_map(|route| &mut route.rungs) {
+            rung.model.complete(data_dir, wheels);
         }
     }
 

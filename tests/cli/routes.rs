@@ -173,6 +173,16 @@ fn offline_leaves_the_models_of_this_machine() {
 }
 
 #[test]
+fn a_model_of_this_machine_is_looked_for_where_it_would_be_alone() {
+    let context = with_route(&[json!({"provider": "local", "name": "none"})]);
+    let alone = context.run(["run", "--model", "local/none", "hi"]);
+    assert!(alone.stderr.contains("put a GGUF file into"), "{}", alone.stderr);
+    let finished = run(&context, &[], "hi");
+    assert_eq!(finished.code, alone.code, "{}", finished.stderr);
+    assert!(finished.stderr.contains("put a GGUF file into"), "{}", finished.stderr);
+}
+
+#[test]
 fn what_it_cost_is_what_the_models_that_answered_cost() {
     let (first, second) = (ModelServer::start(), ModelServer::start());
     let mut dear = on(&first, "500", "a");
