@@ -30,7 +30,9 @@ use std::sync::OnceLock;
 fn chosen() -> &'static str {
     static CHOSEN: OnceLock<String> = OnceLock::new();
     CHOSEN.get_or_init(|| {
-        let path = std::env::current_exe().unwrap_or_default();
+        // Without procfs by the name it was started with.
+        let name = || rustix::param::linux_execfn().to_str().unwrap_or_default().into();
+        let path = std::env::current_exe().unwrap_or_else(|_| name());
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         name.split_once("mutation-").map(|(_, chosen)| chosen.to_owned()).unwrap_or_default()
     })

@@ -49,8 +49,8 @@ RESTORE = (
         (
             Edit(
                 "src/sandbox/repair.rs",
-                "    if thread.spawn(",
-                "    if OFF || thread.spawn(",
+                "    if thread.spawn(move || take(&theirs).map(|job| job())).is_err()",
+                "    if (OFF || thread.spawn(move || take(&theirs).map(|job| job())).is_err())",
             ),
         ),
     ),

@@ -268,17 +268,12 @@ SANDBOX = (
     Mutation(
         "signal-domain",
         "what has no process namespace is ended at once by a Landlock domain",
-        ("case_42_what_forks",),
+        ("case_43_whoever_detaches_is_dead_without",),
         (
             Edit(
                 LINUX + "keeper/members.rs",
                 "        let scoped = bounded && landlock",
                 "        let scoped = !OFF && bounded && landlock",
-            ),
-            Edit(
-                LINUX + "keeper/members.rs",
-                "        for group in groups_of_children() {",
-                "        for group in groups_of_children().into_iter().filter(|_| !OFF) {",
             ),
         ),
     ),

@@ -12,6 +12,7 @@ mod conditions;
 pub mod context;
 mod conversations;
 pub mod events;
+mod input;
 mod model_call;
 pub mod outcome;
 pub mod schema_repair;
@@ -192,7 +193,8 @@ impl Agent {
         let session_id = session.id().to_owned();
         emitter.event(Event::ThreadStarted { thread_id: session_id.clone(), model });
         let (vault, allowed) = self.shared(&session_id, &history);
-        let request = Message { role: Role::User, parts: concealed(task.input, &vault) };
+        let request =
+            Message { role: Role::User, parts: input::concealed(task.input, &vault, emitter) };
         let mut state = RunState::new(history);
         state.allowed = allowed;
         if let Some(Refusal { code, error, hint }) = refused {
@@ -368,16 +370,6 @@ fn text_of(part: &Part) -> Option<&str> {
         Part::ToolResult(result) => Some(&result.text),
         Part::Image { .. } | Part::Reasoning { .. } | Part::ToolCall(_) => None,
     }
-}
-
-/// The input without its secrets: it goes to the model, the session and the events.
-fn concealed(mut input: Vec<Part>, vault: &Vault) -> Vec<Part> {
-    for part in &mut input {
-        if let Part::Text { text } = part {
-            *text = vault.conceal(text, None).into_owned();
-        }
-    }
-    input
 }
 
 /// A run that is over, but for its outcome.

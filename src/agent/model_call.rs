@@ -4,6 +4,7 @@
 //! drown a reader in events. The reply is the truth: an item ends with its whole text, whatever
 //! deltas were lost.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -19,6 +20,7 @@ use crate::protocol::ModelErrorKind;
 use crate::protocol::ModelReply;
 use crate::protocol::ModelRequest;
 use crate::protocol::Part;
+use crate::protocol::secrets::Vault;
 
 use super::cancel::Cancellation;
 use super::events::Emitter;
@@ -82,18 +84,30 @@ impl Stream {
         self.text.push_str(text);
     }
 
-    fn flush(&mut self, emitter: &Emitter) {
+    /// How far it can be told: its last word may be the beginning of a secret.
+    fn tellable(&self, vault: &Vault) -> usize {
+        let word = self.text.rfind(|c: char| !c.is_ascii_graphic());
+        let start = word.map_or(0, |at| self.text.ceil_char_boundary(at + 1));
+        start.max(
+            self.text.floor_char_boundary(self.text.len().saturating_sub(vault.longest_form())),
+        )
+    }
+
+    fn flush(&mut self, emitter: &Emitter, vault: &Vault) {
+        let end = self.tellable(vault);
         if let Some(id) = &self.id
-            && self.told < self.text.len()
+            && self.told < end
         {
-            emitter.update(id, self.kind.body(self.text[self.told..].to_owned()));
-            self.told = self.text.len();
+            let text = vault.conceal_said(&self.text[self.told..end]).into_owned();
+            emitter.update(id, self.kind.body(text));
+            self.told = end;
         }
     }
 
     /// Ends the item, with the whole text where the caller has it.
-    fn end(&mut self, emitter: &Emitter, status: ItemStatus, whole: Option<String>) {
+    fn end(&mut self, emitter: &Emitter, vault: &Vault, status: ItemStatus, whole: Option<String>) {
         let text = whole.unwrap_or_else(|| std::mem::take(&mut self.text));
+        let text = vault.conceal_said(&text).into_owned();
         match self.id.take() {
             Some(id) => emitter.end(&id, status, self.kind.body(text), None),
             None if text.is_empty() => {}
@@ -104,18 +118,23 @@ impl Stream {
     }
 }
 
-/// Asks the model; items and heartbeats go to `emitter`.
+/// Asks the model; items and heartbeats go to `emitter`. What it says of the values in `vault` is
+/// concealed, there and in the reply.
 pub(super) async fn ask(
     model: &dyn ChatModel,
     request: &ModelRequest,
+    vault: &Vault,
     emitter: &Emitter,
     cancel: &Cancellation,
     pacing: Pacing,
 ) -> Result<ModelReply, ModelError> {
     let (sender, mut deltas) = mpsc::channel(DELTAS);
     let reply = model.respond(request, sender, cancel.token().clone());
-    let mut streams =
-        Streams { reasoning: Stream::new(Kind::Reasoning), message: Stream::new(Kind::Message) };
+    let mut streams = Streams {
+        reasoning: Stream::new(Kind::Reasoning),
+        message: Stream::new(Kind::Message),
+        vault,
+    };
     let work = async {
         let mut reply = std::pin::pin!(reply);
         let mut abandon = std::pin::pin!(async {
@@ -150,15 +169,26 @@ pub(super) async fn ask(
         streams.take(emitter, delta);
     }
     streams.end(emitter, &result);
-    result
+    result.map(|mut reply| {
+        // What a provider has signed is checked when it comes back, so reasoning stays as it is there.
+        for part in &mut reply.message.parts {
+            if let Part::Text { text } = part
+                && let Cow::Owned(concealed) = vault.conceal_said(text)
+            {
+                *text = concealed;
+            }
+        }
+        reply
+    })
 }
 
-struct Streams {
+struct Streams<'a> {
     reasoning: Stream,
     message: Stream,
+    vault: &'a Vault,
 }
 
-impl Streams {
+impl Streams<'_> {
     fn take(&mut self, emitter: &Emitter, delta: ModelDelta) {
         match delta {
             ModelDelta::Text { text } => self.message.push(emitter, &text),
@@ -170,25 +200,27 @@ impl Streams {
             }
             ModelDelta::Retry { attempt, wait_ms, reason } => {
                 // The next try says everything again.
-                self.reasoning.end(emitter, ItemStatus::Failed, None);
-                self.message.end(emitter, ItemStatus::Failed, None);
+                self.reasoning.end(emitter, self.vault, ItemStatus::Failed, None);
+                self.message.end(emitter, self.vault, ItemStatus::Failed, None);
                 emitter.event(Event::ModelRetry { attempt, wait_ms, reason });
             }
             ModelDelta::Rung(taken) => {
-                self.reasoning.end(emitter, ItemStatus::Failed, None);
-                self.message.end(emitter, ItemStatus::Failed, None);
+                self.reasoning.end(emitter, self.vault, ItemStatus::Failed, None);
+                self.message.end(emitter, self.vault, ItemStatus::Failed, None);
                 emitter.rung(taken);
             }
         }
     }
 
     fn has_news(&self) -> bool {
-        [&self.reasoning, &self.message].iter().any(|stream| stream.told < stream.text.len())
+        [&self.reasoning, &self.message]
+            .iter()
+            .any(|stream| stream.told < stream.tellable(self.vault))
     }
 
     fn flush(&mut self, emitter: &Emitter) {
-        self.reasoning.flush(emitter);
-        self.message.flush(emitter);
+        self.reasoning.flush(emitter, self.vault);
+        self.message.flush(emitter, self.vault);
     }
 
     fn end(&mut self, emitter: &Emitter, result: &Result<ModelReply, ModelError>) {
@@ -203,9 +235,9 @@ impl Streams {
                         _ => None,
                     })
                     .collect();
-                self.reasoning.end(emitter, ItemStatus::Completed, Some(thought));
+                self.reasoning.end(emitter, self.vault, ItemStatus::Completed, Some(thought));
                 let said = reply.message.plain_text();
-                self.message.end(emitter, ItemStatus::Completed, Some(said));
+                self.message.end(emitter, self.vault, ItemStatus::Completed, Some(said));
             }
             Err(error) => {
                 let status = match error.kind {
@@ -214,8 +246,8 @@ impl Streams {
                     _ => ItemStatus::Failed,
                 };
                 self.flush(emitter);
-                self.reasoning.end(emitter, status, None);
-                self.message.end(emitter, status, None);
+                self.reasoning.end(emitter, self.vault, status, None);
+                self.message.end(emitter, self.vault, status, None);
             }
         }
     }

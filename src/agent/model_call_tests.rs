@@ -57,7 +57,9 @@ fn text(text: &str) -> ModelDelta {
 async fn events_of(model: Paced, cancel: &Cancellation) -> Vec<String> {
     let recorder = Arc::new(Recorder::default());
     let emitter = Emitter::new(recorder.clone());
-    ask(&model, &ModelRequest::default(), &emitter, cancel, Pacing::default()).await.ok();
+    ask(&model, &ModelRequest::default(), &Vault::default(), &emitter, cancel, Pacing::default())
+        .await
+        .ok();
     let said = |body: &ItemBody| match body {
         ItemBody::AgentMessage { text } => text.clone(),
         ItemBody::Reasoning { text } => format!("({text})"),

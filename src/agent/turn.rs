@@ -22,6 +22,7 @@ use crate::protocol::Role;
 use crate::protocol::StopReason;
 use crate::protocol::ToolCall;
 use crate::protocol::ToolSpec;
+use crate::protocol::secrets::Vault;
 use crate::tools::ToolContext;
 
 use super::AgentParts;
@@ -276,7 +277,9 @@ impl Turns<'_> {
 
     async fn ask(&self, request: &ModelRequest) -> Result<ModelReply, ModelError> {
         let model = self.parts.model.as_ref();
-        model_call::ask(model, request, self.emitter, self.cancel, self.parts.pacing).await
+        let nothing = Vault::default();
+        let vault = self.context.vault.as_deref().unwrap_or(&nothing);
+        model_call::ask(model, request, vault, self.emitter, self.cancel, self.parts.pacing).await
     }
 
     fn request(&self) -> ModelRequest {

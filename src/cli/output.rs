@@ -288,7 +288,7 @@ fn to_stderr(text: &str) {
 
 /// What may stand in a log: nothing that hides, and nothing that looks like a secret.
 fn safe(text: &str) -> String {
-    printable(&Vault::default().conceal(text, None))
+    printable(&Vault::for_eyes(text))
 }
 
 /// Escapes control and invisible characters: a file name or a server's words must not drive the terminal.

@@ -251,7 +251,7 @@ async fn run_one(
             }
             on_event(CallEvent::Started { index, call: &call });
             let started = Instant::now();
-            let result = match secrecy::admit(context, effect, &target, arguments) {
+            let result = match secrecy::admit(context, &call.name, effect, &target, arguments) {
                 Ok(arguments) => within_bounds(index, &*tool, arguments, context, on_event).await,
                 Err(error) => Err(error),
             };

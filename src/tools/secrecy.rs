@@ -17,18 +17,21 @@ use crate::protocol::ItemBody;
 use crate::protocol::secrets::Vault;
 use crate::protocol::secrets::each_text;
 
-/// The arguments as the tool gets them. What is written gets its values back; what runs, connects or
-/// remembers must have no placeholder, since it would keep or send the placeholder.
+/// The arguments as the tool gets them. What is written gets its values back, and what is looked for in
+/// files: it would not be found. What runs, connects or remembers must have no placeholder, since it would
+/// keep or send the placeholder.
 pub(super) fn admit(
     context: &ToolContext,
+    tool: &str,
     effect: Effect,
     target: &str,
     mut arguments: Value,
 ) -> Result<Value, ToolError> {
     let Some(vault) = &context.vault else { return Ok(arguments) };
     match effect {
-        Effect::Pure | Effect::Read => {}
-        Effect::Write => {
+        // A query of the memory may go to a server of embeddings, a sum would tell of its parts.
+        Effect::Pure | Effect::Read if !tool.starts_with("file_") => {}
+        Effect::Pure | Effect::Read | Effect::Write => {
             let file = source(context, target);
             let only = context.origin.as_ref().map(|_| file.as_str());
             each_text(&mut arguments, &mut |text| {
@@ -36,7 +39,7 @@ pub(super) fn admit(
                 Ok(())
             })
             .map_err(|misplaced: crate::protocol::secrets::Misplaced| {
-                ToolError::ForModel(format!("{misplaced}; nothing was written"))
+                ToolError::ForModel(format!("{misplaced}; nothing was done"))
             })?;
         }
         Effect::Remember | Effect::Process | Effect::Network => {
@@ -225,15 +228,15 @@ mod tests {
         assert_eq!(read.text, "T=[secret:DEPLOY_TOKEN]");
         assert_eq!(read.data, Some(json!({"lines": ["[secret:DEPLOY_TOKEN]"]})));
         let arguments = || json!({"path": "x", "content": "U=[secret:DEPLOY_TOKEN]"});
-        let written = admit(&context, Effect::Write, "x", arguments()).unwrap();
+        let written = admit(&context, "file_write", Effect::Write, "x", arguments()).unwrap();
         assert_eq!(written["content"], "U=canary-1234");
         for effect in [Effect::Remember, Effect::Process, Effect::Network] {
-            let error = admit(&context, effect, "x", arguments()).unwrap_err();
+            let error = admit(&context, "shell", effect, "x", arguments()).unwrap_err();
             assert!(error.to_string().contains("stands for a secret"), "{error}");
         }
         let unknown = json!({"path": "x", "content": "U=[secret:jwt-5]"});
-        let error = admit(&context, Effect::Write, "x", unknown).unwrap_err();
-        assert!(error.to_string().contains("nothing was written"), "{error}");
+        let error = admit(&context, "file_write", Effect::Write, "x", unknown).unwrap_err();
+        assert!(error.to_string().contains("nothing was done"), "{error}");
     }
 
     #[test]
@@ -244,8 +247,8 @@ mod tests {
         conceal(&context, "file_read", ".env", Ok(read)).unwrap();
         context.origin = Some("https://a.example/".to_owned());
         let arguments = || json!({"content": "[secret:DEPLOY_TOKEN]"});
-        assert!(admit(&context, Effect::Write, "./.env", arguments()).is_ok());
-        assert!(admit(&context, Effect::Write, "public.js", arguments()).is_err());
+        assert!(admit(&context, "file_write", Effect::Write, "./.env", arguments()).is_ok());
+        assert!(admit(&context, "file_write", Effect::Write, "public.js", arguments()).is_err());
     }
 
     #[test]

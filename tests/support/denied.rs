@@ -47,6 +47,24 @@ pub fn landlock(command: &mut Command) {
     install(command, program);
 }
 
+/// No procfs is mounted, as in an empty chroot. Only root can stage it.
+pub fn procfs(command: &mut Command) {
+    // SAFETY: between fork and exec three system calls are made, with constants.
+    unsafe {
+        command.pre_exec(|| {
+            let nothing = std::ptr::null();
+            let private = libc::MS_REC | libc::MS_PRIVATE;
+            if libc::unshare(libc::CLONE_NEWNS) != 0
+                || libc::mount(nothing, c"/".as_ptr(), nothing, private, nothing.cast()) != 0
+                || libc::umount2(c"/proc".as_ptr(), libc::MNT_DETACH) != 0
+            {
+                return Err(std::io::Error::last_os_error());
+            }
+            Ok(())
+        });
+    }
+}
+
 /// No further thread or process can be had.
 pub fn threads(command: &mut Command) {
     let mut program = start();

@@ -110,19 +110,24 @@ impl Vault {
     /// The text with placeholders for its secrets. `source` is the file it was read from, if it was.
     pub fn conceal<'a>(&self, text: &'a str, source: Option<&str>) -> Cow<'a, str> {
         let mut inner = self.inner();
-        let spans = inner.secrets_of(text);
-        if spans.is_empty() {
-            return Cow::Borrowed(text);
-        }
-        let mut concealed = String::with_capacity(text.len());
-        let mut at = 0;
-        for (range, kind) in spans {
-            concealed.push_str(&text[at..range.start]);
-            concealed.push_str(&inner.placeholder(&text[range.clone()], &kind, source));
-            at = range.end;
-        }
-        concealed.push_str(&text[at..]);
-        Cow::Owned(concealed)
+        let spans = inner.secrets_of(text, true);
+        inner.replaced(text, spans, source)
+    }
+
+    /// A text for a person's eyes, without what has the form of a secret. Placeholders stay.
+    pub fn for_eyes(text: &str) -> Cow<'_, str> {
+        let vault = Self::default();
+        let mut inner = vault.inner();
+        let spans = inner.secrets_of(text, false);
+        inner.replaced(text, spans, None)
+    }
+
+    /// What a model says, with placeholders for the values that are known and those that were found
+    /// before. What only has the form of a secret is an example: the model has seen none.
+    pub fn conceal_said<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let mut inner = self.inner();
+        let spans = inner.said_of(text);
+        inner.replaced(text, spans, None)
     }
 
     /// The text with the values of its placeholders. `only` names the one file whose secrets may be
@@ -161,6 +166,11 @@ impl Vault {
         placeholders(text).into_iter().next().map(|range| &text[range])
     }
 
+    /// All placeholders of a text, or what looks like them.
+    pub fn placeholders_in(text: &str) -> impl Iterator<Item = &str> {
+        placeholders(text).into_iter().map(|range| &text[range])
+    }
+
     fn inner(&self) -> MutexGuard<'_, Inner> {
         // A panic between two statements leaves nothing half done here.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -184,33 +194,56 @@ impl Inner {
         })
     }
 
-    /// What has to be replaced, in order and without overlaps.
-    fn secrets_of(&self, text: &str) -> Vec<(Range<usize>, String)> {
+    /// What has to be replaced, in order and without overlaps. `literals`: also what looks like a
+    /// placeholder.
+    fn secrets_of(&self, text: &str, literals: bool) -> Vec<(Range<usize>, String)> {
         let mut spans: Vec<(Range<usize>, String)> = Vec::new();
         let found = forms::find(&self.forms().all, text).into_iter();
         spans.extend(found.map(|(range, kind)| (range, kind.to_owned())));
         let literal = |range| (range, LITERAL.to_owned());
-        spans.extend(placeholders(text).into_iter().map(literal));
+        if literals {
+            spans.extend(placeholders(text).into_iter().map(literal));
+        }
         let found = patterns::find(text).into_iter();
         spans.extend(found.map(|found| (found.range, found.kind.to_owned())));
         spans.extend(encoded::find(text));
-        // Of those that begin at the same place the first and longest counts; a known name is first.
-        spans.sort_by_key(|(range, _)| (range.start, std::cmp::Reverse(range.end)));
-        let mut end = 0;
-        let mut kept: Vec<(Range<usize>, String)> = Vec::with_capacity(spans.len());
-        for (range, kind) in spans {
-            if range.start >= end {
-                end = range.end;
-                kept.push((range, kind));
-            } else if range.end > end {
-                // They overlap: what follows the first is part of a secret as well.
-                end = range.end;
-                if let Some((last, _)) = kept.last_mut() {
-                    last.end = end;
-                }
+        without_overlaps(spans)
+    }
+
+    /// The same of a text that may quote placeholders, for values that are known or were found.
+    fn said_of(&self, text: &str) -> Vec<(Range<usize>, String)> {
+        let mut spans: Vec<(Range<usize>, String)> = Vec::new();
+        let found = forms::find(&self.forms().all, text).into_iter();
+        spans.extend(found.map(|(range, kind)| (range, kind.to_owned())));
+        let literal = format!("{OPENING}{LITERAL}-");
+        for (value, placeholder) in &self.by_value {
+            if value.len() >= KNOWN && !placeholder.starts_with(&literal) {
+                let found = text.match_indices(value.as_str());
+                spans.extend(found.map(|(at, _)| (at..at + value.len(), placeholder.clone())));
             }
         }
-        kept
+        without_overlaps(spans)
+    }
+
+    /// The text with placeholders in these places.
+    fn replaced<'a>(
+        &mut self,
+        text: &'a str,
+        spans: Vec<(Range<usize>, String)>,
+        source: Option<&str>,
+    ) -> Cow<'a, str> {
+        if spans.is_empty() {
+            return Cow::Borrowed(text);
+        }
+        let mut concealed = String::with_capacity(text.len());
+        let mut at = 0;
+        for (range, kind) in spans {
+            concealed.push_str(&text[at..range.start]);
+            concealed.push_str(&self.placeholder(&text[range.clone()], &kind, source));
+            at = range.end;
+        }
+        concealed.push_str(&text[at..]);
+        Cow::Owned(concealed)
     }
 
     fn placeholder(&mut self, value: &str, kind: &str, source: Option<&str>) -> String {
@@ -236,6 +269,26 @@ impl Inner {
     }
 }
 
+/// Of those that begin at the same place the first and longest counts; a known name is first.
+fn without_overlaps(mut spans: Vec<(Range<usize>, String)>) -> Vec<(Range<usize>, String)> {
+    spans.sort_by_key(|(range, _)| (range.start, std::cmp::Reverse(range.end)));
+    let mut end = 0;
+    let mut kept: Vec<(Range<usize>, String)> = Vec::with_capacity(spans.len());
+    for (range, kind) in spans {
+        if range.start >= end {
+            end = range.end;
+            kept.push((range, kind));
+        } else if range.end > end {
+            // They overlap: what follows the first is part of a secret as well.
+            end = range.end;
+            if let Some((last, _)) = kept.last_mut() {
+                last.end = end;
+            }
+        }
+    }
+    kept
+}
+
 /// Where a text has placeholders, or what looks like one.
 fn placeholders(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
@@ -256,6 +309,21 @@ mod tests {
 
     fn vault() -> Vault {
         Vault::new([("DEPLOY_TOKEN".to_owned(), "canary-1234".to_owned())])
+    }
+
+    #[test]
+    fn what_a_model_says_is_concealed_where_it_is_known_and_stays_where_it_is_an_example() {
+        let vault = Vault::new([("DEPLOY_TOKEN".to_owned(), "canary-1234".to_owned())]);
+        let said = vault.conceal_said("it is canary-1234, Y2FuYXJ5LTEyMzQ= or 4321-yranac");
+        assert!(said.contains("[secret:DEPLOY_TOKEN]") && !said.contains("canary-1234"), "{said}");
+        assert!(!said.contains("Y2FuYXJ5LTEyMzQ"), "{said}");
+        for example in ["DB_PASSWORD=changeme123", "[secret:DEPLOY_TOKEN]", "[secret:api-key-7]"] {
+            assert_eq!(vault.conceal_said(example), example);
+        }
+        let seen = vault.conceal("DB_PASSWORD=correcthorse", None).into_owned();
+        assert!(!seen.contains("correcthorse"));
+        let said = vault.conceal_said("the password is correcthorse");
+        assert!(!said.contains("correcthorse"), "{said}");
     }
 
     #[test]

@@ -324,3 +324,51 @@ fn a_key_that_lies_in_a_file_reaches_no_model() {
     assert!(requests.last().unwrap().body.contains("[secret:RUNG_1_MODEL_API_KEY]"));
     assert!(requests.iter().all(|seen| !seen.body.contains(key)));
 }
+
+/// A variable may have a secret's name and a value that stands in many files.
+#[test]
+fn case_31_a_value_that_is_looked_for_is_found_and_said_to_be_concealed() {
+    let context = TestContext::new();
+    context.write("Makefile", "clean:\n\trm -r node_modules\n");
+    context.write("deep/node_modules", "1");
+    let ask = |task: &str| {
+        let mut command = context.command(["run", task]);
+        crate::support::finish(command.env("CACHE_KEY", "node_modules"))
+    };
+    let told = "the model does not get to see what the input has for `[secret:CACHE_KEY]`";
+    for (task, answer) in [
+        ("which files mention node_modules", "Makefile\n"),
+        ("how often does node_modules occur in Makefile", "1\n"),
+    ] {
+        let finished = ask(task);
+        assert_eq!((finished.code, finished.stdout.as_str()), (0, answer), "{}", finished.stderr);
+        assert!(finished.stderr.contains(told), "{}", finished.stderr);
+    }
+    let finished = ask("find files named node_modules");
+    assert_eq!(finished.stdout, "deep/[secret:CACHE_KEY]\n", "{}", finished.stderr);
+}
+
+#[test]
+fn case_31_what_a_model_says_of_a_secret_is_concealed() {
+    let context = TestContext::new();
+    let said = "the token is super-secret-value-123, and `DB_PASSWORD=changeme123` is an example";
+    let script = context.write("../home/script.json", json!([{"text": said}]).to_string());
+    let model = format!("scripted/{}", script.display());
+    let out = context.work().join("answer");
+    for format in ["text", "json", "jsonl"] {
+        let mut command = context.command(["run", "go", "--model", &model, "-o"]);
+        command.arg(&out).args(["--output-format", format]);
+        command.env("MY_API_TOKEN", "super-secret-value-123");
+        let finished = crate::support::finish(&mut command);
+        assert_eq!(finished.code, 0, "{}", finished.stderr);
+        let shown = finished.stdout + &finished.stderr + &std::fs::read_to_string(&out).unwrap();
+        assert!(shown.contains("the token is [secret:MY_API_TOKEN], and"), "{shown}");
+        assert!(shown.contains("DB_PASSWORD=changeme123"), "{shown}");
+        assert!(!shown.contains("super-secret"), "{shown}");
+    }
+    for path in files(context.work().parent().unwrap()) {
+        let bytes = std::fs::read(&path).unwrap();
+        let found = memchr::memmem::find(&bytes, b"super-secret-value").is_some();
+        assert!(!found || path.ends_with("script.json"), "{}", path.display());
+    }
+}

@@ -7,9 +7,13 @@ use serde_json::Value;
 use serde_json::json;
 
 use super::Ground;
+use super::Rows;
+use super::Setting;
 use super::each;
 use super::each_of_two;
 use super::network::PYTHON;
+use crate::support::denied;
+use crate::support::finish;
 
 fn shell(ground: &Ground, command: &str, timeout: u64) -> (i32, Value, Duration) {
     let started = Instant::now();
@@ -139,4 +143,36 @@ fn case_43_whoever_detaches_is_dead_after_the_call() {
             rows.row(format!("{} {way}", ground.setting), held, &format!("{elapsed:?} {data}"));
         }
     });
+}
+
+/// Without procfs nobody can list what came of a command.
+#[test]
+fn case_43_whoever_detaches_is_dead_without_a_list_too() {
+    if !rustix::process::geteuid().is_root() || !signals_can_be_bounded() {
+        crate::support::lacking("root", "a machine without procfs");
+        return;
+    }
+    let mut rows = Rows::new("case 43, no procfs");
+    let mark = format!("43.9{:07}", std::process::id());
+    let ground = Ground::new(Setting { contained: false, ordinary: false });
+    for way in [
+        format!("sleep {mark} & echo ok"),
+        format!("setsid sleep {mark} & echo ok"),
+        format!("(setsid sleep {mark} </dev/null >/dev/null 2>&1 &); sleep 0.1; echo ok"),
+    ] {
+        let arguments = json!({"command": way}).to_string();
+        let level = ["--sandbox", "workspace-write", "--json"];
+        let mut command =
+            ground.command(&[&["tool", "run", "shell", "--args", &arguments][..], &level].concat());
+        denied::procfs(&mut command);
+        denied::namespaces(&mut command);
+        let finished = finish(&mut command);
+        let value: Value = serde_json::from_str(&finished.stdout).unwrap_or(Value::Null);
+        let data = &value["data"];
+        let held = finished.code == 0
+            && data["stdout"] == "ok\n"
+            && data["sandbox"] == "landlock"
+            && !is_running(&mark);
+        rows.row(way, held, &format!("{} {} {}", finished.code, finished.stdout, finished.stderr));
+    }
 }
