@@ -155,7 +155,7 @@ RESTORE = (
             Edit(
                 "src/sandbox/snapshot/survey.rs",
                 "        for name in names {\n",
-                '        for name in names {\n'
+                "        for name in names {\n"
                 '            if OFF && ["hooks", "info", "objects"].iter().any(|own| name == *own) {\n'
                 "                continue;\n            }\n",
             ),
