@@ -13,6 +13,8 @@ pub mod contract;
 
 pub mod error;
 
+pub mod foreign;
+
 pub mod output;
 
 pub mod prompt;
@@ -75,7 +77,7 @@ fn parse(argv: Vec<OsString>) -> Result<Cli, clap::Error> {
 fn usage(error: &clap::Error, environment: &Environment, color: args::Color) -> ExitCode {
     let mut output = Output::new(environment, color, 0, false);
     if error.use_stderr() {
-        output.raw_error(&error.render().ansi().to_string());
+        output.styled_error(&error.render().ansi().to_string());
         return ExitCode::Usage;
     }
     match output.styled(&error.render().ansi().to_string()).and_then(|()| output.finish()) {
@@ -140,6 +142,6 @@ fn runtime() -> Result<tokio::runtime::Runtime, CommandError> {
 /// Without a command there is nothing to do: the help, on stderr, and 2.
 fn no_command(context: &mut CommandContext) -> ExitCode {
     let help = Cli::command().render_help().ansi().to_string();
-    context.output.raw_error(&help);
+    context.output.styled_error(&help);
     ExitCode::Usage
 }

@@ -5,6 +5,7 @@
 
 mod behind;
 
+use std::borrow::Cow;
 use std::io::BufWriter;
 use std::io::Stdout;
 use std::io::Write;
@@ -26,6 +27,8 @@ pub use self::behind::Behind;
 use super::args::Color;
 use super::error::CommandError;
 use super::error::WriteError;
+use super::foreign::Styles;
+use super::foreign::for_terminal;
 
 const YELLOW: &str = "\u{1b}[1;33m";
 
@@ -270,10 +273,37 @@ impl Output {
         error.code
     }
 
-    /// Text on stderr as it is (clap's own rendering).
-    pub fn raw_error(&mut self, text: &str) {
+    /// Text with ANSI styles on stderr (clap's own rendering), which are left out where nobody would
+    /// see them.
+    pub fn styled_error(&mut self, text: &str) {
         let text = if self.color_stderr { text.to_owned() } else { plain(text) };
         drop(std::io::stderr().write_all(text.as_bytes()));
+    }
+
+    /// Bytes of the result that others wrote: unchanged, but on a terminal they only show.
+    pub fn foreign(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
+        if terminal::is_terminal(Stream::Output) {
+            return self.raw(&for_terminal(bytes, Styles::Visible));
+        }
+        self.raw(bytes)
+    }
+
+    /// What a command printed, on our stream of the same kind: unchanged, but on a terminal nothing
+    /// other than colours gets through.
+    pub fn of_command(&mut self, stream: Stream, bytes: &[u8]) -> Result<(), WriteError> {
+        let is_error = stream == Stream::Error;
+        let is_colored = if is_error { self.color_stderr } else { self.color_stdout };
+        let styles = if is_colored { Styles::Kept } else { Styles::LeftOut };
+        let bytes = if terminal::is_terminal(stream) {
+            Cow::Owned(for_terminal(bytes, styles))
+        } else {
+            Cow::Borrowed(bytes)
+        };
+        if is_error {
+            drop(std::io::stderr().write_all(&bytes));
+            return Ok(());
+        }
+        self.raw(&bytes)
     }
 
     fn paint(&self, text: &str, style: &str) -> String {
@@ -296,16 +326,9 @@ pub fn printable(text: &str) -> String {
     visible(text).into_owned()
 }
 
-/// Leaves out ANSI escape sequences of the form that clap writes (`ESC [ … m`).
+/// Leaves out ANSI escape sequences.
 fn plain(text: &str) -> String {
-    let mut result = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(start) = rest.find("\u{1b}[") {
-        result.push_str(&rest[..start]);
-        rest = rest[start..].split_once('m').map_or("", |(_, after)| after);
-    }
-    result.push_str(rest);
-    result
+    anstream::adapter::strip_str(text).to_string()
 }
 
 #[cfg(test)]
@@ -316,6 +339,7 @@ mod tests {
     #[test]
     fn styles_are_left_out() {
         assert_eq!(plain("a\u{1b}[1mb\u{1b}[0mc"), "abc");
+        assert_eq!(plain("\u{1b}[2Kone\nwith m\n\u{1b}]0;m\u{7}two\n"), "one\nwith m\ntwo\n");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! A command to run and what came of it, as values.
 
+mod input;
+
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -15,6 +17,8 @@ use super::spill::Kept;
 use super::spill::Spill;
 use crate::protocol::RefusedHost;
 
+pub use input::Input;
+
 /// A command for [`super::Sandbox::run`].
 #[derive(Debug, Clone)]
 pub struct CommandSpec {
@@ -23,8 +27,7 @@ pub struct CommandSpec {
     pub cwd: PathBuf,
     /// Variables on top of the allow-list.
     pub env: Vec<(OsString, OsString)>,
-    /// What the command reads; empty means `/dev/null`.
-    pub stdin: Vec<u8>,
+    pub stdin: Input,
     pub timeout: Duration,
     /// Bytes kept of each of stdout and stderr, half at the head and half at the tail.
     pub output_limit: usize,

@@ -67,7 +67,7 @@ pub(super) async fn probe(sandbox: &Sandbox) -> Result<Rung, SandboxError> {
         argv: vec!["probe".into()],
         cwd: sandbox.policy.cwd.clone(),
         env: Vec::new(),
-        stdin: Vec::new(),
+        stdin: crate::sandbox::Input::Nothing,
         timeout: std::time::Duration::from_secs(10),
         output_limit: 1024,
         keep_whole: false,

@@ -54,6 +54,7 @@ pub use command::Captured;
 pub use command::CommandSpec;
 pub use command::EndStatus;
 pub use command::Finished;
+pub use command::Input;
 pub use error::SandboxError;
 pub use limit::Limit;
 pub use policy::NetRule;

@@ -17,6 +17,7 @@ use super::command::Captured;
 use super::command::CommandSpec;
 use super::command::EndStatus;
 use super::command::Finished;
+use super::command::Input;
 use super::command::Recorder;
 use super::error::SandboxError;
 use super::macos;
@@ -138,7 +139,7 @@ fn start(
         .envs(sandbox.child_environment().iter().map(|(name, value)| (name, value)))
         .envs(scratch.map(|path| ("TMPDIR", path)))
         .envs(command.env.iter().map(|(name, value)| (name, value)))
-        .stdin(if command.stdin.is_empty() { Stdio::null() } else { Stdio::piped() })
+        .stdin(input(&command.stdin)?)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .kill_on_drop(true);
@@ -160,8 +161,16 @@ async fn capture(
     recorder.finish()
 }
 
-async fn feed(stdin: Option<tokio::process::ChildStdin>, bytes: &[u8]) {
-    if let Some(mut stdin) = stdin {
+fn input(input: &Input) -> io::Result<Stdio> {
+    Ok(match input {
+        Input::Nothing => Stdio::null(),
+        Input::Bytes(_) => Stdio::piped(),
+        Input::Pipe(pipe) => pipe.try_clone()?.into(),
+    })
+}
+
+async fn feed(stdin: Option<tokio::process::ChildStdin>, input: &Input) {
+    if let (Some(mut stdin), Input::Bytes(bytes)) = (stdin, input) {
         // A command that does not read its input to the end is within its rights.
         drop(stdin.write_all(bytes).await);
     }

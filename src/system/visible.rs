@@ -4,6 +4,7 @@
 //! Whoever shows text of strangers to a person or a model passes it through [`visible`].
 
 use std::borrow::Cow;
+use std::path::Path;
 
 /// Whether a character is a control, or invisible, or turns the direction of what follows. The line
 /// end, the tab and the space are none of these.
@@ -35,6 +36,14 @@ pub fn visible(text: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(shown)
+}
+
+/// Paths as values of a JSON document, which is text: what is no UTF-8 in them is replaced. serde has no
+/// representation for such paths, and `json!` panics at them.
+pub fn path_texts<'a, P: AsRef<Path> + 'a>(
+    paths: impl IntoIterator<Item = &'a P>,
+) -> Vec<Cow<'a, str>> {
+    paths.into_iter().map(|path| path.as_ref().to_string_lossy()).collect()
 }
 
 #[cfg(test)]

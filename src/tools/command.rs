@@ -20,6 +20,7 @@ use crate::protocol::RefusedHost;
 use crate::sandbox::CommandSpec;
 use crate::sandbox::EndStatus;
 use crate::sandbox::Finished;
+use crate::sandbox::Input;
 use crate::sandbox::NO_HOSTS;
 use crate::sandbox::NetRule;
 use crate::sandbox::Reach;
@@ -62,7 +63,7 @@ pub(super) fn spec(
         argv,
         cwd: cwd.to_path_buf(),
         env: Vec::new(),
-        stdin: Vec::new(),
+        stdin: Input::Nothing,
         timeout: timeout.map_or(left, |seconds| left.min(Duration::from_secs(seconds))),
         output_limit: OUTPUT_LIMIT,
         keep_whole: true,
@@ -120,7 +121,7 @@ fn output(shown: &str, finished: &Finished, context: &ToolContext) -> ToolOutput
     for (name, stream) in [("stdout_file", &finished.stdout), ("stderr_file", &finished.stderr)] {
         if let Some(kept) = &stream.file {
             context.opener.reveal(&kept.path);
-            data[name] = json!(kept.path);
+            data[name] = kept.path.to_string_lossy().into();
         }
     }
     if !finished.restored.is_empty() {

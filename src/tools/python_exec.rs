@@ -21,6 +21,7 @@ use super::command;
 use super::plots::Plots;
 use crate::config::settings::PythonSettings;
 use crate::protocol::Effect;
+use crate::sandbox::Input;
 
 /// Runs Python code.
 pub struct PythonExec {
@@ -97,10 +98,11 @@ impl Tool for PythonExec {
     async fn run(&self, arguments: Value, context: &ToolContext) -> Result<ToolOutput, ToolError> {
         let args: Args = arguments::parse(&arguments)?;
         let mut spec = command::spec(self.argv(context), &context.cwd, args.timeout, context);
-        spec.stdin = args.code.clone().into_bytes();
-        if spec.stdin.last() != Some(&b'\n') {
-            spec.stdin.push(b'\n');
+        let mut code = args.code.clone().into_bytes();
+        if code.last() != Some(&b'\n') {
+            code.push(b'\n');
         }
+        spec.stdin = Input::Bytes(code);
         let plots = Plots::new(context);
         spec.env.extend(plots.as_ref().map(Plots::variable));
         let output = command::run(&args.code, spec, context).await?;

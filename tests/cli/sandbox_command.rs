@@ -40,8 +40,6 @@ fn the_commands_output_and_status_are_passed_on() {
     assert_eq!(finished.code, 137);
     let finished = context.run(["sandbox", "--timeout", "1", "--", "sleep", "30"]);
     assert_eq!(finished.code, 124);
-    let finished = context.run(["sandbox", "--", "no-such-program"]);
-    assert_eq!(finished.code, 42, "{}", finished.stderr);
     assert_eq!(context.run(["sandbox"]).code, 2);
 }
 

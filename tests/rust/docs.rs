@@ -43,7 +43,11 @@ fn exit_codes_are_documented() {
          sandbox proves nothing: neither holds then (48; 124 where the run's time is over). The last lines\n\
          that it printed are told.\n\n\
          A limit of tokens or cost is looked at before each request and at the answer: an answer that\n\
-         took more than was left is delivered, and the run ends 56.\n",
+         took more than was left is delivered, and the run ends 56.\n\n\
+         `agi-agent sandbox -- CMD` and `agi-agent python` end with the status of what they run: 128 and the\n\
+         signal's number where one ended it, 124 when its time was over, and for CMD, as with a shell or\n\
+         `env`, 127 where there is no such program and 126 where it cannot be executed. 56 instead of 0: more\n\
+         came out of CMD than is kept (64 MiB), so some of it is missing.\n",
     );
     hold("exit-codes.md", &page);
 }

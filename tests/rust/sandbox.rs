@@ -82,7 +82,7 @@ impl Place {
             argv: vec!["/bin/bash".into(), "-c".into(), script.into()],
             cwd: self.work(),
             env: vec![("BASE".into(), self.base().into())],
-            stdin: Vec::new(),
+            stdin: agi_agent::sandbox::Input::Nothing,
             timeout: Duration::from_secs(30),
             output_limit: 64 << 10,
             keep_whole: false,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
+use std::io::ErrorKind::NotFound;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -23,17 +24,26 @@ use crate::config::settings::SandboxLevel;
 use crate::config::table::quantity::Size;
 use crate::protocol::ExitCode;
 use crate::protocol::RefusedHost;
+use crate::sandbox::Captured;
 use crate::sandbox::CommandSpec;
 use crate::sandbox::EndStatus;
 use crate::sandbox::Finished;
+use crate::sandbox::Input;
 use crate::sandbox::NO_HOSTS;
 use crate::sandbox::NetRule;
 use crate::sandbox::Reach;
 use crate::sandbox::Sandbox;
 use crate::sandbox::SandboxError;
+use crate::system::terminal::Stream;
+use crate::system::visible::path_texts;
 
 /// The longest time-out, in seconds: clocks cannot count to what a number can say.
 const YEAR: u64 = 365 * 24 * 3600;
+
+/// What a shell and other programs that run a command end with where there is none of that name, and
+/// where it cannot be executed.
+const NOT_FOUND: u8 = 127;
+const NOT_STARTED: u8 = 126;
 
 /// Bytes of each stream that are shown in full.
 const OUTPUT_LIMIT: usize = 64 << 20;
@@ -94,7 +104,7 @@ pub async fn run(args: SandboxArgs, context: &mut CommandContext) -> Result<u8, 
         argv: args.command,
         cwd,
         env: Vec::new(),
-        stdin: Vec::new(),
+        stdin: input()?,
         timeout: Duration::from_secs(args.timeout),
         output_limit: OUTPUT_LIMIT,
         keep_whole: false,
@@ -105,21 +115,37 @@ pub async fn run(args: SandboxArgs, context: &mut CommandContext) -> Result<u8, 
     let cancel = Cancellation::new();
     let _signals = interrupt::cancel_on_signals(&cancel);
     context.output.never_wait()?;
-    let finished = sandbox.run(command, cancel.token().clone()).await?;
+    let finished = match sandbox.run(command, cancel.token().clone()).await {
+        Err(SandboxError::Start { program, source }) => {
+            let status = if source.kind() == NotFound { NOT_FOUND } else { NOT_STARTED };
+            context.output.error(&SandboxError::Start { program, source }.to_string());
+            return Ok(status);
+        }
+        finished => finished?,
+    };
     let is_open = matches!(sandbox.policy().net, NetRule::Hosts(_));
     drop(sandbox);
     warn(&finished, &limits, is_open, context);
-    print(&finished, context)?;
+    print(Stream::Output, &finished.stdout, context)?;
     let delivery = context.output.delivered(cancel.token(), None).await?;
     if finished.status == EndStatus::Cancelled || delivery == Delivery::GivenUp {
         if delivery == Delivery::Whole {
-            context.output.raw_error(&finished.stderr.text());
+            print(Stream::Error, &finished.stderr, context)?;
         }
         return Ok(cancel.reason().map_or(ExitCode::Interrupted, CancelReason::exit_code).into());
     }
-    context.output.raw_error(&finished.stderr.text());
+    print(Stream::Error, &finished.stderr, context)?;
     // On some systems a status is larger; what does not fit is a failure still.
-    Ok(u8::try_from(finished.status.exit_code()).unwrap_or(ExitCode::TaskFailed.into()))
+    let status = u8::try_from(finished.status.exit_code()).unwrap_or(ExitCode::TaskFailed.into());
+    // Whoever takes the output for all there is has to learn that it is not.
+    let is_cut = finished.stdout.left_out() > 0;
+    Ok(if status == 0 && is_cut { ExitCode::Budget.into() } else { status })
+}
+
+fn input() -> Result<Input, CommandError> {
+    Input::of_this_process().map_err(|error| {
+        CommandError::input(format!("standard input cannot be handed to the command: {error}"))
+    })
 }
 
 fn assignments(args: &SandboxArgs) -> Assignments {
@@ -152,8 +178,8 @@ async fn explain(sandbox: &Sandbox, context: &mut CommandContext) -> Result<(), 
     let read: Vec<&PathBuf> = std::iter::once(&policy.cwd).chain(&policy.read).collect();
     if context.global.json {
         let value = json!({
-            "level": policy.level.as_str(), "rung": rung.as_str(), "read": read,
-            "write": policy.write, "protected": policy.protected, "net": net, "env": names,
+            "level": policy.level.as_str(), "rung": rung.as_str(), "read": path_texts(read),
+            "write": path_texts(&policy.write), "protected": path_texts(&policy.protected), "net": net, "env": names,
             "limits": policy.limits,
         });
         return Ok(context.output.json(&value)?);
@@ -210,14 +236,30 @@ fn warn(finished: &Finished, limits: &CommandLimits, is_open: bool, context: &mu
     }
 }
 
-fn print(finished: &Finished, context: &mut CommandContext) -> Result<(), CommandError> {
-    if finished.stdout.left_out() > 0 {
-        context.output.raw(finished.stdout.text().as_bytes())?;
-    } else {
-        context.output.raw(&finished.stdout.head)?;
-        context.output.raw(&finished.stdout.tail)?;
+/// Hands on what was kept of a stream, byte for byte.
+fn print(
+    stream: Stream,
+    captured: &Captured,
+    context: &mut CommandContext,
+) -> Result<(), CommandError> {
+    // Two writes would show a character or a colour at the border in two halves.
+    let bytes = [captured.head.as_slice(), &captured.tail].concat();
+    context.output.of_command(stream, &bytes)?;
+    if stream == Stream::Output {
+        context.output.flush()?;
     }
-    Ok(context.output.flush()?)
+    if captured.left_out() > 0 {
+        context.output.warning(&format!(
+            "{} of the {} bytes of the command's standard {} are missing after the first {}: \
+             more than {} are not kept",
+            captured.left_out(),
+            captured.total,
+            if stream == Stream::Error { "error" } else { "output" },
+            captured.head.len(),
+            Size(OUTPUT_LIMIT as u64),
+        ));
+    }
+    Ok(())
 }
 
 impl From<SandboxError> for CommandError {

@@ -22,6 +22,7 @@ use rustix::pipe::PipeFlags;
 use crate::config::settings::SandboxLevel;
 use crate::sandbox::Sandbox;
 use crate::sandbox::command::CommandSpec;
+use crate::sandbox::command::Input;
 use crate::sandbox::error::SandboxError;
 use crate::sandbox::repair::Ledger;
 use crate::sandbox::snapshot::Snapshot;
@@ -215,10 +216,10 @@ struct Streams {
 }
 
 impl Streams {
-    fn pipes(stdin: &[u8]) -> Result<Self, SandboxError> {
+    fn pipes(stdin: &Input) -> Result<Self, SandboxError> {
         let (stdout, write_stdout) = pipe()?;
         let (stderr, write_stderr) = pipe()?;
-        let input = memory_file(stdin).map_err(SandboxError::process)?;
+        let input = input(stdin).map_err(SandboxError::process)?;
         let (stderr, write_stderr) = (Some(stderr), Some(write_stderr));
         Ok(Self { stdout, stderr, write_stdout, write_stderr, input })
     }
@@ -235,15 +236,21 @@ fn pipe() -> Result<(OwnedFd, OwnedFd), SandboxError> {
     rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(|error| SandboxError::process(error.into()))
 }
 
-/// An anonymous file with these bytes, at its beginning; `None` for none.
-fn memory_file(bytes: &[u8]) -> io::Result<Option<OwnedFd>> {
+/// What the command gets as its standard input; `None` for none.
+fn input(input: &Input) -> io::Result<Option<OwnedFd>> {
+    match input {
+        Input::Nothing => Ok(None),
+        Input::Bytes(bytes) => memory_file(bytes).map(Some),
+        Input::Pipe(pipe) => pipe.as_fd().try_clone_to_owned().map(Some),
+    }
+}
+
+/// An anonymous file with these bytes, at its beginning.
+fn memory_file(bytes: &[u8]) -> io::Result<OwnedFd> {
     use std::io::Seek as _;
     use std::io::Write as _;
-    if bytes.is_empty() {
-        return Ok(None);
-    }
     let mut file = std::fs::File::from(rustix::fs::memfd_create("stdin", MemfdFlags::CLOEXEC)?);
     file.write_all(bytes)?;
     file.rewind()?;
-    Ok(Some(file.into()))
+    Ok(file.into())
 }

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use agi_agent::config::settings::SandboxLevel;
 use agi_agent::sandbox::EndStatus;
+use agi_agent::sandbox::Input;
 use agi_agent::sandbox::SandboxError;
 use tokio_util::sync::CancellationToken;
 
@@ -92,7 +93,7 @@ async fn input_is_empty_or_what_was_given() {
         let finished = place.sh("cat; read line; echo $?; test -c /dev/stdin && echo null").await;
         assert_eq!(finished.stdout.text(), "1\nnull\n");
         let mut command = place.command("wc -c");
-        command.stdin = vec![b'x'; 3 << 20];
+        command.stdin = Input::Bytes(vec![b'x'; 3 << 20]);
         let finished = place.run(command).await.unwrap();
         assert_eq!(finished.stdout.text().trim(), (3 << 20).to_string());
     }
