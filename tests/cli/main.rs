@@ -71,6 +71,12 @@ mod memory_storm;
 #[cfg(unix)]
 mod memory_waits;
 
+#[cfg(unix)]
+mod no_text;
+
+#[cfg(unix)]
+mod pages;
+
 mod provider_errors;
 
 mod python;
@@ -80,6 +86,9 @@ mod python_prompt;
 
 #[cfg(target_os = "linux")]
 mod sandbox_command;
+
+#[cfg(target_os = "linux")]
+mod sandbox_wrapper;
 
 mod routes;
 

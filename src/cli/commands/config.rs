@@ -9,6 +9,8 @@ mod explain;
 
 mod migrate;
 
+use std::path::Path;
+
 use clap::Args;
 use clap::Subcommand;
 use serde_json::Value;
@@ -122,9 +124,10 @@ fn path(context: &mut CommandContext) -> Result<ExitCode, CommandError> {
         ("user", places.user_config),
         ("data", settings.data_dir),
     ];
+    let text = |path: Option<&Path>| json!(path.map(Path::to_string_lossy));
     if context.global.json {
         let object: serde_json::Map<_, _> =
-            rows.into_iter().map(|(name, path)| (name.to_owned(), json!(path))).collect();
+            rows.iter().map(|(name, path)| ((*name).to_owned(), text(path.as_deref()))).collect();
         context.output.json(&object)?;
         return Ok(ExitCode::Done);
     }

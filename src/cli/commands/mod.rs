@@ -15,6 +15,8 @@ pub mod exit_codes;
 
 pub mod file;
 
+pub mod help;
+
 pub mod man;
 
 pub mod memory;
@@ -94,8 +96,11 @@ pub enum Command {
     /// Print a completion script for a shell
     Completions(completions::CompletionsArgs),
 
-    /// Print the manual page
-    Man,
+    /// Print the manual page of the program or of a command
+    Man(help::HelpArgs),
+
+    /// Print the help of the program or of a command
+    Help(help::HelpArgs),
 
     /// List the exit codes
     #[command(name = "help-exit-codes")]
@@ -137,7 +142,9 @@ impl Command {
 
             Self::Completions(args) => completions::run(args, context),
 
-            Self::Man => man::run(context),
+            Self::Man(args) => man::run(&args, context),
+
+            Self::Help(args) => help::run(&args, context),
 
             Self::ExitCodes => exit_codes::run(context),
         };

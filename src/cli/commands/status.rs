@@ -20,7 +20,7 @@ pub fn run(context: &mut CommandContext) -> Result<ExitCode, CommandError> {
         "approve": settings.approval.mode,
         "max_turns": settings.limits.max_turns,
         "memory": settings.memory.enabled,
-        "database": database,
+        "database": database.as_ref().map(|path| path.to_string_lossy()),
         "database_bytes": size,
         "directory": directory,
     });

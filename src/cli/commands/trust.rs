@@ -16,6 +16,7 @@ use crate::config::project::Project;
 use crate::config::project::trust::TrustStore;
 use crate::protocol::ExitCode;
 use crate::system::clock;
+use crate::system::visible::path_texts;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -81,7 +82,7 @@ fn add(
     let merged = context.merged(Assignments::new())?;
     let files: Vec<&Path> = project.files.iter().map(|file| file.path.as_path()).collect();
     if context.global.json {
-        context.output.json(&json!({"trusted": record, "files": files}))?;
+        context.output.json(&json!({"trusted": record, "files": path_texts(&files)}))?;
     } else {
         context.output.line(&format!("trusted: {}", project.directory.display()))?;
         for file in files {
@@ -107,7 +108,7 @@ fn revoke(
     let removed = removed.unwrap_or(false);
     let shown = known.unwrap_or(&real);
     if context.global.json {
-        context.output.json(&json!({"directory": shown, "revoked": removed}))?;
+        context.output.json(&json!({"directory": shown.to_string_lossy(), "revoked": removed}))?;
     } else if removed {
         context.output.line(&format!("not trusted any more: {}", shown.display()))?;
     } else {

@@ -11,7 +11,6 @@ use std::time::Duration;
 use rusqlite::Connection;
 use rusqlite::OpenFlags;
 use rusqlite::backup::Backup;
-use serde::Serialize;
 
 use super::check;
 use super::file;
@@ -24,7 +23,7 @@ use crate::memory::moment;
 use crate::system::durable;
 
 /// What a restore did.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RestoreReport {
     pub restored_from: PathBuf,
     /// The state before, if there was any.

@@ -43,7 +43,7 @@ pub(super) async fn backup(
     let file = context.directory()?.join(file);
     memory.backup(file.clone()).await?;
     if context.global.json {
-        context.output.json(&json!({ "backup": file }))?;
+        context.output.json(&json!({ "backup": file.to_string_lossy() }))?;
     } else {
         context.output.line(&file.display().to_string())?;
     }
@@ -62,7 +62,12 @@ pub(super) async fn restore(
     }
     let report = memory.restore(file).await?;
     if context.global.json {
-        context.output.json(&report)?;
+        context.output.json(&json!({
+            "restored_from": report.restored_from.to_string_lossy(),
+            "kept": report.kept.as_ref().map(|path| path.to_string_lossy()),
+            "items": report.items,
+            "sessions": report.sessions,
+        }))?;
         return Ok(ExitCode::Done);
     }
     context

@@ -77,7 +77,7 @@ fn say(appended: &Appended, context: &mut CommandContext) -> Result<(), CommandE
     let source = format!("{}{}", gguf::EMBEDDED, appended.name);
     if context.global.json {
         context.output.json(&json!({
-            "file": appended.executable,
+            "file": appended.executable.to_string_lossy(),
             "model": format!("local/{source}"),
             "bytes": appended.size,
         }))?;
