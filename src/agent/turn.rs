@@ -35,6 +35,7 @@ use super::cancel::CancelReason;
 use super::cancel::Cancellation;
 use super::conditions;
 use super::events::Emitter;
+use super::events::until_cancelled;
 use super::model_call;
 use super::outcome::Conditions;
 use super::schema_repair;
@@ -337,17 +338,20 @@ impl Turns<'_> {
         let (deltas, _) = tokio::sync::mpsc::channel(1);
         let reply = self.parts.model.respond(&request, deltas, self.cancel.token().clone());
         let beat = self.parts.pacing.heartbeat;
-        match self.emitter.with_heartbeat(beat, "summary", reply).await {
-            Ok(reply) => {
+        let reply = self.emitter.with_heartbeat(beat, "summary", reply);
+        // A model that does not come back must not keep a cancelled run.
+        match until_cancelled(self.cancel.token(), reply).await {
+            Some(Ok(reply)) => {
                 self.state.usage.add(&reply.usage);
                 self.state.pay(self.parts.prices.of(reply.rung, &reply.usage));
                 let text = reply.message.plain_text();
                 if text.trim().is_empty() { compact::digest(removed) } else { text }
             }
-            Err(error) => {
+            Some(Err(error)) => {
                 tracing::debug!(%error, "no summary by the model");
                 compact::digest(removed)
             }
+            None => compact::digest(removed),
         }
     }
 

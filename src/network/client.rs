@@ -207,7 +207,11 @@ impl Client {
             let proxies = shared.proxies.iter().cloned();
             return built(proxies.fold(builder.no_proxy(), reqwest::ClientBuilder::proxy));
         }
-        let addresses = guard.addresses(url).await?;
+        let limit = shared.settings.connect_timeout;
+        let addresses = timeout(limit, guard.addresses(url)).await.unwrap_or_else(|_| {
+            let reason = "the name is not resolved within the time-out".to_owned();
+            Err(NetworkError::Unreachable { target: target_of(url), reason })
+        })?;
         let builder = self.shared.builder(url.scheme() == "https")?.no_proxy().gzip(true);
         let builder = match url.host() {
             Some(Host::Domain(name)) => builder.resolve_to_addrs(name, &addresses),

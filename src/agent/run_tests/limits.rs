@@ -1,7 +1,15 @@
 //! Limits, cancellation, time, and a conversation that outgrows its window.
 
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
 use super::*;
 use crate::config::settings::ModelPrice;
+use crate::protocol::ModelDelta;
+use crate::protocol::ModelError;
+use crate::protocol::ModelReply;
+use crate::protocol::ModelRequest;
+use crate::protocol::port::ModelInfo;
 
 fn look() -> Value {
     let mut turn = calls("file_read", json!({"target": "a"}));
@@ -113,6 +121,40 @@ async fn a_full_window_is_compacted_before_the_next_request() {
     });
     let (before, after) = compacted.expect("no compaction");
     assert!(after < before && after < 3_500, "{before} {after}");
+}
+
+/// Writes no summary, whoever wants it to stop.
+struct NoSummary(ScriptedModel);
+
+#[async_trait]
+impl ChatModel for NoSummary {
+    fn info(&self) -> ModelInfo {
+        self.0.info()
+    }
+
+    async fn respond(
+        &self,
+        request: &ModelRequest,
+        deltas: mpsc::Sender<ModelDelta>,
+        cancel: CancellationToken,
+    ) -> Result<ModelReply, ModelError> {
+        if request.system.starts_with("You shorten a conversation") {
+            std::future::pending::<()>().await;
+        }
+        self.0.respond(request, deltas, cancel).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_summary_that_never_comes_does_not_outlive_the_run() {
+    let turns = vec![calls("file_read", json!({ "target": "x".repeat(3_000) })); 9];
+    let script = json!({"context_window": 8_000, "turns": turns}).to_string();
+    let mut bench = Bench::new(json!([])).with(|parts| {
+        parts.model = Arc::new(NoSummary(ScriptedModel::from_json(&script).unwrap()));
+        parts.limits.timeout = Some(Duration::from_secs(60));
+    });
+    let run = tokio::time::timeout(Duration::from_secs(70), bench.run(Task::text("go")));
+    assert_eq!(code(&run.await.expect("an end")), 124);
 }
 
 #[tokio::test]

@@ -10,6 +10,10 @@ use super::road::Road;
 use super::road::Target;
 use crate::network::Client;
 use crate::network::Guard;
+use crate::network::HttpRequest;
+use crate::network::Method;
+use crate::network::NetworkError;
+use crate::network::Purpose;
 use crate::network::client::settings_for_tests;
 use crate::network::resolver::staged;
 
@@ -121,6 +125,28 @@ fn verdicts(rules: Vec<String>, host: &str, port: u16, answers: &[&str]) -> [(bo
             covered.and_then(|covered| Guard::check_unresolved(&target.host, covered)).is_ok();
         [(fetched, passed), (fetched_unseen, passed_unseen)]
     })
+}
+
+/// A name server that never answers takes no longer than the connect deadline, from either.
+#[tokio::test]
+async fn both_give_up_a_name_that_is_never_resolved() {
+    let rules = vec![staged::SILENT.to_owned()];
+    let client = Client::new(&settings_for_tests()).unwrap();
+    let request = HttpRequest {
+        method: Method::Get,
+        url: format!("http://{}/", staged::SILENT),
+        headers: Vec::new(),
+        body: bytes::Bytes::new(),
+        purpose: Purpose::Guarded(Guard { rules: rules.clone() }),
+    };
+    let road = Road::new(client.clone(), rules, BOUNDS);
+    let target = Target { host: Host::Domain(staged::SILENT.to_owned()), port: 80 };
+    let both = async { (client.send(request).await.err(), road.addresses(&target).await.err()) };
+    let patience = std::time::Duration::from_secs(10);
+    let (fetched, passed) = tokio::time::timeout(patience, both).await.expect("an end");
+    for error in [fetched, passed] {
+        assert!(matches!(error, Some(NetworkError::Unreachable { .. })), "{error:?}");
+    }
 }
 
 proptest! {
