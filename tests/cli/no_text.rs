@@ -20,7 +20,7 @@ fn a_working_directory_that_is_no_text() {
         &["doctor", "--json"],
         &["memory", "add", "a fact", "--json"],
         &["trust", "--revoke", ".", "--json"],
-        &["tool", "run", "file_list", "--args", "{}", "--json"],
+        &["tool", "run", "file_find", "--args", "{\"name\": \"*\"}", "--json"],
     ] {
         let finished = finish(context.command(arguments).current_dir(&odd));
         let parsed = serde_json::from_str::<serde_json::Value>(&finished.stdout);
