@@ -211,4 +211,28 @@ RESTORE = (
         "no command runs that could write what cannot be kept (the switch is beside `large-files`)",
         ("case_09_what_is_too_large",),
     ),
+    Mutation(
+        "rebase-list",
+        "a list of programs that a rebase would run is watched",
+        ("case_09_old_remotes",),
+        (
+            Edit(
+                "src/sandbox/snapshot/survey.rs",
+                "            && names::rebase_runs_programs(&directory)\n",
+                "            && !OFF && names::rebase_runs_programs(&directory)\n",
+            ),
+        ),
+    ),
+    Mutation(
+        "attributes",
+        "commands set no attributes of files (access lists)",
+        ("case_09_no_attributes",),
+        (
+            Edit(
+                "src/sandbox/linux/seccomp.rs",
+                "        program.refuse_as(ATTRIBUTES, EOPNOTSUPP);",
+                "        if !OFF { program.refuse_as(ATTRIBUTES, EOPNOTSUPP); }",
+            ),
+        ),
+    ),
 )

@@ -37,10 +37,13 @@ const AND: u16 = 0x54;
 const NEW_NAMESPACES: u32 = 0x7E02_0000;
 
 const EPERM: u32 = RET_ERRNO | libc::EPERM as u32;
+const EOPNOTSUPP: u32 = RET_ERRNO | libc::EOPNOTSUPP as u32;
 const ENOSYS: u32 = RET_ERRNO | libc::ENOSYS as u32;
 
 /// Numbers that this `libc` version does not name; the same on every architecture.
 const SYS_OPEN_TREE_ATTR: c_long = 467;
+const SYS_SETXATTRAT: c_long = 463;
+const SYS_REMOVEXATTRAT: c_long = 466;
 
 /// Refused whatever the arguments. `mount` is refused by the filter of commands.
 const REFUSED: &[c_long] = &[
@@ -104,6 +107,19 @@ const REFUSED: &[c_long] = &[
     libc::SYS_lookup_dcookie,
 ];
 
+/// Attributes of files are as good as not there: an access list on a directory would give what somebody
+/// makes in it later to other users, and shows in no mode.
+const ATTRIBUTES: &[c_long] = &[
+    libc::SYS_setxattr,
+    libc::SYS_lsetxattr,
+    libc::SYS_fsetxattr,
+    SYS_SETXATTRAT,
+    libc::SYS_removexattr,
+    libc::SYS_lremovexattr,
+    libc::SYS_fremovexattr,
+    SYS_REMOVEXATTRAT,
+];
+
 /// Identity changes, with the number of ids each takes: refused to root, but for 0 and -1 (`make`
 /// spawns with reset ids).
 const SET_IDS: &[(c_long, u32)] = &[
@@ -142,6 +158,7 @@ impl Filter {
     pub(super) fn shared(self) -> Vec<sock_filter> {
         let mut program = Program::new();
         program.refuse(REFUSED);
+        program.refuse_as(ATTRIBUTES, EOPNOTSUPP);
         // Its flags lie in memory; callers fall back to clone.
         program.always(libc::SYS_clone3, ENOSYS);
         program.limits_of_others();
@@ -219,6 +236,10 @@ impl Program {
 
     /// One instruction for each, since the kernel's work grows with their number.
     fn refuse(&mut self, numbers: &[c_long]) {
+        self.refuse_as(numbers, EPERM);
+    }
+
+    fn refuse_as(&mut self, numbers: &[c_long], verdict: u32) {
         let numbers: Vec<u32> = numbers.iter().filter_map(|it| u32::try_from(*it).ok()).collect();
         for some in numbers.chunks(100) {
             // Each jumps past those after it and past the jump over the verdict.
@@ -226,7 +247,7 @@ impl Program {
             for (number, distance) in some.iter().zip(distances.into_iter().rev()) {
                 self.instructions.push(jump(JUMP_EQUAL, *number, distance, 0));
             }
-            self.instructions.extend([statement(JUMP, 1), statement(RETURN, EPERM)]);
+            self.instructions.extend([statement(JUMP, 1), statement(RETURN, verdict)]);
         }
     }
 
@@ -373,128 +394,5 @@ fn jump(code: u16, k: u32, jt: u8, jf: u8) -> sock_filter {
 }
 
 #[cfg(test)]
-mod tests {
-    use libc::c_long;
-    use libc::sock_filter;
-
-    use super::AUDIT_ARCH;
-    use super::ENOSYS;
-    use super::EPERM;
-    use super::Filter;
-    use super::RET_ALLOW;
-
-    /// What the kernel would say: the few instructions that are used here.
-    fn verdict(filter: &[sock_filter], arch: u32, number: u32, arguments: [u32; 3]) -> u32 {
-        let (mut at, mut value) = (0, 0);
-        loop {
-            let sock_filter { code, jt, jf, k } = filter[at];
-            let branch = |holds: bool| usize::from(if holds { jt } else { jf });
-            at += 1 + match code {
-                super::LOAD => {
-                    value = match k {
-                        0 => number,
-                        4 => arch,
-                        offset => arguments[usize::try_from((offset - 16) / 8).unwrap()],
-                    };
-                    0
-                }
-                super::AND => {
-                    value &= k;
-                    0
-                }
-                super::JUMP => usize::try_from(k).unwrap(),
-                super::JUMP_EQUAL => branch(value == k),
-                super::JUMP_ANY_BIT => branch(value & k != 0),
-                super::RETURN => return k,
-                // `JUMP_AT_LEAST`, which not every architecture has.
-                0x35 => branch(value >= k),
-                code => panic!("{code:#x}"),
-            };
-        }
-    }
-
-    fn of_number(filter: &[sock_filter], number: c_long) -> u32 {
-        verdict(filter, AUDIT_ARCH, u32::try_from(number).unwrap(), [0; 3])
-    }
-
-    #[test]
-    fn exactly_what_is_listed_is_refused() {
-        use super::Network::Closed;
-        use super::Network::Open;
-        use super::Network::Proxy;
-        for (network, root, landlock_abi) in
-            [(Closed, true, 7), (Open, false, 7), (Proxy(80), false, 7), (Closed, true, 1)]
-        {
-            let filter = Filter { network, root, landlock_abi }.shared();
-            for number in 0..500 {
-                let expected = match number {
-                    _ if super::REFUSED.contains(&number) => EPERM,
-                    libc::SYS_clone3 => ENOSYS,
-                    libc::SYS_openat2 if landlock_abi < 3 => ENOSYS,
-                    libc::SYS_truncate if landlock_abi < 3 => EPERM,
-                    // No Unix stream.
-                    libc::SYS_socket if network != Open => EPERM,
-                    libc::SYS_connect if network == Closed => EPERM,
-                    libc::SYS_setgroups if root => EPERM,
-                    _ => RET_ALLOW,
-                };
-                assert_eq!(of_number(&filter, number), expected, "{number}");
-            }
-            assert_eq!(verdict(&filter, AUDIT_ARCH ^ 1, 0, [0; 3]), ENOSYS, "another architecture");
-        }
-        let offline = super::without_network();
-        for (number, expected) in [
-            (libc::SYS_io_uring_setup, EPERM),
-            (libc::SYS_connect, EPERM),
-            (libc::SYS_ioctl, RET_ALLOW),
-            (libc::SYS_clone3, RET_ALLOW),
-        ] {
-            assert_eq!(of_number(&offline, number), expected, "{number}");
-        }
-        assert_eq!(of_number(&super::of_commands(), libc::SYS_mount), EPERM);
-        assert_eq!(of_number(&super::of_commands(), libc::SYS_umount2), RET_ALLOW);
-    }
-
-    #[test]
-    fn arguments_decide_where_they_must() {
-        let with = |network| Filter { network, root: true, landlock_abi: 7 }.shared();
-        let (shared, proxied) = (with(super::Network::Closed), with(super::Network::Proxy(80)));
-        let own = super::of_commands();
-        let unix = libc::AF_UNIX.cast_unsigned();
-        let (inet, inet6) = (libc::AF_INET.cast_unsigned(), libc::AF_INET6.cast_unsigned());
-        let (stream, datagram) =
-            (libc::SOCK_STREAM.cast_unsigned(), libc::SOCK_DGRAM.cast_unsigned());
-        for (filter, number, arguments, expected) in [
-            (&own, libc::SYS_clone, [libc::CLONE_NEWUSER.cast_unsigned(), 0, 0], EPERM),
-            (&own, libc::SYS_clone, [libc::SIGCHLD.cast_unsigned(), 0, 0], RET_ALLOW),
-            (&shared, libc::SYS_socket, [unix, stream | 0x80000, 0], RET_ALLOW),
-            (&shared, libc::SYS_socket, [unix, datagram, 0], EPERM),
-            (&shared, libc::SYS_socket, [libc::AF_INET.cast_unsigned(), stream, 0], EPERM),
-            (&shared, libc::SYS_socketpair, [unix, datagram, 0], EPERM),
-            (&shared, libc::SYS_socketpair, [unix, stream, 0], RET_ALLOW),
-            (&proxied, libc::SYS_socket, [unix, stream, 0], EPERM),
-            (&proxied, libc::SYS_socket, [inet, stream | 0x80000, 0], RET_ALLOW),
-            (&proxied, libc::SYS_socket, [inet, stream, 6], RET_ALLOW),
-            (&proxied, libc::SYS_socket, [inet6, stream, 6], RET_ALLOW),
-            // Multipath and SCTP.
-            (&proxied, libc::SYS_socket, [inet, stream, 262], EPERM),
-            (&proxied, libc::SYS_socket, [inet6, stream, 132], EPERM),
-            (&proxied, libc::SYS_socket, [inet, datagram, 0], EPERM),
-            (&proxied, libc::SYS_socket, [inet6, 3, 58], EPERM),
-            (&proxied, libc::SYS_socket, [16, 3, 0], EPERM),
-            (&proxied, libc::SYS_socket, [40, stream, 0], EPERM),
-            (&proxied, libc::SYS_socketpair, [unix, datagram, 0], EPERM),
-            (&proxied, libc::SYS_socketpair, [unix, stream, 0], RET_ALLOW),
-            (&shared, libc::SYS_prlimit64, [1, 0, 0], EPERM),
-            (&shared, libc::SYS_ioctl, [0, 0x5412, 0], EPERM),
-            (&shared, libc::SYS_ioctl, [0, 0x5413, 0], RET_ALLOW),
-            (&shared, libc::SYS_ioctl, [0, 0x5000_940e, 0], EPERM),
-            (&shared, libc::SYS_ioctl, [0, 0x4004_9409, 0], RET_ALLOW),
-            (&shared, libc::SYS_setresuid, [0, u32::MAX, 0], RET_ALLOW),
-            (&shared, libc::SYS_setresuid, [0, 0, 1], EPERM),
-        ] {
-            let number = u32::try_from(number).unwrap();
-            assert_eq!(verdict(filter, AUDIT_ARCH, number, arguments), expected, "{number}");
-        }
-    }
-}
+#[path = "seccomp_tests.rs"]
+mod tests;

@@ -6,9 +6,12 @@ use super::looks::Found;
 use super::looks::Kind;
 use super::tree::Directory;
 
-/// Entries of a git directory that steer git.
-pub(super) const STEERING: [&str; 5] =
-    ["hooks", "config", "config.worktree", "commondir", "gitdir"];
+/// Entries of a git directory that steer git. The last two name remotes, as before there was `config`.
+pub(super) const STEERING: [&str; 7] =
+    ["hooks", "config", "config.worktree", "commondir", "gitdir", "remotes", "branches"];
+
+/// What a rebase that stopped will do next.
+pub(super) const REBASE: &str = "git-rebase-todo";
 
 /// Programs that git runs by themselves (`githooks(5)`).
 pub(super) const HOOKS: [&str; 28] = [
@@ -41,6 +44,24 @@ pub(super) const HOOKS: [&str; 28] = [
     "sendemail-validate",
     "update",
 ];
+
+/// Bytes of such a list that are looked at.
+const LIST: u64 = 1 << 20;
+
+/// Whether a rebase would run programs when somebody lets it go on. In doubt it would.
+pub(super) fn rebase_runs_programs(directory: &Directory) -> bool {
+    let list = match directory.read(OsStr::new(REBASE), LIST) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return false,
+        list => list.ok().flatten(),
+    };
+    list.is_none_or(|list| {
+        let mut lines = list.split(|byte| matches!(byte, b'\n' | b'\r'));
+        lines.any(|line| {
+            let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+            matches!(words.next(), Some(b"exec" | b"x"))
+        })
+    })
+}
 
 /// Bytes of `HEAD` that git looks at.
 const HEAD: u64 = 255;

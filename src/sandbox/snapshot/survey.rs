@@ -171,6 +171,12 @@ impl<V: Visitor> Survey<'_, V> {
             self.steering(&directory, &info, OsStr::new("attributes"));
             self.steering(&directory, &info, OsStr::new("grafts"));
         }
+        let rebase = path.join("rebase-merge");
+        if let Some(directory) = self.meet(git, &rebase, Role::Container)
+            && names::rebase_runs_programs(&directory)
+        {
+            self.steering(&directory, &rebase, OsStr::new(names::REBASE));
+        }
         let objects = path.join("objects");
         if let Some(directory) = self.meet(git, &objects, Role::Container) {
             let info = objects.join("info");

@@ -33,6 +33,8 @@ mod repairs;
 
 mod resources;
 
+mod steering;
+
 mod submodules;
 
 mod temporary;
