@@ -47,6 +47,10 @@ pub fn any() -> bool {
 }
 """
 
+#: Cargo tells packages of one name in one target directory apart by how they are compiled, not by where
+#: they lie. Without a difference the checkout's programs could be made of the mutated library.
+APART = "profile.dev.package.agi-agent.codegen-units=255"
+
 #: What is not copied.
 LEFT_OUT = shutil.ignore_patterns("target", ".git", "dist", "__pycache__")
 
@@ -109,7 +113,7 @@ def target() -> Path:
 def _cargo(copy: Path, command: str, *options: str) -> str:
     """What cargo prints; the dependencies are those of the checkout, built already."""
     done = subprocess.run(
-        ["cargo", command, "--locked", "--quiet", *options],
+        ["cargo", command, "--locked", "--quiet", "--config", APART, *options],
         cwd=copy,
         env={**os.environ, "CARGO_TARGET_DIR": os.fspath(target())},
         capture_output=True,
