@@ -148,7 +148,9 @@ fn tail(data: Option<&Value>) -> String {
         let room = TAIL_BYTES.saturating_sub(tail.len());
         if line.len() > room {
             // The end of a line says more than nothing.
-            let start = line.ceil_char_boundary(line.len() - room);
+            let from = line.len() - room;
+            let start = (from..line.len()).find(|at| line.is_char_boundary(*at));
+            let start = start.unwrap_or(line.len());
             tail.insert_str(0, &format!("\n  …{}", &line[start..]));
             break;
         }
@@ -169,8 +171,8 @@ mod tests {
             |stdout: &str, stderr: &str| tail(Some(&json!({ "stdout": stdout, "stderr": stderr })));
         assert_eq!(of("", " \n"), "");
         assert_eq!(of("a\n\nb\n", "why"), "\n  a\n  b\n  why");
-        let many: String = (0..100).map(|line| format!("{line}\n")).collect();
-        let kept = of(&many, "");
+        let many: Vec<String> = (0..100).map(|line| line.to_string()).collect();
+        let kept = of(&many.join("\n"), "");
         assert!(kept.starts_with("\n  88\n") && kept.ends_with("\n  99"), "{kept}");
         let long = of(&"é".repeat(10_000), "the end");
         assert!(long.len() < TAIL_BYTES + 20 && long.ends_with("é\n  the end"), "{long}");

@@ -5,14 +5,19 @@
 use std::time::Duration;
 
 use crate::config::settings::Withheld;
+use crate::protocol::CallCounts;
 use crate::protocol::Denial;
 use crate::protocol::ExitCode;
 use crate::protocol::Outcome;
 use crate::protocol::OutcomeKind;
 use crate::protocol::RungTaken;
+use crate::protocol::Usage;
 
 use super::events::milliseconds;
 use super::state::RunState;
+
+/// The sandbox level of a run that started no child.
+const NO_CHILD: &str = "none";
 
 /// What became of `--expect` and `--forbid`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,6 +91,7 @@ pub fn outcome(mut state: RunState, ending: Ending) -> Outcome {
         cost,
         duration_ms: milliseconds(ending.duration),
         turns: state.turns,
+        calls: state.calls,
         denials: state.denials,
         hints: state.failures.iter().filter_map(|failure| failure.hint.clone()).collect(),
         errors: state
@@ -94,7 +100,29 @@ pub fn outcome(mut state: RunState, ending: Ending) -> Outcome {
             .map(|failure| failure.error)
             .chain(state.notes)
             .collect(),
-        sandbox_level: state.sandbox.unwrap_or_else(|| "none".to_owned()),
+        sandbox_level: state.sandbox.unwrap_or_else(|| NO_CHILD.to_owned()),
+    }
+}
+
+/// The outcome of a run that could not begin: no model was asked, and no session was opened.
+pub fn refused(exit_code: ExitCode, errors: Vec<String>, hints: Vec<String>) -> Outcome {
+    Outcome {
+        outcome: kind(exit_code),
+        exit_code,
+        text: String::new(),
+        structured: None,
+        model: String::new(),
+        rung_taken: None,
+        session_id: String::new(),
+        usage: Usage::default(),
+        cost: None,
+        duration_ms: 0,
+        turns: 0,
+        calls: CallCounts::default(),
+        denials: Vec::new(),
+        errors,
+        hints,
+        sandbox_level: NO_CHILD.to_owned(),
     }
 }
 

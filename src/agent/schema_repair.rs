@@ -6,6 +6,8 @@
 use jsonschema::Validator;
 use serde_json::Value;
 
+use crate::protocol::JsonText;
+
 /// Further turns that a model gets to mend its answer.
 pub const REPAIRS: u32 = 2;
 
@@ -31,9 +33,10 @@ impl OutputSchema {
         Ok(Self { schema, validator: std::sync::Arc::new(validator) })
     }
 
-    /// The answer as data, or what is wrong with it, one line each.
-    pub fn check(&self, answer: &str) -> Result<Value, Vec<String>> {
-        let Some(value) = find_json(answer, |value| self.validator.is_valid(value)) else {
+    /// The answer's JSON as it was written, or what is wrong with it, one line each.
+    pub fn check(&self, answer: &str) -> Result<JsonText, Vec<String>> {
+        let found = find_json(answer, |value| self.validator.is_valid(value));
+        let Some((value, text)) = found else {
             return Err(vec!["the answer is not JSON".to_owned()]);
         };
         let problems: Vec<String> = self
@@ -45,7 +48,7 @@ impl OutputSchema {
                 if path.is_empty() { error.to_string() } else { format!("at `{path}`: {error}") }
             })
             .collect();
-        if problems.is_empty() { Ok(value) } else { Err(problems) }
+        if problems.is_empty() { Ok(JsonText::new(&text, &value)) } else { Err(problems) }
     }
 }
 
@@ -64,20 +67,21 @@ pub fn repair_prompt(schema: &OutputSchema, problems: &[String]) -> String {
 }
 
 /// The JSON of an answer: all of it, else the last fenced block that parses, else the outermost
-/// braces or brackets. Among several candidates one that `fits` wins.
-fn find_json(answer: &str, fits: impl Fn(&Value) -> bool) -> Option<Value> {
-    let mut candidates: Vec<Value> = Vec::new();
-    candidates.extend(serde_json::from_str(answer.trim()).ok());
+/// braces or brackets. Among several candidates one that `fits` wins. With each its text.
+fn find_json(answer: &str, fits: impl Fn(&Value) -> bool) -> Option<(Value, String)> {
+    let parsed = |text: &str| Some((serde_json::from_str(text).ok()?, text.to_owned()));
+    let mut candidates: Vec<(Value, String)> = Vec::new();
+    candidates.extend(parsed(answer.trim()));
     let fenced = fenced_blocks(answer);
-    candidates.extend(fenced.iter().rev().filter_map(|block| serde_json::from_str(block).ok()));
+    candidates.extend(fenced.iter().rev().filter_map(|block| parsed(block)));
     for (open, close) in [('{', '}'), ('[', ']')] {
         if let (Some(start), Some(end)) = (answer.find(open), answer.rfind(close))
             && start < end
         {
-            candidates.extend(serde_json::from_str(&answer[start..=end]).ok());
+            candidates.extend(parsed(&answer[start..=end]));
         }
     }
-    let fitting = candidates.iter().position(fits).unwrap_or(0);
+    let fitting = candidates.iter().position(|(value, _)| fits(value)).unwrap_or(0);
     (fitting < candidates.len()).then(|| candidates.swap_remove(fitting))
 }
 
@@ -127,7 +131,11 @@ mod tests {
             "  {\"count\": 3}\n",
         ];
         for answer in answers {
-            assert_eq!(schema().check(answer), Ok(json!({"count": 3})), "{answer}");
+            assert_eq!(
+                schema().check(answer),
+                Ok(JsonText::from(&json!({"count": 3}))),
+                "{answer}"
+            );
         }
     }
 

@@ -5,8 +5,10 @@ use std::collections::HashMap;
 use std::collections::HashSet;
 use std::path::PathBuf;
 
+use crate::protocol::CallCounts;
 use crate::protocol::Denial;
 use crate::protocol::ExitCode;
+use crate::protocol::JsonText;
 use crate::protocol::Message;
 use crate::protocol::Part;
 use crate::protocol::Role;
@@ -69,7 +71,8 @@ pub struct RunState {
     pub failures: Vec<Failure>,
     /// The last text the model said.
     pub text: String,
-    pub structured: Option<serde_json::Value>,
+    pub structured: Option<JsonText>,
+    pub calls: CallCounts,
     /// The rung that children really got.
     pub sandbox: Option<String>,
     pub guard: LoopGuard,

@@ -237,8 +237,8 @@ impl Turns<'_> {
         }
         let Some(schema) = &self.schema else { return Ending::Answered };
         match schema.check(&text) {
-            Ok(value) => {
-                self.state.structured = Some(value);
+            Ok(json) => {
+                self.state.structured = Some(json);
                 Ending::Answered
             }
             Err(problems) if *repairs > 0 => {

@@ -91,6 +91,14 @@ fn start(cli: Cli, environment: Environment) -> u8 {
     let Cli { global, command } = cli;
     let quiet = global.quiet;
     let mut output = Output::new(&environment, global.color, global.verbose, quiet);
+    // Whoever asked for JSON gets a result from every failure from here on.
+    let format = command.as_ref().and_then(|command| command.result_format(global.json));
+    let failed = |error: &CommandError, output: &mut Output| {
+        if let Some(format) = format {
+            task::refused::tell(error, format, output);
+        }
+        output.failure(error).into()
+    };
     let is_traced = output.trace_level() != LevelFilter::OFF || global.trace.is_some();
     let secrets = if is_traced { environment.secrets() } else { Vec::new() };
     let options = TraceOptions {
@@ -105,12 +113,12 @@ fn start(cli: Cli, environment: Environment) -> u8 {
         Ok(guard) => guard,
         Err(error) => {
             let message = format!("cannot write the trace: {error}");
-            return output.failure(&CommandError::input(message)).into();
+            return failed(&CommandError::input(message), &mut output);
         }
     };
     let mut context = match CommandContext::new(global, environment, output) {
         Ok(context) => context,
-        Err((error, mut output)) => return output.failure(&error).into(),
+        Err((error, mut output)) => return failed(&error, &mut output),
     };
     let result = match command {
         _ if context.global.version => version::print(&mut context).map(u8::from),
@@ -129,7 +137,7 @@ fn start(cli: Cli, environment: Environment) -> u8 {
     let result = result.and_then(|code| context.output.finish().map(|()| code).map_err(Into::into));
     match result {
         Ok(code) => code,
-        Err(error) => context.output.failure(&error).into(),
+        Err(error) => failed(&error, &mut context.output),
     }
 }
 

@@ -50,8 +50,11 @@ pub enum Delivery {
 }
 
 /// Standard output and standard error, with what the person asked of them.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Output {
     stdout: Way,
+    /// Something was said there.
+    begun: bool,
     color_stdout: bool,
     color_stderr: bool,
     verbose: u8,
@@ -71,6 +74,7 @@ impl Output {
         };
         Self {
             stdout: Way::Direct(BufWriter::new(std::io::stdout())),
+            begun: false,
             color_stdout: allowed(Stream::Output),
             color_stderr: allowed(Stream::Error),
             verbose,
@@ -171,11 +175,17 @@ impl Output {
         if standard::output_was_closed() && !bytes.is_empty() {
             return Err(std::io::Error::other("it is closed").into());
         }
+        self.begun |= !bytes.is_empty();
         match &mut self.stdout {
             Way::Direct(stdout) => stdout.write_all(bytes)?,
             Way::Behind(behind) => behind.push(bytes)?,
         }
         Ok(())
+    }
+
+    /// Whether anything was said on stdout, or was tried to be.
+    pub fn has_begun(&self) -> bool {
+        self.begun
     }
 
     /// Text with ANSI styles, which are left out where nobody would see them.

@@ -142,6 +142,17 @@ pub struct Item {
     pub body: ItemBody,
 }
 
+/// A file that a call made for whoever reads its result.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Artefact {
+    /// Its name, such as `plot-1.svg`.
+    pub name: String,
+    /// Such as `image/svg+xml`.
+    pub media_type: String,
+    /// All of it, as text.
+    pub content: String,
+}
+
 /// What an item is about.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -171,6 +182,9 @@ pub enum ItemBody {
         exit_code: Option<i32>,
         /// The rung that held it.
         sandbox: String,
+        /// What code of `python_exec` drew.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        artefacts: Vec<Artefact>,
     },
     /// What a successful call changed; follows its `tool_call`.
     FileChange {

@@ -7,6 +7,7 @@ pub mod event;
 pub mod exit_code;
 mod hex;
 pub mod host_rule;
+pub mod json_text;
 pub mod message;
 pub mod model;
 pub mod outcome;
@@ -16,16 +17,17 @@ pub mod secrets;
 pub mod tool;
 pub mod usage;
 
-pub use event::{Event, Item, ItemBody, ItemStatus};
+pub use event::{Artefact, Event, Item, ItemBody, ItemStatus};
 pub use exit_code::ExitCode;
 pub use hex::hex;
 pub use host_rule::HostRule;
+pub use json_text::JsonText;
 pub use message::{Message, Part, Role};
 pub use model::{
     ModelDelta, ModelError, ModelErrorKind, ModelReply, ModelRequest, ModelStage, RungTaken,
     StopReason,
 };
-pub use outcome::{Denial, Outcome, OutcomeKind};
+pub use outcome::{CallCounts, Denial, Outcome, OutcomeKind};
 pub use outlet::{Outlet, RefusedHost, Way};
 pub use port::{Approver, ChatModel, Embedder, EventSink};
 pub use tool::{Effect, ToolCall, ToolResult, ToolSpec};

@@ -25,6 +25,8 @@ pub mod signal;
 
 pub mod standard;
 
+pub mod stream;
+
 pub mod terminal;
 
 pub mod user;

@@ -183,18 +183,31 @@ impl Opener {
         contents: &[u8],
         mode: Option<u32>,
     ) -> Result<(), OpenError> {
+        let (located, directory) = self.replaceable(path)?;
+        let (parent, name) = split(path, &located.real)?;
+        self.sweep(&directory, parent);
+        backend::replace(&directory, name, located.object.as_ref(), contents, mode)
+            .map_err(|source| OpenError::io(path, source))
+    }
+
+    /// Whether [`Self::replace`] could do its work now, as far as that can be told without writing.
+    pub fn check_replace(&self, path: &Path) -> Result<(), OpenError> {
+        let (_, directory) = self.replaceable(path)?;
+        backend::takes_names(&directory).map_err(|source| OpenError::io(path, source))
+    }
+
+    /// What [`Self::replace`] would replace, and the directory that it is in.
+    fn replaceable(&self, path: &Path) -> Result<(Located, backend::Directory), OpenError> {
         let located = self.locate(path)?;
         self.judge(path, &located, Access::Write)?;
         if let Some(object) = &located.object {
             object.must_be_file(path)?;
             object.must_have_one_name(path)?;
         }
-        let (parent, name) = split(path, &located.real)?;
+        let (parent, _) = split(path, &located.real)?;
         let directory = backend::open_directory(parent)
             .map_err(|source| self.parent_error(path, parent, source))?;
-        self.sweep(&directory, parent);
-        backend::replace(&directory, name, located.object.as_ref(), contents, mode)
-            .map_err(|source| OpenError::io(path, source))
+        Ok((located, directory))
     }
 
     /// Creates a directory and what is missing above it.

@@ -135,6 +135,7 @@ fn output(shown: &str, finished: &Finished, context: &ToolContext) -> ToolOutput
         output: text.clone(),
         exit_code,
         sandbox: finished.sandbox(),
+        artefacts: Vec::new(),
     };
     let status = match finished.status {
         EndStatus::Exited(0) => ItemStatus::Completed,

@@ -11,6 +11,8 @@ use serde_json::json;
 
 use super::ToolContext;
 use super::ToolOutput;
+use crate::protocol::Artefact;
+use crate::protocol::ItemBody;
 
 /// The same name stands in `python/agi_agent/plot.py`.
 const VARIABLE: &str = "AGI_AGENT_PLOTS";
@@ -52,10 +54,16 @@ impl Plots {
             }
             left -= text.len() as u64;
             output.text.extend(["\n[drawn: `", &name, "`]"]);
-            found.push(json!({"name": name, "media_type": "image/svg+xml", "content": text}));
+            let media_type = "image/svg+xml".to_owned();
+            found.push(Artefact { name, media_type, content: text });
         }
         if let Some(data) = output.data.as_mut().filter(|_| !found.is_empty()) {
-            data["artefacts"] = found.into();
+            data["artefacts"] = json!(found);
+        }
+        if let Some(ItemBody::CommandExecution { output: shown, artefacts, .. }) = &mut output.item
+        {
+            shown.clone_from(&output.text);
+            *artefacts = found;
         }
         output
     }

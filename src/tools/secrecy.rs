@@ -165,9 +165,11 @@ fn source(context: &ToolContext, target: &str) -> String {
 /// The texts of an item that come from the world.
 fn texts_of(item: &mut ItemBody) -> Vec<&mut String> {
     match item {
-        ItemBody::CommandExecution { output, .. } | ItemBody::ToolCall { output, .. } => {
-            vec![output]
+        ItemBody::CommandExecution { output, artefacts, .. } => {
+            let drawn = artefacts.iter_mut().map(|artefact| &mut artefact.content);
+            std::iter::once(output).chain(drawn).collect()
         }
+        ItemBody::ToolCall { output, .. } => vec![output],
         ItemBody::FileChange { diff, .. } => vec![diff],
         ItemBody::AgentMessage { text }
         | ItemBody::Reasoning { text }

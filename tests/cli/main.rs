@@ -36,6 +36,8 @@ mod config_errors;
 
 mod config_trust;
 
+mod delivery;
+
 mod doctor;
 
 #[cfg(target_os = "linux")]

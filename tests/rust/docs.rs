@@ -47,7 +47,11 @@ fn exit_codes_are_documented() {
          `agi-agent sandbox -- CMD` and `agi-agent python` end with the status of what they run: 128 and the\n\
          signal's number where one ended it, 124 when its time was over, and for CMD, as with a shell or\n\
          `env`, 127 where there is no such program and 126 where it cannot be executed. 56 instead of 0: more\n\
-         came out of CMD than is kept (64 MiB), so some of it is missing.\n",
+         came out of CMD than is kept (64 MiB), so some of it is missing.\n\n\
+         Tool calls that failed do not change how a run ends: the model has seen them, and may have gone on\n\
+         otherwise. The result counts them (`calls`, [events.md](events.md)).\n\n\
+         `chat` without a terminal ends as one run would that failed in every way in which any of its turns did:\n\
+         with the first of that order, and 0 if all went well.\n",
     );
     hold("exit-codes.md", &page);
 }

@@ -103,7 +103,9 @@ def _attachment(text: str) -> Value | None:
     if not newline:
         return None
     if head == "<stdin>" and rest.endswith("\n</stdin>"):
-        return Value(rest.removesuffix("\n</stdin>"))
+        value = Value(rest.removesuffix("\n</stdin>"))
+        value.verbatim = True
+        return value
     if head.startswith('<file path="') and rest.endswith("\n</file>"):
         path = head.removeprefix('<file path="').removesuffix('">')
         return Value(rest.removesuffix("\n</file>"), paths=[path])

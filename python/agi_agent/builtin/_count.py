@@ -67,7 +67,8 @@ class CountText(Step):
             if not given.paths:
                 whole = given.whole()
                 listed = whole.items
-                return self.of_text(whole.text if listed is None else "\n".join(listed))
+                text = whole.text if listed is None else "\n".join(listed)
+                return self.of_text(text, verbatim=whole.verbatim)
             roots = list(given.whole().paths)
             if len(roots) > _MAX_EARLIER:
                 message = f"cannot count {len(roots)} files one by one"
@@ -95,10 +96,11 @@ class CountText(Step):
         value.missing = unread(results)
         return value
 
-    def of_text(self, text: str) -> Value:
-        """Counts what an earlier step printed."""
+    def of_text(self, text: str, *, verbatim: bool) -> Value:
+        """Counts what an earlier step printed, or what came with the task."""
+        bare = not verbatim and bool(text) and not text.endswith("\n")
         counts = {
-            "lines": text.count("\n") + bool(text and not text.endswith("\n")),
+            "lines": text.count("\n") + bare,
             "words": len(text.split()),
             "chars": len(text),
             "bytes": len(text.encode("utf-8", "surrogatepass")),

@@ -1,7 +1,8 @@
 """An answer as the JSON that `--output-schema` asks for, where that is simple.
 
 Fills numbers, texts, lists of texts, and objects of these. Where a schema asks for
-more, the plain answer is given and the agent loop says what does not fit.
+more, or the answer is not whole (JSON would not say so), the plain answer is given and
+the agent loop says what does not fit.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ def fill(schema: Mapping[str, Any], value: Value, text: str) -> Any:
     Returns:
         A JSON value, or None if the schema asks for something this answer has not.
     """
+    if not value.counts():
+        return None
     kind = schema.get("type")
     if kind == "object":
         return _object(schema, value, text)
@@ -44,7 +47,8 @@ def _object(schema: Mapping[str, Any], value: Value, text: str) -> Any:
         if not isinstance(wanted, dict):
             return None
         known = value.fields.get(name, _NOTHING)
-        if known is _NOTHING or not _is_of(known, wanted):
+        cut = bool(value.missing) and not isinstance(known, int)
+        if known is _NOTHING or cut or not _is_of(known, wanted):
             alone = len(properties) == 1 or [name] == required
             known = (
                 _simple(wanted, value, text) if alone or name == "answer" else _NOTHING

@@ -19,6 +19,9 @@ TEXT = "text"
 ITEMS = "items"
 PATHS = "paths"
 
+# How the note ends that files or folders could not be read.
+_UNREAD = " could not be read)"
+
 
 class Call:
     """A tool call to be made.
@@ -104,9 +107,20 @@ class Value:
         missing: Why the value is not whole ("" when it is): such a value is shown, with
             this note, but never written to a file or counted.
         quiet: It was asked for only on the way to a later one, and is not shown.
+        verbatim: The text is somebody's own to the last byte: where it ends without a
+            newline, its last line is none (as for `wc` and for files).
     """
 
-    __slots__ = ("fields", "items", "missing", "number", "paths", "quiet", "text")
+    __slots__ = (
+        "fields",
+        "items",
+        "missing",
+        "number",
+        "paths",
+        "quiet",
+        "text",
+        "verbatim",
+    )
 
     def __init__(
         self,
@@ -126,10 +140,15 @@ class Value:
         self.fields = fields or {}
         self.missing = missing
         self.quiet = False
+        self.verbatim = False
 
     def kinds(self) -> tuple[str, ...]:
         """What a later step can take from this value."""
         return (TEXT, PATHS) if self.paths else (TEXT,)
+
+    def counts(self) -> bool:
+        """Whether its numbers hold: they do for a list that is only cut."""
+        return not self.missing.endswith(_UNREAD)
 
     def whole(self) -> Value:
         """This value, if it is whole.
@@ -206,7 +225,7 @@ def unread(results: Sequence[Result]) -> str:
     for result in results:
         number = result.data.get("unread")
         total += number if isinstance(number, int) else 0
-    return f"({total} could not be read)" if total else ""
+    return f"({total}{_UNREAD}" if total else ""
 
 
 def notes(*texts: str) -> str:

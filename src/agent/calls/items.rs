@@ -25,6 +25,7 @@ pub(super) fn at_start(call: &ToolCall) -> ItemBody {
                 output: String::new(),
                 exit_code: None,
                 sandbox: String::new(),
+                artefacts: Vec::new(),
             }
         }
         None => ItemBody::ToolCall { tool: call.name.clone(), arguments, output: String::new() },
@@ -34,8 +35,8 @@ pub(super) fn at_start(call: &ToolCall) -> ItemBody {
 /// The same body with an output.
 pub(super) fn with_output(body: ItemBody, text: String) -> ItemBody {
     match body {
-        ItemBody::CommandExecution { command, exit_code, sandbox, .. } => {
-            ItemBody::CommandExecution { command, output: text, exit_code, sandbox }
+        ItemBody::CommandExecution { command, exit_code, sandbox, artefacts, .. } => {
+            ItemBody::CommandExecution { command, output: text, exit_code, sandbox, artefacts }
         }
         ItemBody::ToolCall { tool, arguments, .. } => {
             ItemBody::ToolCall { tool, arguments, output: text }

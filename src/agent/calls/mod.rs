@@ -172,6 +172,7 @@ fn note(room: &CallRoom<'_>, outcomes: Vec<CallOutcome>, state: &mut RunState) -
             result.origin = Some(from);
         }
         let name = &outcome.call.name;
+        state.calls.count(name, outcome.status);
         if outcome.status == ItemStatus::Completed {
             state.succeeded(name, &outcome.target);
         }

@@ -95,6 +95,7 @@ fn command(command: &str) -> ToolOutput {
             output: "output".to_owned(),
             exit_code: Some(exit_code),
             sandbox: "landlock".to_owned(),
+            artefacts: Vec::new(),
         },
     )
 }

@@ -88,7 +88,7 @@ async fn a_schema_is_met_repaired_or_missed() {
         {"text": "```json\n{\"n\": 3}\n```", "expect": "does not meet the required JSON Schema"},
     ]));
     let outcome = bench.run(task()).await;
-    assert_eq!((code(&outcome), outcome.structured), (0, Some(json!({"n": 3}))));
+    assert_eq!((code(&outcome), outcome.structured), (0, Some((&json!({"n": 3})).into())));
     let mut bench = Bench::new(json!([{"text": "a"}, {"text": "b"}, {"text": "c"}]));
     let outcome = bench.run(task()).await;
     assert_eq!((code(&outcome), outcome.turns, outcome.structured), (47, 3, None));

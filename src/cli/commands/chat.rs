@@ -62,7 +62,7 @@ pub async fn run(args: ChatArgs, context: &mut CommandContext) -> Result<ExitCod
         let name = agent.model_name();
         context.output.status(&format!("{name}; Ctrl-C ends a turn, Ctrl-D the conversation"));
     }
-    let mut last = ExitCode::Done;
+    let mut codes = Vec::new();
     context.output.never_wait()?;
     let mut idle = Idle::listen();
     loop {
@@ -78,13 +78,14 @@ pub async fn run(args: ChatArgs, context: &mut CommandContext) -> Result<ExitCod
         let cancel = Cancellation::new();
         let _signals = task::interrupt::cancel_on_signals(&cancel);
         let output = &mut context.output;
-        let outcome = task::follow(&agent, request, OutputFormat::Text, &cancel, output).await?;
-        task::deliver::deliver(&outcome, OutputFormat::Text, None, context)?;
+        let outcome =
+            task::follow(&agent, request, OutputFormat::Text, None, &cancel, output).await?;
+        task::deliver::deliver(&outcome, OutputFormat::Text, context)?;
         task::deliver::explain(&outcome, &mut context.output);
-        last = outcome.exit_code;
+        codes.push(outcome.exit_code);
         let delivery = context.output.delivered(cancel.token(), None).await?;
-        if last == ExitCode::Terminated {
-            return Ok(last);
+        if outcome.exit_code == ExitCode::Terminated {
+            return Ok(outcome.exit_code);
         }
         if let Some(reason) = cancel.reason()
             && (delivery == Delivery::GivenUp || reason == CancelReason::Terminated)
@@ -95,8 +96,9 @@ pub async fn run(args: ChatArgs, context: &mut CommandContext) -> Result<ExitCod
         idle = Idle::listen();
         session = SessionChoice::Resume(outcome.session_id);
     }
-    // A script that pipes lines in wants to know how the last one went; a person does not.
-    Ok(if lines.is_interactive() { ExitCode::Done } else { last })
+    // A script that pipes lines in wants to know whether all went well; a person has seen it.
+    let all = ExitCode::first_that_applies(&codes);
+    Ok(if lines.is_interactive() { ExitCode::Done } else { all })
 }
 
 /// What ends the wait for a line.

@@ -108,6 +108,16 @@ pub enum Command {
 }
 
 impl Command {
+    /// The format in which this command's result is to come in any case; none where that is text.
+    pub fn result_format(&self, json: bool) -> Option<run::OutputFormat> {
+        match self {
+            Self::Run(args) => {
+                Some(args.format(json)).filter(|format| *format != run::OutputFormat::Text)
+            }
+            _ => None,
+        }
+    }
+
     /// Carries the command out; gives the status of the process.
     pub async fn run(self, context: &mut CommandContext) -> Result<u8, CommandError> {
         let code: Result<ExitCode, CommandError> = match self {

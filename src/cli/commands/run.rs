@@ -57,7 +57,7 @@ pub struct RunArgs {
     /// What stdout carries; `text` where nothing is said, `json` with --json
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub output_format: Option<OutputFormat>,
-    /// Write the final answer to FILE as well
+    /// Write the final answer to FILE as well, if the run ends 0
     #[arg(short = 'o', long = "output", value_name = "FILE")]
     pub output_file: Option<PathBuf>,
     /// JSON Schema that the answer must meet: a file, or the schema itself
@@ -207,6 +207,12 @@ impl ReachArgs {
 }
 
 impl RunArgs {
+    /// What stdout carries; `json`: `--json` was given.
+    pub fn format(&self, json: bool) -> OutputFormat {
+        let plain = if json { OutputFormat::Json } else { OutputFormat::Text };
+        self.output_format.unwrap_or(plain)
+    }
+
     /// The configuration keys that all flags set.
     pub fn assignments(&self) -> Result<Assignments, CommandError> {
         let mut assignments = Assignments::new();

@@ -1,14 +1,11 @@
 //! Delivers the outcome: the answer to stdout, everything else to stderr, the exit code to the
 //! caller.
 
-use std::io::Write;
-use std::path::Path;
-
 use crate::cli::commands::run::OutputFormat;
 use crate::cli::context::CommandContext;
 use crate::cli::error::CommandError;
 use crate::cli::output::Output;
-use crate::cli::wiring;
+use crate::protocol::CallCounts;
 use crate::protocol::ExitCode;
 use crate::protocol::Outcome;
 
@@ -16,7 +13,6 @@ use crate::protocol::Outcome;
 pub fn deliver(
     outcome: &Outcome,
     format: OutputFormat,
-    file: Option<&Path>,
     context: &mut CommandContext,
 ) -> Result<(), CommandError> {
     let answer = answer(outcome);
@@ -27,26 +23,38 @@ pub fn deliver(
         // The result event has gone by as the last line.
         OutputFormat::Jsonl => {}
     }
-    if let Some(path) = file.filter(|_| !answer.is_empty()) {
-        write(path, &answer, context)?;
-    }
     Ok(context.output.flush()?)
 }
 
 /// The answer as text: what met the schema, as JSON, else the words.
-fn answer(outcome: &Outcome) -> String {
+pub fn answer(outcome: &Outcome) -> String {
     match &outcome.structured {
-        Some(value) => value.to_string(),
+        Some(json) => json.as_str().to_owned(),
         None => outcome.text.clone(),
     }
 }
 
-/// Says on stderr why the run did not end with 0; what was declined on the way is told in any case.
+/// What an answer may have been given in spite of: calls that failed, and no later one of the same tool
+/// that did not.
+fn unmended(calls: &CallCounts) -> Option<String> {
+    let CallCounts { failed, timed_out, unmended, .. } = calls;
+    let bad = failed + timed_out;
+    let all = calls.total();
+    let tools = unmended.join("`, `");
+    let line = format!("{bad} of {all} tool calls failed, those of `{tools}` to the last");
+    (!unmended.is_empty()).then_some(line)
+}
+
+/// Says on stderr why the run did not end with 0; what was declined or failed on the way is told in any
+/// case.
 pub fn explain(outcome: &Outcome, output: &mut Output) {
     if outcome.exit_code == ExitCode::Done {
         for denial in outcome.denials.iter().filter(|denial| !denial.resolved) {
             let (tool, target, reason) = (&denial.tool, &denial.target, &denial.reason);
             output.warning(&format!("declined: {tool}({target}): {reason}"));
+        }
+        if let Some(line) = unmended(&outcome.calls) {
+            output.warning(&line);
         }
         return;
     }
@@ -65,28 +73,4 @@ pub fn explain(outcome: &Outcome, output: &mut Output) {
         output
             .hint("`--sandbox`, `--allow` and `--approve` say what may be done without a question");
     }
-}
-
-/// Replaces the file as a whole, so that a reader never sees half an answer; a link stays one, and so
-/// does a mode. A device or a pipe takes the answer as it comes: it is no file that could be replaced.
-fn write(path: &Path, answer: &str, context: &mut CommandContext) -> Result<(), CommandError> {
-    let path = context.directory()?.join(path);
-    let text = format!("{answer}\n");
-    if std::fs::metadata(&path).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
-        let written = std::fs::File::options().write(true).open(&path);
-        let written = written.and_then(|mut stream| stream.write_all(text.as_bytes()));
-        return written.map_err(|error| {
-            let message = format!("cannot write the answer to `{}`: {error}", path.display());
-            CommandError::input(message)
-        });
-    }
-    let opener = wiring::person_opener(context)?;
-    opener.replace(&path, text.as_bytes(), None).map_err(|error| {
-        let hint = error.hint();
-        let error = CommandError::input(format!("cannot write the answer: {error}"));
-        match hint {
-            Some(hint) => error.with_hint(hint),
-            None => error,
-        }
-    })
 }

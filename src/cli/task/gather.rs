@@ -16,6 +16,9 @@ use crate::protocol::Part;
 use crate::system::terminal;
 use crate::system::terminal::Stream;
 
+/// What editors and exports put before a text; it is no part of it.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
 /// Standard input or a file beyond this is not a prompt (bytes).
 const MAX_BYTES: u64 = 10 << 20;
 
@@ -41,8 +44,13 @@ pub fn gather(
     }
     if task_is_stdin || source.stdin || auto {
         let text = read_stdin()?;
-        if !text.trim().is_empty() {
-            let alone = task_is_stdin || source.task.is_none();
+        let alone = task_is_stdin || source.task.is_none();
+        let is_empty = text.trim().is_empty();
+        if is_empty && source.stdin {
+            context.output.status("note: standard input is empty");
+        }
+        // Nothing in a block says that there was nothing; no block would say that none was given.
+        if !is_empty || (source.stdin && !alone) {
             let text = if alone { text } else { format!("<stdin>\n{text}\n</stdin>") };
             parts.push(Part::Text { text });
         }
@@ -75,10 +83,11 @@ fn text(name: &str, bytes: Vec<u8>) -> Result<String, CommandError> {
         return Err(CommandError::input(message)
             .with_hint("name the file in the task instead, and let the agent read what it needs"));
     }
-    String::from_utf8(bytes).map_err(|error| {
+    let text = String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         CommandError::input(format!("{name} is not UTF-8 text (byte {at})"))
-    })
+    })?;
+    Ok(text.strip_prefix(BYTE_ORDER_MARK).map(str::to_owned).unwrap_or(text))
 }
 
 /// True for a pipe or a file that somebody put there on purpose.

@@ -3,11 +3,15 @@
 //!
 //! Decides nothing about the run itself: the outcome's exit code is the agent's.
 
+pub mod answer_file;
+
 pub mod approve;
 
 pub mod deliver;
 
 pub mod interrupt;
+
+pub mod refused;
 
 pub mod render;
 
@@ -26,9 +30,11 @@ use crate::agent::Task;
 use crate::bridge::models::local::Custom;
 use crate::config::settings::Settings;
 use crate::protocol::Approver;
+use crate::protocol::Event;
 use crate::protocol::EventSink;
 use crate::protocol::ExitCode;
 use crate::protocol::Outcome;
+use crate::protocol::event::Envelope;
 
 use super::commands::run::OutputFormat;
 use super::commands::run::RunArgs;
@@ -38,6 +44,7 @@ use super::error::WriteError;
 use super::output::Delivery;
 use super::output::Output;
 use super::wiring;
+use answer_file::AnswerFile;
 use approve::TerminalApprover;
 use gather::TaskSource;
 use render::EventQueue;
@@ -50,8 +57,7 @@ pub async fn execute(
     args: RunArgs,
     context: &mut CommandContext,
 ) -> Result<ExitCode, CommandError> {
-    let plain = if context.global.json { OutputFormat::Json } else { OutputFormat::Text };
-    let format = args.output_format.unwrap_or(plain);
+    let format = args.format(context.global.json);
     let mut settings = context.settings_with(args.assignments()?)?;
     settings.model.require_model = args.model.require_model;
     settings.memory.ephemeral |= args.ephemeral;
@@ -65,6 +71,8 @@ pub async fn execute(
     };
     let output_schema = args.output_schema.as_deref().map(schema::load).transpose()?;
     let input = gather::gather(&source, context)?;
+    let file = args.output_file.as_deref();
+    let file = file.map(|path| AnswerFile::prepare(path, context)).transpose()?;
     let agent = wiring::agent(context, &settings)?;
     announce(&settings, &mut context.output);
     let session = match (args.session, args.continue_last) {
@@ -76,9 +84,8 @@ pub async fn execute(
     let cancel = Cancellation::new();
     let _signals = interrupt::cancel_on_signals(&cancel);
     context.output.never_wait()?;
-    let outcome = follow(&agent, task, format, &cancel, &mut context.output).await?;
-    let file = args.output_file.as_deref();
-    let written = deliver::deliver(&outcome, format, file, context);
+    let outcome = follow(&agent, task, format, file, &cancel, &mut context.output).await?;
+    let written = deliver::deliver(&outcome, format, context);
     let patience = (outcome.exit_code == ExitCode::TimeOut).then_some(AFTER_TIME_OUT);
     match context.output.delivered(cancel.token(), patience).await? {
         Delivery::Whole => {
@@ -102,11 +109,13 @@ fn announce(settings: &Settings, output: &mut Output) {
 }
 
 /// Runs the agent and shows its events as they come. When they cannot be shown any more, the run is
-/// cancelled: nobody would learn what else it does.
+/// cancelled: nobody would learn what else it does. The answer is in its `file` before the result is
+/// told, and what came of that is part of the outcome.
 pub async fn follow(
     agent: &Agent,
     task: Task,
     format: OutputFormat,
+    mut file: Option<AnswerFile>,
     cancel: &Cancellation,
     output: &mut Output,
 ) -> Result<Outcome, CommandError> {
@@ -117,25 +126,36 @@ pub async fn follow(
     let run = agent.run(task, sink, approver, cancel);
     let mut run = std::pin::pin!(run);
     let mut broken: Option<WriteError> = None;
+    let mut show = |mut envelope: Envelope| {
+        if let Event::Result(outcome) = &mut envelope.event
+            && let Some(file) = file.take()
+        {
+            file.settle(&deliver::answer(outcome), outcome);
+        }
+        if broken.is_none()
+            && let Err(error) = render::show(&envelope, format, output)
+        {
+            broken = Some(error);
+            cancel.cancel(CancelReason::Terminated);
+        }
+        match envelope.event {
+            Event::Result(outcome) => Some(*outcome),
+            _ => None,
+        }
+    };
+    let mut told = None;
     let outcome = loop {
         tokio::select! {
             biased;
-            Some(envelope) = events.recv() => {
-                if broken.is_none() && let Err(error) = render::show(&envelope, format, output) {
-                    broken = Some(error);
-                    cancel.cancel(CancelReason::Terminated);
-                }
-            }
+            Some(envelope) = events.recv() => told = show(envelope).or(told),
             outcome = &mut run => break outcome,
         }
     };
     while let Ok(envelope) = events.try_recv() {
-        if broken.is_none() {
-            broken = render::show(&envelope, format, output).err();
-        }
+        told = show(envelope).or(told);
     }
     match broken {
         Some(error) => Err(error.into()),
-        None => Ok(outcome),
+        None => Ok(told.unwrap_or(outcome)),
     }
 }

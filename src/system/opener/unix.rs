@@ -204,6 +204,12 @@ pub(super) fn open_directory(real: &Path) -> io::Result<Directory> {
     open_real(real, OFlags::RDONLY | OFlags::DIRECTORY)
 }
 
+/// Whether this process may create files in a directory; `faccessat` knows of read-only mounts too.
+pub(super) fn takes_names(directory: &Directory) -> io::Result<()> {
+    let wanted = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
+    Ok(rustix::fs::accessat(directory, ".", wanted, AtFlags::EACCESS)?)
+}
+
 pub(super) fn entries(directory: &Directory, real: &Path) -> io::Result<Vec<Entry>> {
     let mut entries = Vec::new();
     each_entry(directory, |name, kind| {

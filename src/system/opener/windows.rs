@@ -81,6 +81,12 @@ pub(super) fn open_directory(real: &Path) -> io::Result<Directory> {
     Ok(real.to_path_buf())
 }
 
+/// Not known before it is tried.
+#[expect(clippy::unnecessary_wraps, reason = "as on Unix")]
+pub(super) fn takes_names(_directory: &Directory) -> io::Result<()> {
+    Ok(())
+}
+
 pub(super) fn entries(directory: &Directory, _real: &Path) -> io::Result<Vec<Entry>> {
     std::fs::read_dir(directory)?
         .map(|entry| {

@@ -114,3 +114,24 @@ fn the_answer_as_json() {
         workspace.ask_with(&["--output-schema", schema], "how many lines are in README.md");
     assert_eq!(answer.replace([' ', '\n'], ""), r#"{"count":3}"#);
 }
+
+#[test]
+fn standard_input_is_counted_as_wc_does() {
+    let context = Workspace::new().context;
+    for (input, lines) in [("a\nb", "1\n"), ("a\nb\n", "2\n"), ("", "0\n"), ("\n", "1\n")] {
+        let finished =
+            context.run_with_input(["run", "--stdin", "count the lines"], input.as_bytes());
+        assert_eq!(
+            (finished.code, &*finished.stdout),
+            (0, lines),
+            "{input:?}: {}",
+            finished.stderr
+        );
+        let noted = finished.stderr.contains("standard input is empty");
+        assert_eq!(noted, input.trim().is_empty(), "{}", finished.stderr);
+    }
+    let finished = context.run_with_input(["run", "-"], "\u{feff}what is 1+1\n".as_bytes());
+    assert_eq!((finished.code, &*finished.stdout), (0, "2\n"), "{}", finished.stderr);
+    let review = context.run_with_input(["run", "--stdin", "review this change"], b"");
+    assert_eq!((review.code, &*review.stdout), (57, ""), "{}", review.stderr);
+}

@@ -33,6 +33,16 @@ def test_standard_input_is_counted(tools: Executor, task: str, answer: str) -> N
     assert tools.calls == []
 
 
+@pytest.mark.parametrize(
+    ("text", "lines"), [("a\nb", "1"), ("a\nb\n", "2"), ("", "0"), ("a", "0")]
+)
+def test_lines_are_counted_as_wc_and_the_file_tools_do(
+    tools: Executor, text: str, lines: str
+) -> None:
+    asked = with_text("count the lines", f"<stdin>\n{text}\n</stdin>")
+    assert converse(asked, tools) == lines
+
+
 def test_standard_input_is_written(tools: Executor) -> None:
     asked = with_text("write it to in.txt", "<stdin>\none\ntwo\n\n</stdin>")
     converse(asked, tools)

@@ -77,3 +77,24 @@ def test_a_second_try_gives_the_same_answer(tools: Executor) -> None:
     asked["messages"].append({"role": "user", "parts": parts})
     assert converse(asked, tools) == "3"
     assert len(tools.calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("task", "schema"),
+    [
+        ("how many files are in src", INTEGER),
+        ("how many files are in src", STRING),
+        ("how many files are in src", an_object(count=INTEGER)),
+        ("how many lines are in src", INTEGER),
+        ("does src mention tokio", an_object(answer={"type": "boolean"})),
+        ("list the files in src", an_object(count=INTEGER)),
+    ],
+)
+def test_an_answer_without_what_could_not_be_read_is_no_json(
+    tools: Executor, task: str, schema: Any
+) -> None:
+    tools.unread = 1
+    said = ask(task, tools, schema)
+    assert said.endswith("(1 could not be read)")
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(said)
