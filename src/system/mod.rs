@@ -25,8 +25,6 @@ pub mod signal;
 
 pub mod standard;
 
-pub mod stream;
-
 pub mod terminal;
 
 pub mod user;

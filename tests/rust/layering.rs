@@ -32,7 +32,7 @@ const HOMES: [(&str, &[&str]); 9] = [
     ("TcpListener", &["src/network/", "src/service/"]),
     ("std::env::var", &["src/config/env.rs"]),
     ("SystemTime::now", &["src/system/clock.rs"]),
-    ("stdout()", &["src/cli/output.rs", "src/system/terminal.rs"]),
+    ("stdout()", &["src/cli/output.rs", "src/system/terminal.rs", "src/system/standard.rs"]),
 ];
 
 fn height(module: &str) -> u8 {

@@ -31,8 +31,10 @@ fn events_have_a_reference_page() {
     variants(item, schema, "item", &mut page);
     for (name, title) in [
         ("ItemStatus", "Statuses of an item"),
+        ("Artefact", "An artefact"),
         ("Outcome", "The result"),
         ("OutcomeKind", "Outcomes"),
+        ("CallCounts", "Tool calls"),
         ("Denial", "A denial"),
         ("RungTaken", "The model of a route"),
         ("ModelStage", "What a local model does"),
@@ -176,6 +178,8 @@ fn link(reference: &str) -> String {
         "ItemStatus" => "statuses-of-an-item",
         "Outcome" => "the-result",
         "OutcomeKind" => "outcomes",
+        "CallCounts" => "tool-calls",
+        "Artefact" => "an-artefact",
         "Denial" => "a-denial",
         "RungTaken" => "the-model-of-a-route",
         "ModelStage" => "what-a-local-model-does",

@@ -16,7 +16,7 @@ use crate::protocol::ExitCode;
 use crate::protocol::Outcome;
 use crate::protocol::OutcomeKind;
 use crate::system::opener::Opener;
-use crate::system::stream;
+use crate::system::standard;
 
 /// Where the answer goes beside standard output.
 pub struct AnswerFile {
@@ -38,7 +38,7 @@ impl AnswerFile {
     /// Looks whether the file can be written. Changes nothing.
     pub fn prepare(named: &Path, context: &mut CommandContext) -> Result<Self, CommandError> {
         let path = context.directory()?.join(named);
-        let found = stream::open(&path).map_err(|error| {
+        let found = standard::open(&path).map_err(|error| {
             let message = format!("cannot write the answer to `{}`: {error}", named.display());
             CommandError::input(message)
         })?;
