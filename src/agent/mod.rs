@@ -64,6 +64,7 @@ use crate::protocol::Message;
 use crate::protocol::Outcome;
 use crate::protocol::Part;
 use crate::protocol::Role;
+use crate::protocol::ToolSpec;
 use crate::protocol::secrets::Vault;
 use crate::system::clock;
 use crate::tools::Registry;
@@ -215,10 +216,10 @@ impl Agent {
             emitter,
             cancel,
             approver,
+            specs: self.offered(&rules),
             situation: self.situation(rules, approver.is_some()),
             context: self.context(cancel, started, &session_id, &vault),
             system,
-            specs: self.parts.registry.specs(),
             fixed_tokens: OnceLock::new(),
             schema,
             session,
@@ -258,6 +259,16 @@ impl Agent {
             hint: None,
         })?;
         Ok((rules, schema))
+    }
+
+    /// The tools that the model is told of: what is denied whatever the arguments would only lead it
+    /// into a refusal. What is denied in part is offered, and judged call by call.
+    fn offered(&self, rules: &Rules) -> Arc<[ToolSpec]> {
+        let all = self.parts.registry.specs();
+        if !all.iter().any(|spec| rules.deny_every_call(&spec.name)) {
+            return all;
+        }
+        all.iter().filter(|spec| !rules.deny_every_call(&spec.name)).cloned().collect()
     }
 
     fn situation(&self, rules: Rules, can_ask: bool) -> Situation {

@@ -30,6 +30,8 @@ Exit codes are an interface: `agi-agent help-exit-codes` lists them.";
     disable_version_flag = true,
     disable_help_subcommand = true,
     propagate_version = false,
+    // A wrapper's own flags can be overridden behind it: of a flag with one value the last counts.
+    args_override_self = true,
     after_help = EXAMPLES,
     max_term_width = 100,
 )]

@@ -298,6 +298,12 @@ impl Output {
         self.raw(bytes)
     }
 
+    /// One line of the result that others wrote; see [`Output::foreign`].
+    pub fn foreign_line(&mut self, text: &str) -> Result<(), WriteError> {
+        self.foreign(text.as_bytes())?;
+        if text.ends_with('\n') { Ok(()) } else { self.raw(b"\n") }
+    }
+
     /// What a command printed, on our stream of the same kind: unchanged, but on a terminal nothing
     /// other than colours gets through.
     pub fn of_command(&mut self, stream: Stream, bytes: &[u8]) -> Result<(), WriteError> {

@@ -150,8 +150,20 @@ pub(super) fn masked(kind: Kind, value: &Value) -> Value {
             };
             Value::Object(map.iter().map(member).collect())
         }
+        (Kind::Text, Value::String(text)) => Value::from(without_password(text)),
         _ => value.clone(),
     }
+}
+
+/// A text with the password masked where it is an address that has one.
+pub fn without_password(text: &str) -> String {
+    let Some(mut url) = text.contains('@').then(|| url::Url::parse(text).ok()).flatten() else {
+        return text.to_owned();
+    };
+    if url.password().is_none() || url.set_password(Some(MASK)).is_err() {
+        return text.to_owned();
+    }
+    url.into()
 }
 
 /// Whether what a project says counts.

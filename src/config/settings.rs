@@ -194,7 +194,7 @@ pub struct NetworkSettings {
     /// `SSL_CERT_FILE`, `SSL_CERT_DIR`: used instead of the system's store.
     pub ssl_cert_file: Option<PathBuf>,
     pub ssl_cert_dir: Option<PathBuf>,
-    /// `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY` (either case).
+    /// `http_proxy` (never in capital letters), `https_proxy`, `all_proxy`, `no_proxy` (either case).
     pub http_proxy: Option<String>,
     pub https_proxy: Option<String>,
     pub all_proxy: Option<String>,

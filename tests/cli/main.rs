@@ -100,6 +100,9 @@ mod serve_session;
 #[cfg(unix)]
 mod stalled_output;
 
+#[cfg(target_os = "linux")]
+mod small_things;
+
 mod startup;
 
 mod surroundings;

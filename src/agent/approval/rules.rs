@@ -98,6 +98,11 @@ impl Rules {
         generous(&self.deny, target)
     }
 
+    /// Whether a deny rule covers every call of a tool, whatever its arguments.
+    pub fn deny_every_call(&self, tool: &str) -> bool {
+        self.deny.iter().any(|rule| rule.pattern.is_none() && rule.tool.is_match(tool))
+    }
+
     /// The ask rule that covers a target, as written.
     pub fn asks(&self, target: &Target<'_>) -> Option<&str> {
         generous(&self.ask, target)

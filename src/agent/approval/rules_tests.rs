@@ -55,6 +55,19 @@ fn a_rule_without_a_pattern_covers_all_and_a_spelled_one_itself() {
 }
 
 #[test]
+fn only_a_rule_without_a_pattern_denies_every_call() {
+    for (rule, every) in [
+        ("shell", true),
+        ("shell(*)", true),
+        ("s*", true),
+        ("shell(rm *)", false),
+        ("file_read", false),
+    ] {
+        assert_eq!(rules(&[], &[rule]).deny_every_call("shell"), every, "{rule}");
+    }
+}
+
+#[test]
 fn what_may_hide_a_program_is_denied_and_asked_about() {
     let commands = [
         "$'r\\x6d' x",

@@ -51,7 +51,7 @@ enum Action {
     },
     /// Delete conversations for good
     Delete {
-        /// The conversations' ids
+        /// The conversations' ids, or `last`
         #[arg(value_name = "ID", required = true)]
         ids: Vec<String>,
     },
@@ -164,16 +164,20 @@ async fn export(
 }
 
 async fn find(id: String, memory: &MemoryHandle) -> Result<Conversation, CommandError> {
-    let id = if id == "last" {
-        memory.last_session(None).await?.map_or(id, |found| found.session.id)
-    } else {
-        id
-    };
+    let id = named(id, memory).await?;
     memory.session_show(id).await.map_err(|error| {
         let missing = matches!(error, MemoryError::NotFound { .. });
         let told = CommandError::from(error);
         if missing { told.with_hint("`agi-agent session list` shows what there is") } else { told }
     })
+}
+
+/// The id that is meant: `last` is the conversation that was last used.
+async fn named(id: String, memory: &MemoryHandle) -> Result<String, CommandError> {
+    if id != "last" {
+        return Ok(id);
+    }
+    Ok(memory.last_session(None).await?.map_or(id, |found| found.session.id))
 }
 
 async fn delete(
@@ -183,7 +187,12 @@ async fn delete(
 ) -> Result<ExitCode, CommandError> {
     let mut missing = None;
     let mut deleted = Vec::new();
+    // All of them before the first is gone: `last` would be another one then.
+    let mut named_ids = Vec::new();
     for id in ids {
+        named_ids.push(named(id, memory).await?);
+    }
+    for id in named_ids {
         if memory.session_delete(id.clone()).await? {
             deleted.push(id);
         } else {

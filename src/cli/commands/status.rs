@@ -4,6 +4,7 @@ use serde_json::json;
 
 use crate::cli::context::CommandContext;
 use crate::cli::error::CommandError;
+use crate::config::layer::without_password;
 use crate::protocol::ExitCode;
 
 pub fn run(context: &mut CommandContext) -> Result<ExitCode, CommandError> {
@@ -14,7 +15,7 @@ pub fn run(context: &mut CommandContext) -> Result<ExitCode, CommandError> {
     let rows = json!({
         "version": env!("CARGO_PKG_VERSION"),
         "model": format!("{}/{}", settings.model.provider, settings.model.name),
-        "base_url": settings.model.base_url,
+        "base_url": settings.model.base_url.as_deref().map(without_password),
         "offline": settings.network.offline,
         "sandbox": settings.sandbox.level.as_str(),
         "approve": settings.approval.mode,

@@ -18,7 +18,7 @@ pub fn deliver(
     let answer = answer(outcome);
     match format {
         OutputFormat::Text if answer.is_empty() => {}
-        OutputFormat::Text => context.output.line(&answer)?,
+        OutputFormat::Text => context.output.foreign_line(&answer)?,
         OutputFormat::Json => context.output.json(outcome)?,
         // The result event has gone by as the last line.
         OutputFormat::Jsonl => {}

@@ -16,7 +16,7 @@ fn duration(seconds: f64) -> Option<Duration> {
     Duration::try_from_secs_f64(seconds).ok().filter(|_| seconds <= LONGEST)
 }
 
-/// A length of time: `250ms`, `90s`, `5m`, `2h`, `1d`; a bare number means seconds.
+/// A length of time: `250ms`, `90s`, `5m`, `2h`, `1d`, `1h30m`; a bare number means seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(into = "String")]
 #[schemars(with = "String")]
@@ -34,18 +34,29 @@ impl std::str::FromStr for Span {
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || format!("`{text}` is not a length of time; write `90s`, `5m` or `1h`");
         let text = text.trim();
-        let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-        let (number, unit) = text.split_at(split);
-        let number: f64 = number.parse().map_err(|_| wrong())?;
-        let scale = match unit.trim() {
-            "ms" => 0.001,
-            "" | "s" => 1.0,
-            "m" | "min" => 60.0,
-            "h" => 3600.0,
-            "d" => 86_400.0,
-            _ => return Err(wrong()),
-        };
-        duration(number * scale).map(Self).ok_or_else(wrong)
+        let (mut rest, mut seconds, mut last) = (text, 0.0, f64::INFINITY);
+        while !rest.is_empty() || last.is_infinite() {
+            let is_number = |c: char| c.is_ascii_digit() || c == '.';
+            let (number, after) = rest.split_at(rest.find(|c| !is_number(c)).unwrap_or(rest.len()));
+            let (unit, after) = after.split_at(after.find(is_number).unwrap_or(after.len()));
+            let number: f64 = number.parse().map_err(|_| wrong())?;
+            let scale = match unit.trim() {
+                "ms" => 0.001,
+                // Alone only: `1m30` may be anything.
+                "" if last.is_infinite() => 1.0,
+                "s" => 1.0,
+                "m" | "min" => 60.0,
+                "h" => 3600.0,
+                "d" => 86_400.0,
+                _ => return Err(wrong()),
+            };
+            // The larger unit first, each once: `1m30s`.
+            if scale >= last {
+                return Err(wrong());
+            }
+            (rest, seconds, last) = (after, seconds + number * scale, scale);
+        }
+        duration(seconds).map(Self).ok_or_else(wrong)
     }
 }
 
@@ -164,11 +175,30 @@ mod tests {
 
     #[test]
     fn spans_are_read_as_people_write_them() {
-        for (text, seconds) in [("90", 90.0), ("5m", 300.0), ("250ms", 0.25), ("1.5h", 5400.0)] {
+        for (text, seconds) in [
+            ("90", 90.0),
+            ("5m", 300.0),
+            ("250ms", 0.25),
+            ("1.5h", 5400.0),
+            ("1m30s", 90.0),
+            ("1h 2m 3s", 3723.0),
+        ] {
             let span: Span = text.parse().unwrap();
             assert_eq!(span.0, Duration::from_secs_f64(seconds), "{text}");
         }
-        for text in ["", "m", "5 parsecs", "-3s", "1e400", "36501d", "99999999999999999999"] {
+        for text in [
+            "",
+            "m",
+            "5 parsecs",
+            "1m30",
+            "30s1m",
+            "1m1m",
+            "5 5",
+            "-3s",
+            "1e400",
+            "36501d",
+            "99999999999999999999",
+        ] {
             assert!(text.parse::<Span>().is_err(), "{text}");
         }
     }

@@ -53,6 +53,18 @@ impl FileArgs {
     }
 
     fn path(&self, context: &CommandContext) -> Result<PathBuf, CommandError> {
+        let path = self.named(context)?;
+        match context.places.missing_home() {
+            Some(home) if path.starts_with(home) => {
+                let message = format!("the home directory `{}` does not exist", home.display());
+                Err(CommandError::new(ExitCode::Configuration, message)
+                    .with_hint("set HOME or XDG_CONFIG_HOME, or use `--project` or `--system`"))
+            }
+            _ => Ok(path),
+        }
+    }
+
+    fn named(&self, context: &CommandContext) -> Result<PathBuf, CommandError> {
         if self.system {
             return Ok(context.places.system_config.clone());
         }

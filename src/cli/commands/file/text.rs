@@ -89,13 +89,21 @@ pub(super) fn read(
         }))?;
         return Ok(ExitCode::Done);
     }
-    let mut failed = None;
+    let (mut failed, mut held) = (None, Vec::new());
     let facts = read::stream(opener, &args.path, window, &cancel, &mut |piece| {
-        context.output.raw(piece).map_err(|error| {
+        // A character at the border of two pieces is shown whole.
+        held.extend_from_slice(piece);
+        let end = whole(&held);
+        let told = context.output.foreign(&held[..end]);
+        held.drain(..end);
+        told.map_err(|error| {
             failed = Some(error);
             FileError::Cancelled
         })
     });
+    if failed.is_none() {
+        context.output.foreign(&held)?;
+    }
     if let Some(error) = failed {
         return Err(error.into());
     }
@@ -105,6 +113,18 @@ pub(super) fn read(
         return Err(CommandError::input(message));
     }
     Ok(ExitCode::Done)
+}
+
+/// Bytes up to the character that may go on in the next piece.
+fn whole(bytes: &[u8]) -> usize {
+    let tail = bytes.len().saturating_sub(3);
+    let start = (tail..bytes.len()).rev().find(|at| bytes[*at] >= 0xc0);
+    match start {
+        Some(at) if std::str::from_utf8(&bytes[at..]).is_err_and(|e| e.error_len().is_none()) => at,
+        // A carriage return may have its line end there.
+        _ if bytes.last() == Some(&b'\r') => bytes.len() - 1,
+        _ => bytes.len(),
+    }
 }
 
 pub(super) fn write(

@@ -1,5 +1,6 @@
 //! `file search`, `file find`, `file stats`, `file hash`: files and trees.
 
+use std::path::Path;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -198,7 +199,8 @@ fn print_matches(
         }
         for line in &file.lines {
             let mark = if line.is_match { ':' } else { '-' };
-            context.output.line(&format!("{path}{mark}{}{mark}{}", line.number, line.text))?;
+            let text = format!("{path}{mark}{}{mark}{}", line.number, line.text);
+            context.output.foreign_line(&text)?;
         }
     }
     if result.truncated {
@@ -258,14 +260,14 @@ pub(super) fn stats(
     opener: &Opener,
     context: &mut CommandContext,
 ) -> Result<ExitCode, CommandError> {
-    let result = count(&args.paths, args.name.as_deref(), false, opener)?;
+    let (result, failed) = count(&args.paths, args.name.as_deref(), false, opener)?;
     if context.global.json {
         let mut value = file_stats::data(&result);
         for key in ["lines", "words", "bytes", "chars"] {
             value[key] = value["total"][key].clone();
         }
         context.output.json(&value)?;
-        return Ok(end(&result.problems, ExitCode::Done, context));
+        return ended(&result.problems, failed, context);
     }
     let total = result.total;
     let widest = [total.lines, total.words, total.bytes, total.chars].into_iter().max();
@@ -287,7 +289,7 @@ pub(super) fn stats(
         let name = format!("total of {} files", result.total_files);
         context.output.line(&numbers(&total, &name))?;
     }
-    Ok(end(&result.problems, ExitCode::Done, context))
+    ended(&result.problems, failed, context)
 }
 
 pub(super) fn hash(
@@ -295,42 +297,87 @@ pub(super) fn hash(
     opener: &Opener,
     context: &mut CommandContext,
 ) -> Result<ExitCode, CommandError> {
-    let result = count(paths, None, true, opener)?;
+    let (result, failed) = count(paths, None, true, opener)?;
     if context.global.json {
         let files = result.files.iter().map(|file| {
             json!({"path": shown(&file.path), "sha256": file.sha256, "bytes": file.counts.bytes})
         });
         let files: Vec<_> = files.collect();
         context.output.json(&json!({"files": files}))?;
-        return Ok(end(&result.problems, ExitCode::Done, context));
+        return ended(&result.problems, failed, context);
     }
     for file in &result.files {
         let sum = file.sha256.as_deref().unwrap_or_default();
-        context.output.line(&format!("{sum}  {}", shown(&file.path)))?;
+        context.output.foreign(&sum_line(sum, &file.path))?;
     }
-    Ok(end(&result.problems, ExitCode::Done, context))
+    ended(&result.problems, failed, context)
 }
 
-/// Counts several roots as one.
+/// A line as `sha256sum -c` reads it: names byte for byte, and a backslash in front where one in the name
+/// stands for a line end (or for itself).
+fn sum_line(sum: &str, path: &Path) -> Vec<u8> {
+    let name = path.as_os_str().as_encoded_bytes();
+    let is_escaped = name.iter().any(|byte| matches!(byte, b'\n' | b'\r' | b'\\'));
+    let mut line = if is_escaped { b"\\".to_vec() } else { Vec::new() };
+    line.extend_from_slice(sum.as_bytes());
+    line.extend_from_slice(b"  ");
+    for byte in name {
+        match byte {
+            b'\n' => line.extend_from_slice(b"\\n"),
+            b'\r' => line.extend_from_slice(b"\\r"),
+            b'\\' => line.extend_from_slice(b"\\\\"),
+            byte => line.push(*byte),
+        }
+    }
+    line.push(b'\n');
+    line
+}
+
+/// What could not be read at all is told after what could.
+fn ended(
+    problems: &Problems,
+    failed: Option<CommandError>,
+    context: &mut CommandContext,
+) -> Result<ExitCode, CommandError> {
+    let code = end(problems, ExitCode::Done, context);
+    failed.map_or(Ok(code), Err)
+}
+
+/// Counts several roots as one. A root that cannot be read does not keep the others, if there are any.
 fn count(
     paths: &[PathBuf],
     name: Option<&str>,
     sha256: bool,
     opener: &Opener,
-) -> Result<StatsResult, CommandError> {
+) -> Result<(StatsResult, Option<CommandError>), CommandError> {
     let name = name.map(NameGlob::new).transpose()?;
     let cancel = CancellationToken::new();
     let mut all: Option<StatsResult> = None;
+    let mut failed: Option<CommandError> = None;
     for path in paths {
         let walk = Walk { root: path.clone(), hidden: false };
         let one = Stats { walk, name: name.clone(), sha256, limit: usize::MAX };
-        let one = stats::stats(opener, &one, &cancel)?;
+        let one = match stats::stats(opener, &one, &cancel) {
+            Ok(one) => one,
+            Err(error) => {
+                let error = CommandError::from(error);
+                match &mut failed {
+                    None => failed = Some(error),
+                    Some(first) => first.more.push((error.message, error.hints.into_iter().next())),
+                }
+                continue;
+            }
+        };
         match &mut all {
             Some(all) => all.merge(one),
             None => all = Some(one),
         }
     }
-    all.ok_or_else(|| CommandError::usage("no path given"))
+    match (all, failed) {
+        (Some(all), failed) => Ok((all, failed)),
+        (None, Some(failed)) => Err(failed),
+        (None, None) => Err(CommandError::usage("no path given")),
+    }
 }
 
 /// What could not be read is told, and makes a success a failure (42): the result is not whole.

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::cli::context::CommandContext;
 use crate::cli::error::CommandError;
+use crate::memory::MemoryError;
 use crate::memory::MemoryHandle;
 use crate::protocol::ExitCode;
 
@@ -60,7 +61,12 @@ pub(super) async fn restore(
         let message = format!("`{}` is the memory database itself", file.display());
         return Err(CommandError::input(message));
     }
-    let report = memory.restore(file).await?;
+    let report = memory.restore(file).await.map_err(|error| {
+        // A file that is not there is an input that cannot be used, unlike a fact that is not.
+        let is_missing = matches!(error, MemoryError::NotFound { .. });
+        let told = CommandError::from(error);
+        if is_missing { CommandError { code: ExitCode::Input, ..told } } else { told }
+    })?;
     if context.global.json {
         context.output.json(&json!({
             "restored_from": report.restored_from.to_string_lossy(),
