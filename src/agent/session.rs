@@ -8,6 +8,7 @@
 
 use tokio_util::sync::CancellationToken;
 
+use crate::memory::Lease;
 use crate::memory::MemoryError;
 use crate::memory::MemoryHandle;
 use crate::memory::Pending;
@@ -43,6 +44,8 @@ pub(super) struct SessionLog {
     session: Session,
     /// The message that is being written.
     pending: Option<Pending<()>>,
+    /// Other runs are kept from it; `None` where it was not stored before.
+    lease: Option<Lease>,
     /// Why the conversation is not stored.
     complaint: Option<String>,
     cancel: CancellationToken,
@@ -87,7 +90,27 @@ impl SessionLog {
     }
 
     fn kept(memory: Option<MemoryHandle>, session: Session, cancel: &CancellationToken) -> Self {
-        Self { memory, session, pending: None, complaint: None, cancel: cancel.clone() }
+        let (pending, lease, complaint) = (None, None, None);
+        Self { memory, session, pending, lease, complaint, cancel: cancel.clone() }
+    }
+
+    /// A new conversation. Nobody else knows its id before something is stored.
+    fn begun(
+        memory: Option<MemoryHandle>,
+        session: Session,
+        cancel: &CancellationToken,
+    ) -> Result<(Self, Vec<Message>), Refusal> {
+        let mut log = Self::kept(memory, session, cancel);
+        log.hold().map_err(|error| Refusal::from(&error))?;
+        Ok((log, Vec::new()))
+    }
+
+    /// Keeps other runs from this session, as soon as there is a database.
+    fn hold(&mut self) -> Result<(), MemoryError> {
+        if let (Some(memory), None) = (&self.memory, &self.lease) {
+            self.lease = memory.session_lease(&self.session.id)?;
+        }
+        Ok(())
     }
 
     /// Opens the chosen conversation and gives what was said in it.
@@ -101,11 +124,11 @@ impl SessionLog {
         let id = match choice {
             SessionChoice::New => {
                 let session = Session::new(heading.title, heading.model, heading.cwd);
-                return Ok((Self::kept(memory, session, token), Vec::new()));
+                return Self::begun(memory, session, token);
             }
             SessionChoice::Named(id) => {
                 let session = Session::with_id(id, heading.title, heading.model, heading.cwd);
-                return Ok((Self::kept(memory, session, token), Vec::new()));
+                return Self::begun(memory, session, token);
             }
             SessionChoice::Resume(id) => Some(id.clone()),
             SessionChoice::Latest => None,
@@ -119,14 +142,18 @@ impl SessionLog {
                 Some(id) => id,
                 None => latest(&handle, heading.cwd).await?,
             };
-            handle.session_load(id).await.map_err(|error| Refusal::from(&error))
+            // Before it is read: what another run adds meanwhile would be missing.
+            let lease = handle.session_lease(&id).map_err(|error| Refusal::from(&error))?;
+            let loaded = handle.session_load(id).await;
+            let (session, history) = loaded.map_err(|error| Refusal::from(&error))?;
+            Ok::<_, Refusal>((session, history, lease))
         };
         // Nothing was said yet, so there are no heartbeats either.
         let Some(stored) = until_cancelled(token, stored).await else {
             return Err(Refusal::cancelled(cancel));
         };
-        let (session, history) = stored?;
-        Ok((Self::kept(Some(handle), session, token), history))
+        let (session, history, lease) = stored?;
+        Ok((Self { lease, ..Self::kept(Some(handle), session, token) }, history))
     }
 
     pub(super) fn id(&self) -> &str {
@@ -141,6 +168,9 @@ impl SessionLog {
     /// Begins to add a message; the one before it is written when this returns.
     pub(super) async fn append(&mut self, message: &Message, emitter: &Emitter) {
         self.settle(emitter).await;
+        if let Err(error) = self.hold() {
+            self.complain(&error.to_string(), emitter);
+        }
         let Some(memory) = &self.memory else { return };
         match memory.session_begin_append(&self.session, vec![message.clone()], Vec::new()) {
             Ok(pending) => self.pending = Some(pending),

@@ -67,6 +67,10 @@ pub enum MemoryError {
     #[error("there is no {what} `{id}`")]
     NotFound { what: &'static str, id: String },
 
+    /// Two runs at once would mix two conversations.
+    #[error("another run is writing session `{id}`")]
+    SessionBusy { id: String },
+
     /// Deleted, but other processes still read an older state, so old bytes stay in the WAL.
     #[error(
         "deleted, but another process keeps old pages of `{path}` alive: the bytes are not gone yet"
@@ -101,6 +105,9 @@ impl MemoryError {
             Self::Damaged { .. } => {
                 "it was left as it is; `agi-agent memory restore BACKUP` puts a backup in its place and keeps the damaged file"
             }
+            Self::SessionBusy { .. } => {
+                "try again when it has ended, or begin a new session (without `--session` and `--continue`)"
+            }
             Self::NotAFile { .. } => "move it away, or point AGI_DATA_DIR to another directory",
             Self::Full { .. } => {
                 "free some space and try again; what was acknowledged before is safe"
@@ -127,7 +134,9 @@ impl MemoryError {
     /// The exit code of a command that fails with this.
     pub fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Locked { .. } | Self::NotPurged { .. } => ExitCode::TryAgainLater,
+            Self::Locked { .. } | Self::NotPurged { .. } | Self::SessionBusy { .. } => {
+                ExitCode::TryAgainLater
+            }
             Self::NotFound { .. } => ExitCode::TaskFailed,
             Self::OwnerGone => ExitCode::FatalTool,
             _ => ExitCode::Input,

@@ -9,6 +9,7 @@
 mod database;
 mod error;
 mod items;
+mod lease;
 mod moment;
 mod search;
 mod session;
@@ -34,6 +35,7 @@ pub use self::items::item::Trust;
 pub use self::items::listing::Count;
 pub use self::items::listing::ListQuery;
 pub use self::items::listing::Stats;
+pub use self::lease::Lease;
 pub use self::search::query::Query;
 pub use self::search::rank::Hit;
 pub use self::session::Conversation;
@@ -270,6 +272,12 @@ impl MemoryHandle {
                 session::append(transaction, &session, &messages, &events)
             })
         })
+    }
+
+    /// Keeps other runs from writing a session until what this gives is dropped; `SessionBusy` where one
+    /// does. `None` where nothing is kept, or nothing was ever stored yet.
+    pub fn session_lease(&self, id: &str) -> Result<Option<Lease>, MemoryError> {
+        self.path.as_deref().map_or(Ok(None), |path| Lease::take(path, id))
     }
 
     /// A stored conversation to go on with; `NotFound` where there is none of that id.
