@@ -106,6 +106,8 @@ pub struct Task {
     pub expect: Vec<String>,
     /// Commands that must not.
     pub forbid: Vec<String>,
+    /// Where what came before the run (reading the task) counts as its time: when that began.
+    pub started: Option<Instant>,
 }
 
 impl Task {
@@ -140,7 +142,7 @@ impl Agent {
         approver: Option<Arc<dyn Approver>>,
         cancel: &Cancellation,
     ) -> Outcome {
-        let started = Instant::now();
+        let started = task.started.unwrap_or_else(Instant::now);
         let emitter = Emitter::new(sink);
         // The run's own time limit must not cancel whatever else the caller's token governs.
         let cancel = cancel.child();

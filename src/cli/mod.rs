@@ -29,6 +29,7 @@ pub mod wiring;
 
 use std::ffi::OsString;
 use std::mem::ManuallyDrop;
+use std::path::Path;
 
 use clap::CommandFactory;
 use clap::FromArgMatches;
@@ -40,6 +41,7 @@ use crate::metrics::trace;
 use crate::metrics::trace::TraceOptions;
 use crate::protocol::ExitCode;
 use crate::system::allocator;
+use crate::system::process;
 use crate::system::signal;
 
 use args::Cli;
@@ -47,8 +49,29 @@ use context::CommandContext;
 use error::CommandError;
 use output::Output;
 
+/// Files that have to be open at a time: standard streams, the event loop's own, and one to work on.
+const DESCRIPTORS: u64 = 12;
+
+/// Bytes of stack that the deepest command needs, and some more.
+const STACK: usize = 1 << 20;
+
 /// Runs the program and returns what the process ends with.
 pub fn run(argv: Vec<OsString>) -> std::process::ExitCode {
+    std::panic::set_hook(Box::new(output::defect));
+    // Ours are not told from others' here: whatever is found wrong in mid-work ends this way.
+    let fatal = || std::process::ExitCode::from(u8::from(ExitCode::FatalTool));
+    if process::stack_allowed().is_none_or(|allowed| allowed >= STACK) {
+        return std::panic::catch_unwind(|| run_here(argv)).unwrap_or_else(|_| fatal());
+    }
+    // `ulimit -s` is of this thread; one of our own has what it needs.
+    let thread = std::thread::Builder::new().name("main".to_owned()).stack_size(8 * STACK);
+    match thread.spawn(|| run_here(argv)) {
+        Ok(thread) => thread.join().unwrap_or_else(|_| fatal()),
+        Err(_) => fatal(),
+    }
+}
+
+fn run_here(argv: Vec<OsString>) -> std::process::ExitCode {
     signal::outlive_file_size_limit();
     let environment = Environment::of_process();
     let argv = commands::python::completed(argv, &environment);
@@ -108,17 +131,37 @@ fn start(cli: Cli, environment: Environment) -> u8 {
         file: global.trace.as_deref(),
         secrets: &secrets,
     };
-    // Held to the end: dropping it completes the file.
-    let _trace = match trace::start(options) {
-        Ok(guard) => guard,
-        Err(error) => {
-            let message = format!("cannot write the trace: {error}");
-            return failed(&CommandError::input(message), &mut output);
-        }
+    let unwritten = |path: Option<&Path>, error: std::io::Error| {
+        let path = path.unwrap_or(Path::new("")).display();
+        CommandError::input(format!("cannot write the trace `{path}`: {error}"))
     };
+    let file = global.trace.clone();
+    let trace = match trace::start(options) {
+        Ok(guard) => guard,
+        Err(error) => return failed(&unwritten(file.as_deref(), error), &mut output),
+    };
+    let (code, mut output) = carry_out(global, command, environment, output, &failed);
+    match trace.finish() {
+        Ok(()) => code,
+        Err(error) => {
+            let code_of_trace = output.failure(&unwritten(file.as_deref(), error)).into();
+            // What the command itself ended with says more.
+            if code == u8::from(ExitCode::Done) { code_of_trace } else { code }
+        }
+    }
+}
+
+/// Gives the output back, since there may be more to say.
+fn carry_out(
+    global: args::GlobalArgs,
+    command: Option<commands::Command>,
+    environment: Environment,
+    output: Output,
+    failed: &dyn Fn(&CommandError, &mut Output) -> u8,
+) -> (u8, Output) {
     let mut context = match CommandContext::new(global, environment, output) {
         Ok(context) => context,
-        Err((error, mut output)) => return failed(&error, &mut output),
+        Err((error, mut output)) => return (failed(&error, &mut output), output),
     };
     let result = match command {
         _ if context.global.version => version::print(&mut context).map(u8::from),
@@ -135,13 +178,19 @@ fn start(cli: Cli, environment: Environment) -> u8 {
         None => Ok(no_command(&mut context).into()),
     };
     let result = result.and_then(|code| context.output.finish().map(|()| code).map_err(Into::into));
-    match result {
+    let code = match result {
         Ok(code) => code,
         Err(error) => failed(&error, &mut context.output),
-    }
+    };
+    (code, context.output)
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, CommandError> {
+    if let Some(allowed) = process::descriptors_allowed().filter(|allowed| *allowed < DESCRIPTORS) {
+        let message = format!("{allowed} open files are allowed, and {DESCRIPTORS} are needed");
+        return Err(CommandError::new(ExitCode::FatalTool, message)
+            .with_hint("`ulimit -n` raises the limit"));
+    }
     tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
         CommandError::new(ExitCode::FatalTool, format!("cannot start the event loop: {error}"))
     })

@@ -82,9 +82,11 @@ impl Output {
         }
     }
 
-    /// Standard output for a thread of its own (`serve`): whoever holds it decides when to flush.
-    pub fn writer(&self) -> Box<dyn Write + Send> {
-        Box::new(std::io::stdout())
+    /// Standard output for a thread of its own (`serve`): whoever holds it decides when to flush. An error
+    /// where it was closed from the beginning.
+    pub fn writer(&self) -> Result<Box<dyn Write + Send>, WriteError> {
+        must_be_open()?;
+        Ok(Box::new(std::io::stdout()))
     }
 
     /// From here on no write of the result waits for its reader; [`Self::delivered`] does, at the end.
@@ -172,8 +174,8 @@ impl Output {
 
     /// Bytes of the result.
     pub fn raw(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
-        if standard::output_was_closed() && !bytes.is_empty() {
-            return Err(std::io::Error::other("it is closed").into());
+        if !bytes.is_empty() {
+            must_be_open()?;
         }
         self.begun |= !bytes.is_empty();
         match &mut self.stdout {
@@ -327,9 +329,44 @@ impl Output {
     }
 }
 
+fn must_be_open() -> Result<(), WriteError> {
+    if standard::output_was_closed() {
+        return Err(std::io::Error::other("it is closed").into());
+    }
+    Ok(())
+}
+
 /// One line in one write, so that lines of several processes do not mix.
 fn to_stderr(text: &str) {
     drop(std::io::stderr().write_all(format!("{text}\n").as_bytes()));
+}
+
+/// Tells of a panic, in one line: a person can do nothing with more, and `RUST_BACKTRACE` still gives it.
+pub fn defect(panic: &std::panic::PanicHookInfo<'_>) {
+    let what = panic.payload_as_str().unwrap_or("something impossible happened");
+    let place = panic.location().map(|at| format!(" at {}:{}", at.file(), at.line()));
+    let place = place.unwrap_or_default();
+    to_stderr(&format!("error: a defect of agi-agent{place}: {}", safe(what).replace('\n', " ")));
+    let trace = std::backtrace::Backtrace::capture();
+    if trace.status() == std::backtrace::BacktraceStatus::Captured {
+        to_stderr(&trace.to_string());
+    }
+}
+
+/// Says why the process ends by force. Standard error may be stuck as well: nobody waits for it for long.
+pub fn last_words(text: &str) {
+    /// For one line to a reader that is there.
+    const PATIENCE: std::time::Duration = std::time::Duration::from_millis(100);
+    let line = format!("error: {}", safe(text));
+    let (said, waiting) = std::sync::mpsc::channel();
+    let speaker = std::thread::Builder::new().spawn(move || {
+        to_stderr(&line);
+        said.send(()).ok();
+    });
+    if speaker.is_ok() {
+        // Said or not: there is nothing more to do about it.
+        waiting.recv_timeout(PATIENCE).ok();
+    }
 }
 
 /// What may stand in a log: nothing that hides, and nothing that looks like a secret.

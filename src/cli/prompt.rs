@@ -16,6 +16,8 @@ pub struct LineSource {
     editor: Option<DefaultEditor>,
     interactive: bool,
     history: Option<PathBuf>,
+    /// How the terminal was set before lines were edited on it.
+    modes: Option<terminal::Modes>,
 }
 
 impl LineSource {
@@ -24,7 +26,8 @@ impl LineSource {
         let interactive =
             terminal::is_terminal(Stream::Input) && terminal::is_terminal(Stream::Output);
         let editor = interactive.then(DefaultEditor::new).and_then(Result::ok);
-        let mut source = Self { interactive: editor.is_some(), editor, history };
+        let modes = editor.as_ref().and_then(|_| terminal::Modes::of_input());
+        let mut source = Self { interactive: editor.is_some(), editor, history, modes };
         if let (Some(editor), Some(path)) = (&mut source.editor, &source.history) {
             // No history yet is no error.
             drop(editor.load_history(path));
@@ -35,6 +38,14 @@ impl LineSource {
     /// True where a person types.
     pub fn is_interactive(&self) -> bool {
         self.interactive
+    }
+
+    /// Gives up on a line that is still being read, on a thread that nothing can end: the terminal is set as
+    /// it was.
+    pub fn abandon(&self) {
+        if let Some(modes) = &self.modes {
+            modes.restore();
+        }
     }
 
     /// The next line without its end; `None` at the end of input.

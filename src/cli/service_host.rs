@@ -7,6 +7,7 @@ use std::path::Path;
 use std::path::PathBuf;
 
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 
 use crate::agent::Conversations;
 use crate::config::env::Environment;
@@ -103,11 +104,13 @@ impl Host for ServiceHost {
         &self,
         options: &RunOptions,
         conversations: Conversations,
+        cancel: &CancellationToken,
     ) -> Result<Prepared, Failure> {
         let directory = self.directory(options)?;
         let (settings, warnings) = self.settings(&directory, options)?;
         let memory = self.memory_for(&settings);
-        let agent = wiring::agent_in(&directory, &self.places, &settings, memory, conversations)
+        let places = &self.places;
+        let agent = wiring::agent_in(&directory, places, &settings, memory, conversations, cancel)
             .map_err(|error| failure(&error))?;
         Ok(Prepared { agent, warnings })
     }

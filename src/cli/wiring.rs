@@ -85,7 +85,8 @@ pub fn model(
             return model(&chosen, client);
         }
         _ => {
-            let settings = unlocked(settings)?;
+            // Read by now, but for models that are tried by hand.
+            let settings = unlocked(settings, &CancellationToken::new())?;
             Arc::new(RemoteModel::new(Python::shared(), client.clone(), settings)?)
         }
     };
@@ -94,13 +95,16 @@ pub fn model(
 
 /// The same settings with the secrets of every model on a server read: what lies in a file or behind a
 /// command must be known before anything can be kept from the conversation.
-fn unlocked(settings: &ModelSettings) -> Result<ModelSettings, CommandError> {
+fn unlocked(
+    settings: &ModelSettings,
+    cancel: &CancellationToken,
+) -> Result<ModelSettings, CommandError> {
     let mut settings = settings.clone();
     if matches!(settings.provider.as_str(), "openai" | "anthropic") {
-        settings.read_secrets()?;
+        settings.read_secrets(cancel)?;
     }
     for rung in settings.route.iter_mut().flat_map(|route| &mut route.rungs) {
-        rung.model = unlocked(&rung.model)?;
+        rung.model = unlocked(&rung.model, cancel)?;
     }
     Ok(settings)
 }
@@ -298,28 +302,33 @@ pub fn registry(settings: &Settings) -> Registry {
     })
 }
 
-/// The whole agent.
-pub fn agent(context: &CommandContext, settings: &Settings) -> Result<Agent, CommandError> {
+/// The whole agent. What its making waits for is given up when `cancel` is cancelled.
+pub fn agent(
+    context: &CommandContext,
+    settings: &Settings,
+    cancel: &CancellationToken,
+) -> Result<Agent, CommandError> {
     let conversations = Conversations::default();
     let memory = memory(settings, &context.output)?;
-    agent_in(context.directory()?, &context.places, settings, memory, conversations)
+    agent_in(context.directory()?, &context.places, settings, memory, conversations, cancel)
 }
 
 /// The whole agent, at work in a directory. Reads the model's secrets, which may take as long as their
-/// commands do.
+/// commands do, or until `cancel` is cancelled.
 pub fn agent_in(
     directory: &Path,
     places: &Places,
     settings: &Settings,
     memory: Option<MemoryHandle>,
     conversations: Conversations,
+    cancel: &CancellationToken,
 ) -> Result<Agent, CommandError> {
     if settings.trust.required && !settings.trust.projects.is_empty() {
         return Err(untrusted(settings));
     }
     crate::system::process::keep_private();
     let client = client(settings)?;
-    let settings = &Settings { model: unlocked(&settings.model)?, ..settings.clone() };
+    let settings = &Settings { model: unlocked(&settings.model, cancel)?, ..settings.clone() };
     let model = model(&settings.model, &client)?;
     Ok(Agent::new(AgentParts {
         model,

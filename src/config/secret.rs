@@ -16,6 +16,11 @@ use std::time::Instant;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+use crate::system::process;
+use crate::system::terminal;
+use crate::system::terminal::Stream;
 
 /// A value that must never be printed: `Debug` and `Serialize` show `***`.
 #[derive(Clone, PartialEq, Eq)]
@@ -67,12 +72,13 @@ const MAX_SECRET: u64 = 64 * 1024;
 
 impl SecretSource {
     /// Reads the secret from a file or a command (what comes from the environment was read where
-    /// the environment is). The reason of a failure holds no secret.
-    pub fn read(&self) -> Result<Secret, String> {
+    /// the environment is). The reason of a failure holds no secret. A command is ended when `cancel` is
+    /// cancelled.
+    pub fn read(&self, cancel: &CancellationToken) -> Result<Secret, String> {
         let text = match self {
             Self::Env(name) => return Err(format!("environment variable `{name}` is not set")),
             Self::File(path) => read_file(path)?,
-            Self::Command(words) => run(words, PATIENCE)?,
+            Self::Command(words) => run(words, PATIENCE, cancel)?,
         };
         let secret = text.trim();
         if secret.is_empty() {
@@ -116,22 +122,34 @@ fn text(bytes: Vec<u8>, source: &str, verb: &str) -> Result<String, String> {
 
 /// Runs a program without a shell; what it says on stderr is for the person. It is waited for within
 /// `patience`, its output included: something it left behind may still hold that open.
-fn run(words: &[String], patience: Duration) -> Result<String, String> {
+fn run(words: &[String], patience: Duration, cancel: &CancellationToken) -> Result<String, String> {
     let Some((program, arguments)) = words.split_first() else {
         return Err("the command has no words".into());
     };
     let deadline = Instant::now() + patience;
-    let mut child = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .map_err(|error| format!("cannot run `{program}`: {error}"))?;
+    // On a terminal it stays in our group, as one that may ask there for a password has to.
+    let has_group = !terminal::is_terminal(Stream::Input);
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped());
+    if has_group {
+        process::lead_a_group(&mut command);
+    }
+    let mut child = command.spawn().map_err(|error| format!("cannot run `{program}`: {error}"))?;
     let read = read_in_background(&mut child).map_err(|error| {
-        stop(&mut child);
+        stop(&mut child, has_group);
         format!("cannot read what `{program}` prints: {error}")
     })?;
-    let status = wait(&mut child, program, deadline, patience)?;
+    let over = || cancel.is_cancelled() || Instant::now() >= deadline;
+    let Some(status) =
+        wait(&mut child, &over).map_err(|error| format!("cannot wait for `{program}`: {error}"))?
+    else {
+        stop(&mut child, has_group);
+        return Err(if cancel.is_cancelled() {
+            format!("`{program}` was ended before it had printed a secret")
+        } else {
+            format!("`{program}` did not end within {} s", patience.as_secs())
+        });
+    };
     let read = read.recv_timeout(deadline.saturating_duration_since(Instant::now()));
     // Nobody reads on after too much: the program may have failed of that.
     let is_too_long = matches!(&read, Ok(Ok(bytes)) if bytes.len() as u64 > MAX_SECRET);
@@ -162,26 +180,25 @@ fn read_in_background(child: &mut Child) -> std::io::Result<Output> {
     Ok(receiver)
 }
 
+/// `None` where it has not ended when it is over.
 fn wait(
     child: &mut Child,
-    program: &str,
-    deadline: Instant,
-    patience: Duration,
-) -> Result<std::process::ExitStatus, String> {
+    over: &dyn Fn() -> bool,
+) -> std::io::Result<Option<std::process::ExitStatus>> {
     loop {
-        match child.try_wait() {
-            Ok(Some(status)) => return Ok(status),
-            Ok(None) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(5)),
-            Ok(None) => {
-                stop(child);
-                return Err(format!("`{program}` did not end within {} s", patience.as_secs()));
-            }
-            Err(error) => return Err(format!("cannot wait for `{program}`: {error}")),
+        match child.try_wait()? {
+            Some(status) => return Ok(Some(status)),
+            None if over() => return Ok(None),
+            None => std::thread::sleep(Duration::from_millis(5)),
         }
     }
 }
 
-fn stop(child: &mut Child) {
+/// Ends the program, and what it started where that can be told from others.
+fn stop(child: &mut Child, has_group: bool) {
+    if has_group {
+        process::end_group(child);
+    }
     drop(child.kill());
     drop(child.wait());
 }
@@ -217,11 +234,20 @@ impl Serialize for SecretText {
 mod tests {
     use std::time::Duration;
 
+    use tokio_util::sync::CancellationToken;
+
     use super::SecretSource;
-    use super::run;
+
+    fn run(words: &[String], patience: Duration) -> Result<String, String> {
+        super::run(words, patience, &CancellationToken::new())
+    }
+
+    fn read(source: SecretSource) -> super::Secret {
+        source.read(&CancellationToken::new()).unwrap()
+    }
 
     fn failed(source: SecretSource) -> String {
-        match source.read() {
+        match source.read(&CancellationToken::new()) {
             Ok(_) => "it was read".to_owned(),
             Err(reason) => reason,
         }
@@ -236,9 +262,9 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         std::fs::write(root.path().join("key"), "  canary\n").unwrap();
         let path = root.path().join("key");
-        let file = SecretSource::File(path.clone()).read().unwrap();
+        let file = read(SecretSource::File(path.clone()));
         let words = command(&["cat", &path.to_string_lossy()]);
-        let command = SecretSource::Command(words).read().unwrap();
+        let command = read(SecretSource::Command(words));
         assert_eq!((file.expose(), command.expose()), ("canary", "canary"));
         assert_eq!(format!("{file:?}"), "***");
     }
@@ -258,7 +284,7 @@ mod tests {
         let path = root.path().join("key");
         std::fs::write(&path, "k".repeat(64 * 1024)).unwrap();
         let source = SecretSource::File(path.clone());
-        assert_eq!(source.read().unwrap().expose().len(), 64 * 1024);
+        assert_eq!(read(source.clone()).expose().len(), 64 * 1024);
         std::fs::write(&path, "k".repeat(64 * 1024 + 1)).unwrap();
         let name = path.to_string_lossy();
         assert_eq!(

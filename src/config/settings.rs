@@ -10,6 +10,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::Serialize;
+use tokio_util::sync::CancellationToken;
 
 pub use super::command_limits::CommandLimits;
 use super::error::ConfigError;
@@ -80,8 +81,8 @@ pub struct PendingSecret {
 
 impl PendingSecret {
     /// The secret; an error names the setting and its place.
-    pub(super) fn read(&self) -> Result<Secret, ConfigError> {
-        Ok(self.source.read().map_err(|reason| {
+    pub(super) fn read(&self, cancel: &CancellationToken) -> Result<Secret, ConfigError> {
+        Ok(self.source.read(cancel).map_err(|reason| {
             let message = format!("`{}`: {reason}", self.key);
             Diagnostic::error(Rule::Unreadable, self.place.clone(), message).about(&self.key)
         })?)
@@ -120,10 +121,10 @@ impl ModelSettings {
         }
     }
 
-    /// Reads what lies in files and behind commands.
-    pub fn read_secrets(&mut self) -> Result<(), ConfigError> {
+    /// Reads what lies in files and behind commands, which are ended when `cancel` is cancelled.
+    pub fn read_secrets(&mut self, cancel: &CancellationToken) -> Result<(), ConfigError> {
         for pending in std::mem::take(&mut self.pending) {
-            let secret = pending.read()?;
+            let secret = pending.read(cancel)?;
             match pending.header {
                 Some(name) => self.headers.push((name, secret.expose().to_owned())),
                 None => self.api_key = Some(secret),

@@ -1,6 +1,7 @@
 //! What the service needs from whoever put the program together.
 
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 
 use super::wire::Failure;
 use super::wire::RunOptions;
@@ -32,11 +33,13 @@ pub trait Host: Send + Sync {
     /// The program's version.
     fn version(&self) -> String;
 
-    /// An agent for one run; `conversations` holds what the runs of the connection share.
+    /// An agent for one run; `conversations` holds what the runs of the connection share. What this waits
+    /// for is given up when `cancel` is cancelled.
     fn agent(
         &self,
         options: &RunOptions,
         conversations: Conversations,
+        cancel: &CancellationToken,
     ) -> Result<Prepared, Failure>;
 
     /// The tools, for `tool.list` and `tool.run`.

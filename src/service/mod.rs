@@ -14,6 +14,7 @@ pub mod stdio;
 pub mod wire;
 
 pub use self::host::Host;
+pub use self::stdio::ServeError;
 pub use self::stdio::serve;
 
 /// The schema of every line, for contracts/stdio.schema.json.

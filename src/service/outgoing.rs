@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::Condvar;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
+use std::sync::OnceLock;
 use std::sync::PoisonError;
 use std::time::Duration;
 
@@ -48,6 +49,8 @@ struct Queue {
     gone: CancellationToken,
     /// The writer has ended.
     written: CancellationToken,
+    /// Why the client did not get everything. Set once.
+    failure: OnceLock<std::io::Error>,
 }
 
 #[derive(Default)]
@@ -77,13 +80,13 @@ impl Outgoing {
             taken: Notify::new(),
             gone,
             written: CancellationToken::new(),
+            failure: OnceLock::new(),
         });
         let writer = Arc::clone(&queue);
         // Not joined: it may wait for the client until the process ends.
         std::thread::Builder::new().name("stdio-writer".to_owned()).spawn(move || {
             if let Err(error) = writer.write(output) {
-                tracing::debug!(%error, "the client reads no more");
-                writer.give_up();
+                writer.give_up(error);
             }
             writer.written.cancel();
         })?;
@@ -135,7 +138,8 @@ impl Outgoing {
                         (waiting.taken, waiting.closed || !waiting.lines.is_empty())
                     };
                     if is_waiting && taken == before {
-                        self.0.give_up();
+                        let error = std::io::Error::other("nobody reads it");
+                        self.0.give_up(error);
                     }
                     before = taken;
                 }
@@ -143,8 +147,8 @@ impl Outgoing {
         }
     }
 
-    /// Says nothing more, and waits until all is written, or nobody reads it.
-    pub(super) async fn finish(self) {
+    /// Says nothing more, and waits until all is written, or nobody reads it, which is the error.
+    pub(super) async fn finish(self) -> std::io::Result<()> {
         self.0.waiting().closed = true;
         self.0.filled.notify_all();
         self.while_read(async {
@@ -154,6 +158,10 @@ impl Outgoing {
             }
         })
         .await;
+        match self.0.failure.get() {
+            Some(error) => Err(std::io::Error::new(error.kind(), error.to_string())),
+            None => Ok(()),
+        }
     }
 }
 
@@ -206,7 +214,10 @@ impl Queue {
     }
 
     /// Nobody reads: nothing waits any more.
-    fn give_up(&self) {
+    fn give_up(&self, error: std::io::Error) {
+        tracing::debug!(%error, "the client reads no more");
+        // The first reason is the one.
+        self.failure.set(error).ok();
         self.gone.cancel();
         let mut waiting = self.waiting();
         waiting.lines.clear();
@@ -260,7 +271,7 @@ mod tests {
             from.read_to_string(&mut all).map(|_| all)
         });
         said.await.unwrap();
-        outgoing.finish().await;
+        outgoing.finish().await.unwrap();
         let all = reader.await.unwrap().unwrap();
         assert!(all.lines().map(str::to_owned).eq((0..20_000_u32).map(|n| n.to_string())));
     }
@@ -275,7 +286,7 @@ mod tests {
         outgoing.while_read(outgoing.room()).await;
         outgoing.send(&1);
         assert!(outgoing.0.waiting().lines.is_empty(), "what nobody reads takes no room");
-        outgoing.finish().await;
+        assert_eq!(outgoing.finish().await.unwrap_err().to_string(), "nobody reads it");
         drop(from);
     }
 }

@@ -151,6 +151,7 @@ pub(super) fn task(start: &RunStart) -> Result<Task, Failure> {
         output_schema: start.output_schema.clone(),
         expect: start.expect.clone(),
         forbid: start.forbid.clone(),
+        started: None,
     })
 }
 

@@ -50,17 +50,30 @@ const UNANSWERED: usize = 1_024;
 /// Calls of `tool.run` at a time; the others wait.
 const TOOLS_AT_ONCE: usize = 32;
 
+/// What is asked for just before the service ends is still begun where its configuration needs no longer.
+const LAST_MOMENT: Duration = Duration::from_secs(1);
+
 /// A run's configuration, secrets included, has to be read within this.
 const PREPARATION: Duration = Duration::from_secs(60);
 
+/// Why a service did not end in order.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    #[error("cannot start the service: {0}")]
+    Start(#[from] std::io::Error),
+    /// The client did not get all that it was told.
+    #[error("cannot write to the client: {0}")]
+    Unread(std::io::Error),
+}
+
 /// Serves one client until its input ends, it asks for `shutdown`, it reads no more, or `cancel` is
-/// cancelled. The error is that of starting a thread.
+/// cancelled.
 pub async fn serve(
     host: Arc<dyn Host>,
     input: Box<dyn BufRead + Send>,
     output: Box<dyn Write + Send>,
     cancel: &Cancellation,
-) -> std::io::Result<()> {
+) -> Result<(), ServeError> {
     let gone = CancellationToken::new();
     let outgoing = Outgoing::start(output, gone.clone())?;
     let mut lines = connection::read_lines(input)?;
@@ -97,8 +110,7 @@ pub async fn serve(
     if let Some(id) = farewell {
         outgoing.send(&answered(Some(id), Ok(nothing())));
     }
-    outgoing.finish().await;
-    Ok(())
+    outgoing.finish().await.map_err(ServeError::Unread)
 }
 
 /// The next line, once its answer has room.
@@ -298,17 +310,22 @@ impl Shared {
         let task = runs::task(start)?;
         let options: RunOptions = start.options.clone();
         let conversations = self.conversations.clone();
+        let cancel = self.ending.clone();
         let prepared =
-            methods::blocking(&self.host, move |host| host.agent(&options, conversations));
+            methods::blocking(&self.host, move |host| host.agent(&options, conversations, &cancel));
+        let ended = || Failure::new(FailureKind::Ending, "the service ends");
         tokio::select! {
             biased;
-            () = self.ending.cancelled() => {
-                Err(Failure::new(FailureKind::Ending, "the service ends"))
-            }
-            prepared = tokio::time::timeout(PREPARATION, prepared) => {
-                let Ok(prepared) = prepared else { return Err(unprepared()) };
-                Ok((task, prepared?))
-            }
+            prepared = tokio::time::timeout(PREPARATION, prepared) => match prepared {
+                Ok(Ok(prepared)) => Ok((task, prepared)),
+                Ok(Err(_)) if self.ending.is_cancelled() => Err(ended()),
+                Ok(Err(failure)) => Err(failure),
+                Err(_) => Err(unprepared()),
+            },
+            () = async {
+                self.ending.cancelled().await;
+                tokio::time::sleep(LAST_MOMENT).await;
+            } => Err(ended()),
         }
     }
 }

@@ -87,6 +87,7 @@ impl Host for TestHost {
         &self,
         options: &RunOptions,
         conversations: Conversations,
+        _cancel: &CancellationToken,
     ) -> Result<Prepared, Failure> {
         let script = options.config.get("script").ok_or_else(|| {
             Failure::new(FailureKind::Configuration, "no script").with_hint("give one")
@@ -148,7 +149,7 @@ impl Host for TestHost {
 struct Client {
     to: Option<PipeWriter>,
     from: mpsc::Receiver<Received>,
-    service: JoinHandle<std::io::Result<()>>,
+    service: JoinHandle<Result<(), ServeError>>,
     cancel: Cancellation,
 }
 

@@ -54,6 +54,45 @@ fn spawner() -> io::Result<&'static mpsc::Sender<Job>> {
     sender.as_ref().map_err(|error| io::Error::other(error.clone()))
 }
 
+/// The command will lead a process group of its own, so that [`end_group`] reaches what it starts.
+pub fn lead_a_group(command: &mut Command) {
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(command, 0);
+    #[cfg(not(unix))]
+    let _ = command;
+}
+
+/// Kills the group of a child that leads one and was not waited for yet.
+pub fn end_group(child: &Child) {
+    #[cfg(unix)]
+    {
+        let group = rustix::process::Pid::from_child(child);
+        // Nobody of it is there any more.
+        rustix::process::kill_process_group(group, rustix::process::Signal::KILL).ok();
+    }
+    #[cfg(not(unix))]
+    let _ = child;
+}
+
+/// Files that this process may have open at a time; `None` for any number, or where nobody knows.
+pub fn descriptors_allowed() -> Option<u64> {
+    #[cfg(unix)]
+    return rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    #[cfg(not(unix))]
+    None
+}
+
+/// Bytes to which the first thread's stack may grow; `None` for any number, or where nobody knows.
+pub fn stack_allowed() -> Option<usize> {
+    #[cfg(unix)]
+    {
+        let limit = rustix::process::getrlimit(rustix::process::Resource::Stack).current;
+        limit.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX))
+    }
+    #[cfg(not(unix))]
+    None
+}
+
 /// Keeps this process to itself: others of the same user, commands at `danger-full-access` among them,
 /// can then read neither its memory nor its environment nor its descriptors. A program that is
 /// executed starts without this.

@@ -1,5 +1,5 @@
-//! Ending by a signal: what a shell that waits for us has to see; being asked to hurry; and the one
-//! signal that must not end us.
+//! Ending by a signal: what a shell that waits for us has to see; being asked to hurry; which signals are
+//! not for us; and the one that must not end us.
 //!
 //! A loop in a shell goes on after a program that *returned* 130, and stops after one that was *killed*
 //! by SIGINT. So a run that was interrupted ends by raising the signal again with its default action.
@@ -29,13 +29,41 @@ pub fn outlive_file_size_limit() {
     }
 }
 
+/// Whether whoever started us had this signal ignored, as `nohup` does with SIGHUP and a shell without job
+/// control with the SIGINT of what it starts in the background. It stays ignored then.
+#[cfg(unix)]
+pub fn is_ignored(signal: i32) -> bool {
+    let mut action = std::mem::MaybeUninit::<libc::sigaction>::uninit();
+    // SAFETY: without a new action the call writes the present one and changes nothing.
+    let status = unsafe { libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr()) };
+    // SAFETY: the call wrote it, as it says.
+    status == 0 && unsafe { action.assume_init() }.sa_sigaction == libc::SIG_IGN
+}
+
+/// From now on the signal does what it does to a program that knows nothing of it.
+#[cfg(unix)]
+pub fn restore_default(signal: i32) {
+    // SAFETY: sets the default action; whatever handler stood here is not needed any more.
+    unsafe { libc::signal(signal, libc::SIG_DFL) };
+}
+
+/// Ends this process with `status`, at once: nothing is flushed, and no other thread is waited for.
+pub fn end_now(status: i32) -> ! {
+    // SAFETY: ends the process, and runs nothing of ours or of a library's.
+    #[cfg(unix)]
+    unsafe {
+        libc::_exit(status)
+    }
+    #[cfg(not(unix))]
+    super::process::end_with(status)
+}
+
 /// Ends this process by SIGINT (2) or SIGTERM (15), after everything has been written. Where that cannot be
 /// done the process ends with 128 plus the number.
 pub fn raise_default(signal: i32) -> ! {
     #[cfg(unix)]
     if let Some(named) = rustix::process::Signal::from_named_raw(signal) {
-        // SAFETY: sets the default action; whatever handler stood here is not needed any more.
-        unsafe { libc::signal(signal, libc::SIG_DFL) };
+        restore_default(signal);
         // Blocked or refused: the status below says the same.
         let _ = rustix::process::kill_process(rustix::process::getpid(), named);
         // The signal is delivered to some thread before long; this one has nothing else to do.

@@ -20,6 +20,32 @@ pub fn discard_input() {
     }
 }
 
+/// How the terminal of standard input was set before something (line editing) sets it otherwise.
+pub struct Modes {
+    #[cfg(unix)]
+    before: rustix::termios::Termios,
+}
+
+impl Modes {
+    /// `None` where standard input is no terminal.
+    pub fn of_input() -> Option<Self> {
+        #[cfg(unix)]
+        return Some(Self { before: rustix::termios::tcgetattr(std::io::stdin()).ok()? });
+        #[cfg(not(unix))]
+        None
+    }
+
+    /// Sets it as it was: who set it otherwise may never come to that.
+    pub fn restore(&self) {
+        #[cfg(unix)]
+        {
+            use rustix::termios::OptionalActions;
+            // A terminal that is gone needs nothing.
+            rustix::termios::tcsetattr(std::io::stdin(), OptionalActions::Now, &self.before).ok();
+        }
+    }
+}
+
 /// True where the stream is a terminal. A closed stream is not.
 pub fn is_terminal(stream: Stream) -> bool {
     match stream {

@@ -40,6 +40,9 @@ mod delivery;
 
 mod doctor;
 
+#[cfg(unix)]
+mod endings;
+
 #[cfg(target_os = "linux")]
 mod execution;
 
@@ -93,6 +96,12 @@ mod sandbox_command;
 mod sandbox_wrapper;
 
 mod routes;
+
+#[cfg(target_os = "linux")]
+mod scarce;
+
+#[cfg(unix)]
+mod session_lease;
 
 mod serve;
 mod serve_session;

@@ -137,6 +137,9 @@ impl ScriptedModel {
     /// Reads a script from a file that the person named.
     pub fn from_file(path: &Path) -> Result<Self, ModelError> {
         let shown = path.display();
+        if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+            return Err(configuration(format!("the script `{shown}` is no regular file")));
+        }
         let text = std::fs::read_to_string(path)
             .map_err(|error| configuration(format!("cannot read the script `{shown}`: {error}")))?;
         Self::from_json(&text)

@@ -1,6 +1,7 @@
 //! `agi-agent chat`: a conversation, on a terminal with line editing, elsewhere line by line.
 
 use clap::Args;
+use tokio::time::Instant;
 
 use super::run::ModelArgs;
 use super::run::OutputFormat;
@@ -14,7 +15,7 @@ use crate::cli::error::CommandError;
 use crate::cli::output::Delivery;
 use crate::cli::prompt::LineSource;
 use crate::cli::task;
-use crate::cli::task::interrupt::Idle;
+use crate::cli::task::interrupt::Watch;
 use crate::cli::wiring;
 use crate::config::layer::Assignments;
 use crate::protocol::ExitCode;
@@ -38,7 +39,8 @@ pub struct ChatArgs {
     ephemeral: bool,
 }
 
-/// Each line is a task in the same session. Ctrl-C ends the turn, Ctrl-D the conversation.
+/// Each line is a task in the same session. Ctrl-C ends the turn, Ctrl-D the conversation; SIGTERM ends it
+/// at any time, and so does SIGINT where nobody types.
 pub async fn run(args: ChatArgs, context: &mut CommandContext) -> Result<ExitCode, CommandError> {
     let mut assignments = Assignments::new();
     args.model.assignments(&mut assignments)?;
@@ -51,7 +53,11 @@ pub async fn run(args: ChatArgs, context: &mut CommandContext) -> Result<ExitCod
     settings.memory.ephemeral |= args.ephemeral || !settings.memory.enabled;
     settings.memory.enabled = true;
     let history = settings.data_dir.clone().filter(|_| !settings.memory.ephemeral);
-    let agent = wiring::agent(context, &settings)?;
+    let timeout = settings.limits.timeout;
+    let started = Cancellation::new();
+    let watch = Watch::over(&started);
+    let agent = wiring::agent(context, &settings, started.token());
+    let agent = agent.map_err(|error| task::ended_before(&started).unwrap_or(error))?;
     let mut session = match (args.session, args.continue_last) {
         (Some(id), _) => SessionChoice::Resume(id),
         (None, true) => SessionChoice::Latest,
@@ -64,19 +70,18 @@ pub async fn run(args: ChatArgs, context: &mut CommandContext) -> Result<ExitCod
     }
     let mut codes = Vec::new();
     context.output.never_wait()?;
-    let mut idle = Idle::listen();
     loop {
-        let line = match next_line(&mut lines, &mut idle).await? {
-            Next::Line(line) => line,
-            Next::End => break,
-            Next::Signal(reason) => return Ok(reason.exit_code()),
+        watch.until(None);
+        let (line, cancel) = match next_line(&mut lines, &watch).await {
+            Ok(asked) => asked,
+            Err(reason) => return Ok(reason.exit_code()),
         };
+        let Some(line) = line? else { break };
         if line.trim().is_empty() {
             continue;
         }
+        watch.until(timeout.map(|timeout| Instant::now() + timeout));
         let request = Task { session: session.clone(), ..Task::text(line) };
-        let cancel = Cancellation::new();
-        let _signals = task::interrupt::cancel_on_signals(&cancel);
         let output = &mut context.output;
         let outcome =
             task::follow(&agent, request, OutputFormat::Text, None, &cancel, output).await?;
@@ -84,16 +89,9 @@ pub async fn run(args: ChatArgs, context: &mut CommandContext) -> Result<ExitCod
         task::deliver::explain(&outcome, &mut context.output);
         codes.push(outcome.exit_code);
         let delivery = context.output.delivered(cancel.token(), None).await?;
-        if outcome.exit_code == ExitCode::Terminated {
-            return Ok(outcome.exit_code);
-        }
-        if let Some(reason) = cancel.reason()
-            && (delivery == Delivery::GivenUp || reason == CancelReason::Terminated)
-        {
+        if let (Delivery::GivenUp, Some(reason)) = (delivery, cancel.reason()) {
             return Ok(reason.exit_code());
         }
-        // Before this turn's listener goes.
-        idle = Idle::listen();
         session = SessionChoice::Resume(outcome.session_id);
     }
     // A script that pipes lines in wants to know whether all went well; a person has seen it.
@@ -101,24 +99,42 @@ pub async fn run(args: ChatArgs, context: &mut CommandContext) -> Result<ExitCod
     Ok(if lines.is_interactive() { ExitCode::Done } else { all })
 }
 
-/// What ends the wait for a line.
-enum Next {
-    Line(String),
-    End,
-    Signal(CancelReason),
+/// Whether this is the end of the conversation too, and not of its turn only.
+fn ends(reason: CancelReason, is_interactive: bool) -> bool {
+    match reason {
+        CancelReason::Terminated => true,
+        // A person goes on with another line; a script has nobody who could.
+        CancelReason::Interrupted => !is_interactive,
+        CancelReason::TimeOut => false,
+    }
 }
 
-async fn next_line(lines: &mut LineSource, idle: &mut Idle) -> Result<Next, CommandError> {
+/// The next line and what cancels its turn, or what ended the conversation while it was waited for.
+async fn next_line(
+    lines: &mut LineSource,
+    watch: &Watch,
+) -> Result<(Result<Option<String>, CommandError>, Cancellation), CancelReason> {
     let is_interactive = lines.is_interactive();
-    let mut line = std::pin::pin!(lines.next());
-    loop {
-        tokio::select! {
-            biased;
-            line = &mut line => return Ok(line?.map_or(Next::End, Next::Line)),
-            // Ctrl-C is a key at the prompt; as a signal it was meant for the turn that has just ended.
-            reason = idle.next() => if !is_interactive || reason != CancelReason::Interrupted {
-                return Ok(Next::Signal(reason));
-            },
+    let mut cancel = Cancellation::new();
+    let mut ended = watch.next(&cancel);
+    let asked = {
+        let mut line = std::pin::pin!(lines.next());
+        loop {
+            if let Some(reason) = ended.filter(|reason| ends(*reason, is_interactive)) {
+                break Err(reason);
+            }
+            tokio::select! {
+                biased;
+                () = cancel.token().cancelled() => {
+                    cancel = Cancellation::new();
+                    ended = watch.next(&cancel);
+                }
+                line = &mut line => break Ok(line),
+            }
         }
+    };
+    if asked.is_err() {
+        lines.abandon();
     }
+    asked.map(|line| (line, cancel))
 }

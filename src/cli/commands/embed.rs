@@ -10,6 +10,7 @@ use clap::Args;
 use clap::ValueEnum;
 use serde::Serialize;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use crate::bridge::Python;
 use crate::bridge::embedding;
@@ -56,7 +57,7 @@ pub async fn run(args: EmbedArgs, context: &mut CommandContext) -> Result<ExitCo
         assignments.push(("embedding.name".to_owned(), name.into(), "--name".to_owned()));
     }
     let mut settings = context.settings_with(assignments)?;
-    settings.embedding.read_secrets()?;
+    settings.embedding.read_secrets(&CancellationToken::new())?;
     let client = wiring::client(&settings)?;
     let embedder = embedding::embedder(settings.embedding, Python::shared(), &client)?;
     let mut lines = lines()?;

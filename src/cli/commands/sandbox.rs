@@ -113,7 +113,7 @@ pub async fn run(args: SandboxArgs, context: &mut CommandContext) -> Result<u8, 
     };
     let limits = sandbox.policy().limits.clone();
     let cancel = Cancellation::new();
-    let _signals = interrupt::cancel_on_signals(&cancel);
+    let _signals = interrupt::Watch::over(&cancel);
     context.output.never_wait()?;
     let finished = match sandbox.run(command, cancel.token().clone()).await {
         Err(SandboxError::Start { program, source }) => {

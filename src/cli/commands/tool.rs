@@ -114,7 +114,7 @@ async fn run_tool(args: RunArgs, context: &mut CommandContext) -> Result<ExitCod
     let mut tools = wiring::tool_context(context, &settings, memory, client)?;
     let cancellation = Cancellation::new();
     tools.cancel = cancellation.token().clone();
-    let _signals = interrupt::cancel_on_signals(&cancellation);
+    let _signals = interrupt::Watch::over(&cancellation);
     context.output.never_wait()?;
     let begin = Instant::now();
     let outcome = run_one(prepared, &registry, &tools).await?;

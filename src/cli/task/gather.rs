@@ -1,14 +1,20 @@
 //! Gathers what the person asks: the words on the command line, standard input, files, images.
 //!
 //! Standard input is read for `-` and `--stdin` only (or for any pipe with `stdin: auto`), so that
-//! nothing depends on timing and no run without a terminal hangs.
+//! nothing depends on timing and no run without a terminal hangs. What is read may be a pipe that
+//! nobody writes to: it is read on a thread of its own, and given up when the run is to end.
 
 use std::io::Read;
 use std::path::Path;
+use std::path::PathBuf;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
 
+use super::schema;
+use crate::agent::CancelReason;
+use crate::agent::Cancellation;
 use crate::cli::context::CommandContext;
 use crate::cli::error::CommandError;
 use crate::config::settings::StdinMode;
@@ -23,42 +29,83 @@ const BYTE_ORDER_MARK: char = '\u{feff}';
 const MAX_BYTES: u64 = 10 << 20;
 
 /// What `run` was told to read.
-pub struct TaskSource<'a> {
-    pub task: Option<&'a str>,
+pub struct TaskSource {
+    pub task: Option<String>,
     pub stdin: bool,
-    pub files: &'a [std::path::PathBuf],
+    pub files: Vec<PathBuf>,
     pub mode: StdinMode,
+    /// `--output-schema`.
+    pub schema: Option<String>,
 }
 
-/// The parts of the user's message, in the order task, standard input, files.
-pub fn gather(
-    source: &TaskSource<'_>,
+/// The parts of the user's message, in the order task, standard input, files; and the output's schema.
+type Gathered = (Vec<Part>, Option<Value>);
+
+/// Reads it all, unless `cancel` comes first.
+pub async fn gather(
+    source: TaskSource,
     context: &mut CommandContext,
-) -> Result<Vec<Part>, CommandError> {
-    let mut parts = Vec::new();
-    let task_is_stdin = source.task == Some("-");
+    cancel: &Cancellation,
+) -> Result<Gathered, CommandError> {
     let auto = source.mode == StdinMode::Auto && !terminal::is_terminal(Stream::Input);
-    match source.task {
-        Some("-") | None => {}
-        Some(task) => parts.push(Part::Text { text: task.to_owned() }),
-    }
-    if task_is_stdin || source.stdin || auto {
-        let text = read_stdin()?;
-        let alone = task_is_stdin || source.task.is_none();
-        let is_empty = text.trim().is_empty();
-        if is_empty && source.stdin {
-            context.output.status("note: standard input is empty");
-        }
-        // Nothing in a block says that there was nothing; no block would say that none was given.
-        if !is_empty || (source.stdin && !alone) {
-            let text = if alone { text } else { format!("<stdin>\n{text}\n</stdin>") };
-            parts.push(Part::Text { text });
-        }
-    } else if stdin_is_a_pipe() {
+    let wants_stdin = source.task.as_deref() == Some("-") || source.stdin || auto;
+    if !wants_stdin && stdin_is_a_pipe() {
         context.output.status("note: standard input is not read; give `-` or `--stdin` to use it");
     }
-    for path in source.files {
-        parts.push(file(path, context)?);
+    if !wants_stdin && source.files.is_empty() && source.schema.is_none() {
+        return read(&source, wants_stdin, Path::new("")).map(|(gathered, _)| gathered);
+    }
+    // Relative paths need one, standard input does not.
+    let directory =
+        if source.files.is_empty() { PathBuf::new() } else { context.directory()?.to_path_buf() };
+    let reading = tokio::task::spawn_blocking(move || read(&source, wants_stdin, &directory));
+    let read = tokio::select! {
+        biased;
+        () = cancel.token().cancelled() => None,
+        read = reading => Some(read),
+    };
+    match read {
+        Some(Ok(read)) => {
+            let (gathered, notes) = read?;
+            notes.into_iter().for_each(|note| context.output.status(note));
+            Ok(gathered)
+        }
+        Some(Err(error)) => Err(CommandError::input(format!("cannot read the task: {error}"))),
+        None => {
+            let reason = cancel.reason().unwrap_or(CancelReason::Terminated);
+            let message = format!("{} while the task was being read", reason.as_str());
+            Err(CommandError::new(reason.exit_code(), message)
+                .with_hint("is there somebody who writes to the pipe, and closes it?"))
+        }
+    }
+}
+
+fn read(
+    source: &TaskSource,
+    wants_stdin: bool,
+    directory: &Path,
+) -> Result<(Gathered, Vec<&'static str>), CommandError> {
+    let schema = source.schema.as_deref().map(schema::load).transpose()?;
+    let task = source.task.as_deref().filter(|task| *task != "-");
+    let (mut parts, mut notes) = (Vec::new(), Vec::new());
+    if let Some(task) = task {
+        parts.push(Part::Text { text: task.to_owned() });
+    }
+    if wants_stdin {
+        let text = read_stdin()?;
+        let is_empty = text.trim().is_empty();
+        notes.extend((is_empty && source.stdin).then_some("note: standard input is empty"));
+        // Nothing in a block says that there was nothing; no block would say that none was given.
+        if !is_empty || (source.stdin && task.is_some()) {
+            let text = match task {
+                None => text,
+                Some(_) => format!("<stdin>\n{text}\n</stdin>"),
+            };
+            parts.push(Part::Text { text });
+        }
+    }
+    for path in &source.files {
+        parts.push(file(path, directory)?);
     }
     let empty =
         parts.iter().all(|part| matches!(part, Part::Text { text } if text.trim().is_empty()));
@@ -66,7 +113,7 @@ pub fn gather(
         return Err(CommandError::usage("there is no task")
             .with_hint("give it as an argument, or `-` to read it from standard input"));
     }
-    Ok(parts)
+    Ok(((parts, schema), notes))
 }
 
 fn read_stdin() -> Result<String, CommandError> {
@@ -110,8 +157,8 @@ fn stdin_is_a_pipe() -> bool {
     false
 }
 
-fn file(path: &Path, context: &CommandContext) -> Result<Part, CommandError> {
-    let full = context.directory()?.join(path);
+fn file(path: &Path, directory: &Path) -> Result<Part, CommandError> {
+    let full = directory.join(path);
     let wrong = |error: std::io::Error| {
         CommandError::input(format!("cannot read `{}`: {error}", path.display()))
     };

@@ -22,6 +22,8 @@ pub mod gather;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::agent::Agent;
 use crate::agent::CancelReason;
 use crate::agent::Cancellation;
@@ -47,6 +49,7 @@ use super::wiring;
 use answer_file::AnswerFile;
 use approve::TerminalApprover;
 use gather::TaskSource;
+use interrupt::Watch;
 use render::EventQueue;
 
 /// How long the answer of a run whose time is up may take to be read.
@@ -57,32 +60,36 @@ pub async fn execute(
     args: RunArgs,
     context: &mut CommandContext,
 ) -> Result<ExitCode, CommandError> {
+    let started = Instant::now();
+    let cancel = Cancellation::new();
+    let watch = Watch::over(&cancel);
     let format = args.format(context.global.json);
     let mut settings = context.settings_with(args.assignments()?)?;
     settings.model.require_model = args.model.require_model;
     settings.memory.ephemeral |= args.ephemeral;
     settings.network.record.clone_from(&args.model.record);
     settings.network.replay.clone_from(&args.model.replay);
+    watch.until(settings.limits.timeout.and_then(|timeout| started.checked_add(timeout)));
     let source = TaskSource {
-        task: args.task.as_deref(),
+        task: args.task,
         stdin: args.stdin,
-        files: &args.files,
+        files: args.files,
         mode: settings.stdin,
+        schema: args.output_schema,
     };
-    let output_schema = args.output_schema.as_deref().map(schema::load).transpose()?;
-    let input = gather::gather(&source, context)?;
+    let (input, output_schema) = gather::gather(source, context, &cancel).await?;
     let file = args.output_file.as_deref();
     let file = file.map(|path| AnswerFile::prepare(path, context)).transpose()?;
-    let agent = wiring::agent(context, &settings)?;
+    let agent = wiring::agent(context, &settings, cancel.token());
+    let agent = agent.map_err(|error| ended_before(&cancel).unwrap_or(error))?;
     announce(&settings, &mut context.output);
     let session = match (args.session, args.continue_last) {
         (Some(id), _) => SessionChoice::Resume(id),
         (None, true) => SessionChoice::Latest,
         (None, false) => SessionChoice::New,
     };
-    let task = Task { input, session, output_schema, expect: args.expect, forbid: args.forbid };
-    let cancel = Cancellation::new();
-    let _signals = interrupt::cancel_on_signals(&cancel);
+    let (started, expect, forbid) = (Some(started), args.expect, args.forbid);
+    let task = Task { input, session, output_schema, expect, forbid, started };
     context.output.never_wait()?;
     let outcome = follow(&agent, task, format, file, &cancel, &mut context.output).await?;
     let written = deliver::deliver(&outcome, format, context);
@@ -96,6 +103,13 @@ pub async fn execute(
         // Where nobody reads, nobody is told why either.
         Delivery::GivenUp => Ok(cancel.reason().map_or(outcome.exit_code, CancelReason::exit_code)),
     }
+}
+
+/// What ended a run that had not begun yet; `None` where nothing did.
+pub fn ended_before(cancel: &Cancellation) -> Option<CommandError> {
+    let reason = cancel.reason()?;
+    let message = format!("{} before the run could begin", reason.as_str());
+    Some(CommandError::new(reason.exit_code(), message))
 }
 
 /// Nobody should mistake the builtin model for the one they thought they had configured.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::Serialize;
+use tokio_util::sync::CancellationToken;
 
 use crate::config::error::ConfigError;
 use crate::config::secret::SecretSource;
@@ -105,10 +106,10 @@ impl EmbeddingSettings {
         }
     }
 
-    /// Reads a key that lies in a file or behind a command.
-    pub fn read_secrets(&mut self) -> Result<(), ConfigError> {
+    /// Reads a key that lies in a file or behind a command, which is ended when `cancel` is cancelled.
+    pub fn read_secrets(&mut self, cancel: &CancellationToken) -> Result<(), ConfigError> {
         for pending in std::mem::take(&mut self.pending) {
-            self.api_key = Some(pending.read()?);
+            self.api_key = Some(pending.read(cancel)?);
         }
         Ok(())
     }

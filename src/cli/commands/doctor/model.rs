@@ -6,6 +6,8 @@ use std::time::Duration;
 use std::time::Instant;
 use std::time::SystemTime;
 
+use tokio_util::sync::CancellationToken;
+
 use super::finding::Finding;
 use crate::bridge::models::remote::Endpoint;
 use crate::cli::wiring;
@@ -103,7 +105,7 @@ async fn remote(
     client: &Client,
 ) -> (Finding, Option<SystemTime>) {
     let mut model = model.clone();
-    if let Err(error) = model.read_secrets() {
+    if let Err(error) = model.read_secrets(&CancellationToken::new()) {
         let remedy = "agi-agent config explain model.api_key";
         return (Finding::problem("model", format!("{name}: {error}"), remedy), None);
     }

@@ -37,7 +37,7 @@ pub async fn run(args: AppendArgs, context: &mut CommandContext) -> Result<ExitC
         CommandError::input(format!("this program's own file cannot be found: {error}"))
     })?;
     let cancel = Cancellation::new();
-    let signals = interrupt::cancel_on_signals(&cancel);
+    let signals = interrupt::Watch::over(&cancel);
     let watched = cancel.clone();
     // Gigabytes are copied: the runtime listens for signals meanwhile.
     let written = tokio::task::spawn_blocking(move || {

@@ -1,6 +1,7 @@
 //! `agi-agent model list`: what the configured provider offers, and which models are on this machine.
 
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
 use super::settings;
 use crate::bridge::models::local;
@@ -18,7 +19,7 @@ pub async fn run(args: &ModelArgs, context: &mut CommandContext) -> Result<ExitC
     let mut names = match settings.model.provider.as_str() {
         "openai" | "anthropic" => {
             let client = wiring::client(&settings)?;
-            settings.model.read_secrets()?;
+            settings.model.read_secrets(&CancellationToken::new())?;
             Endpoint::new(&settings.model)?.list_models(&client).await?
         }
         "local" | "transformers" | "custom" => Vec::new(),
