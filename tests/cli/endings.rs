@@ -178,8 +178,8 @@ fn a_conversation_that_is_ended_at_its_prompt_gives_the_terminal_back() {
     let agent = with_word(&model).into_iter().max().expect("the agent");
     assert!(Command::new("kill").args(["-TERM", &agent.to_string()]).status().unwrap().success());
     terminal.wait_for("ended 143");
-    let (_, modes) = terminal.end();
-    assert!(modes.contains(" icanon") && modes.contains(" echo "), "{modes}");
+    let (_, shown) = terminal.end();
+    assert!(shown.contains(" icanon") && shown.contains(" echo "), "{shown}");
 }
 
 #[test]
