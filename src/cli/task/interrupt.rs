@@ -88,11 +88,18 @@ impl Watch {
 
 fn start(shared: Arc<Shared>, deadline: watch::Receiver<Option<Instant>>) -> std::io::Result<()> {
     let command = Handle::current();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // Here and not on the thread: nothing that comes after this call goes unheard.
     let signals = Signals::listen()?;
     let thread = std::thread::Builder::new().name("watch".to_owned());
-    thread.spawn(move || run(&runtime, shared, signals, deadline, command)).map(drop)
+    let watching = move || match tokio::runtime::Builder::new_current_thread().enable_all().build()
+    {
+        Ok(runtime) => run(&runtime, shared, signals, deadline, command),
+        Err(error) => {
+            Signals::leave();
+            tracing::warn!(%error, "signals are not listened to");
+        }
+    };
+    thread.spawn(watching).map(drop)
 }
 
 fn run(
