@@ -133,7 +133,7 @@ impl Job {
         let end = Instant::now().checked_add(timeout);
         let mut locked = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
         while !self.now().done && !enough() {
-            let left = end.map_or(Duration::from_secs(3600), |end| {
+            let left = end.map_or(Duration::from_hours(1), |end| {
                 end.saturating_duration_since(Instant::now())
             });
             if left.is_zero() {
@@ -204,7 +204,7 @@ mod tests {
         assert!(job.wait(Duration::from_millis(1), || true));
         let other = Arc::clone(&job);
         let thread = std::thread::spawn(move || other.finish());
-        assert!(job.wait(Duration::from_secs(60), || false));
+        assert!(job.wait(Duration::from_mins(1), || false));
         thread.join().unwrap();
     }
 }

@@ -50,7 +50,7 @@ use super::error::CommandError;
 use super::output::Output;
 
 /// Without a limit of its own a call may take so long.
-const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
+const NEVER: Duration = Duration::from_hours(365 * 24);
 
 /// The network, as configured.
 pub fn client(settings: &Settings) -> Result<Client, CommandError> {

@@ -122,7 +122,7 @@ mod tests {
     use super::Verdict;
     use super::retry_after;
 
-    const LONG: Duration = Duration::from_secs(600);
+    const LONG: Duration = Duration::from_mins(10);
 
     fn headers<'a>(pairs: &'a [(&'a str, &'a str)]) -> impl Fn(&str) -> Option<&'a str> {
         move |name| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| *value)

@@ -54,7 +54,7 @@ const TOOLS_AT_ONCE: usize = 32;
 const LAST_MOMENT: Duration = Duration::from_secs(1);
 
 /// A run's configuration, secrets included, has to be read within this.
-const PREPARATION: Duration = Duration::from_secs(60);
+const PREPARATION: Duration = Duration::from_mins(1);
 
 /// Why a service did not end in order.
 #[derive(Debug, thiserror::Error)]

@@ -251,7 +251,7 @@ fn offline_forbids_before_anything_is_asked() {
 fn cancelling_ends_a_call_at_once() {
     let server = ModelServer::start();
     let mut network = network();
-    network.idle_timeout = Duration::from_secs(60);
+    network.idle_timeout = Duration::from_mins(1);
     let model = model(DIALECTS[0], server.url("stall"), &network);
     let started = Instant::now();
     let error = block_on(async {

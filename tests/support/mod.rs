@@ -30,7 +30,7 @@ use std::time::Duration;
 use std::time::Instant;
 
 /// No command of a test may take longer.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A temporary home and workspace for one test.
 pub struct TestContext {

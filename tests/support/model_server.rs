@@ -29,7 +29,7 @@ use super::model_dialects;
 pub const TEXT: [&str; 3] = ["The ", "answer ", "is 42."];
 
 /// How long `stall` and `hang` stay silent: longer than any test waits.
-const SILENCE: Duration = Duration::from_secs(120);
+const SILENCE: Duration = Duration::from_mins(2);
 
 /// One request as it arrived.
 #[derive(Debug, Clone)]

@@ -151,7 +151,7 @@ async fn a_summary_that_never_comes_does_not_outlive_the_run() {
     let script = json!({"context_window": 8_000, "turns": turns}).to_string();
     let mut bench = Bench::new(json!([])).with(|parts| {
         parts.model = Arc::new(NoSummary(ScriptedModel::from_json(&script).unwrap()));
-        parts.limits.timeout = Some(Duration::from_secs(60));
+        parts.limits.timeout = Some(Duration::from_mins(1));
     });
     let run = tokio::time::timeout(Duration::from_secs(70), bench.run(Task::text("go")));
     assert_eq!(code(&run.await.expect("an end")), 124);
@@ -200,7 +200,7 @@ async fn a_run_waits_for_whoever_reads_its_events() {
     let cancel = Cancellation::new();
     {
         let mut run = std::pin::pin!(agent.run(Task::text("go"), sink.clone(), None, &cancel));
-        let (mut counts, hour) = (Vec::new(), Duration::from_secs(3600));
+        let (mut counts, hour) = (Vec::new(), Duration::from_hours(1));
         let outcome = loop {
             match tokio::time::timeout(hour, &mut run).await {
                 Ok(outcome) => break outcome,
@@ -217,7 +217,7 @@ async fn a_run_waits_for_whoever_reads_its_events() {
     let agent = Agent::new(bench.parts.take().unwrap());
     let run = agent.run(Task::text("go"), sink, None, &cancel);
     let stop = async {
-        tokio::time::sleep(Duration::from_secs(60)).await;
+        tokio::time::sleep(Duration::from_mins(1)).await;
         cancel.cancel(CancelReason::Interrupted);
     };
     let (outcome, ()) = tokio::join!(run, stop);

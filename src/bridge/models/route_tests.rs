@@ -56,7 +56,7 @@ impl ChatModel for Failing {
     }
 }
 
-const REST: Duration = Duration::from_secs(60);
+const REST: Duration = Duration::from_mins(1);
 
 fn route(models: &[&Arc<Failing>]) -> RoutedModel {
     let rungs = (1..).zip(models).map(|(place, model)| Rung {

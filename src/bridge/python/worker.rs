@@ -38,7 +38,7 @@ const STACK: usize = 16 << 20;
 /// How long Python may take to stop once told to.
 pub const GRACE: Duration = Duration::from_secs(1);
 /// How long a call may take unless the caller says otherwise.
-pub const CALL_DEADLINE: Duration = Duration::from_secs(60);
+pub const CALL_DEADLINE: Duration = Duration::from_mins(1);
 
 /// What a call gives back.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -133,7 +133,7 @@ async fn one_more_than_there_is_room_for_waits_until_another_ends() {
 async fn a_command_with_all_of_its_share_leaves_the_rest_to_others() {
     let (port, _) = server(false).await;
     let settings = crate::config::settings::NetworkSettings {
-        idle_timeout: Duration::from_secs(60),
+        idle_timeout: Duration::from_mins(1),
         ..settings_for_tests()
     };
     let greedy = Proxy::new(&["127.0.0.1"], &settings);

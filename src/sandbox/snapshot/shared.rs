@@ -35,11 +35,11 @@ use crate::system::clock;
 /// Nobody holds the lock of all for longer than it takes to look at a workspace; a stopped process does.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long another agent's repair of the same workspace is waited for.
-const REPAIR: Duration = Duration::from_secs(120);
+const REPAIR: Duration = Duration::from_mins(2);
 /// The ending of a directory of copies.
 const KEPT: &str = "kept";
 /// The copies of a workspace in which no command has run for so long are removed; they can be made again.
-const UNUSED: Duration = Duration::from_secs(7 * 24 * 3600);
+const UNUSED: Duration = Duration::from_hours(7 * 24);
 /// One process in so many looks for copies that nobody needs any more.
 const SWEEPERS: u32 = 16;
 const PAUSE: Duration = Duration::from_millis(1);

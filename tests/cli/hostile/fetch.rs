@@ -334,7 +334,7 @@ fn case_37_bodies_and_answers_that_do_not_end_are_capped() {
                 std::thread::sleep(Duration::from_millis(50));
             }
         }
-        "/silent" => std::thread::sleep(Duration::from_secs(60)),
+        "/silent" => std::thread::sleep(Duration::from_mins(1)),
         "/lie" => drop(stream.write_all(
             b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 100\r\n\r\nshort",
         )),
