@@ -5,6 +5,7 @@
 
 use std::io::BufRead;
 use std::io::BufReader;
+use std::io::Read;
 
 use clap::Args;
 use clap::ValueEnum;
@@ -23,6 +24,8 @@ use crate::protocol::ExitCode;
 
 /// Texts that are computed together at most.
 const BATCH: usize = 64;
+/// Batches that are read ahead.
+const WAITING: usize = 2;
 /// Longest line; models read far less of a text.
 const MAX_LINE: u64 = 1 << 20;
 
@@ -49,7 +52,12 @@ struct Row<'a> {
     embedding: &'a [f32],
 }
 
-type Line = Result<String, CommandError>;
+/// Lines that were there together.
+struct Lines {
+    read: Vec<String>,
+    /// What ended them before the input did.
+    end: Option<CommandError>,
+}
 
 pub async fn run(args: EmbedArgs, context: &mut CommandContext) -> Result<ExitCode, CommandError> {
     let mut assignments = Assignments::new();
@@ -65,17 +73,16 @@ pub async fn run(args: EmbedArgs, context: &mut CommandContext) -> Result<ExitCo
     let mut wrong = None;
     while wrong.is_none() {
         let mut texts = Vec::new();
-        let Some(first) = lines.recv().await else { break };
-        let mut next = Some(first);
-        while let Some(line) = next.take() {
-            match line {
-                Ok(text) => texts.push(text),
-                Err(error) => {
-                    wrong = Some(error);
-                    break;
-                }
+        let mut next = lines.recv().await;
+        if next.is_none() {
+            break;
+        }
+        while let Some(Lines { read, end }) = next.take() {
+            texts.extend(read);
+            wrong = end;
+            if texts.len() < BATCH && wrong.is_none() {
+                next = lines.try_recv().ok();
             }
-            next = if texts.len() < BATCH { lines.try_recv().ok() } else { None };
         }
         write(&texts, index, embedder.as_ref(), args.format, context).await?;
         index += texts.len();
@@ -108,8 +115,8 @@ async fn write(
 }
 
 /// Reads on a thread of its own: a blocking read must not hold up what has arrived already.
-fn lines() -> Result<mpsc::Receiver<Line>, CommandError> {
-    let (sender, receiver) = mpsc::channel(BATCH);
+fn lines() -> Result<mpsc::Receiver<Lines>, CommandError> {
+    let (sender, receiver) = mpsc::channel(WAITING);
     std::thread::Builder::new()
         .name("lines".to_owned())
         .spawn(move || send_lines(BufReader::new(std::io::stdin()), &sender))
@@ -119,16 +126,30 @@ fn lines() -> Result<mpsc::Receiver<Line>, CommandError> {
     Ok(receiver)
 }
 
-fn send_lines(mut input: impl BufRead, to: &mpsc::Sender<Line>) {
-    for number in 1.. {
-        let line = match read_line(&mut input, number) {
-            Ok(Some(text)) => Ok(text),
-            Ok(None) => return,
-            Err(error) => Err(error),
-        };
-        let stop = line.is_err();
+/// Lines that came together go together.
+fn send_lines(mut input: BufReader<impl Read>, to: &mpsc::Sender<Lines>) {
+    let mut number = 0;
+    let mut is_over = false;
+    while !is_over {
+        let mut lines = Lines { read: Vec::new(), end: None };
+        loop {
+            number += 1;
+            match read_line(&mut input, number) {
+                Ok(Some(text)) => lines.read.push(text),
+                Ok(None) => is_over = true,
+                Err(error) => {
+                    lines.end = Some(error);
+                    is_over = true;
+                }
+            }
+            let has_more = memchr::memchr(b'\n', input.buffer()).is_some();
+            if is_over || !has_more || lines.read.len() == BATCH {
+                break;
+            }
+        }
+        let is_something = !lines.read.is_empty() || lines.end.is_some();
         // The receiver goes away when nobody wants further vectors.
-        if to.blocking_send(line).is_err() || stop {
+        if is_something && to.blocking_send(lines).is_err() {
             return;
         }
     }
@@ -138,7 +159,7 @@ fn send_lines(mut input: impl BufRead, to: &mpsc::Sender<Line>) {
 fn read_line(input: &mut impl BufRead, number: u64) -> Result<Option<String>, CommandError> {
     let mut line = Vec::new();
     let wrong = |what: &str| CommandError::input(format!("line {number}: {what}"));
-    let count = std::io::Read::take(&mut *input, MAX_LINE + 1)
+    let count = Read::take(&mut *input, MAX_LINE + 1)
         .read_until(b'\n', &mut line)
         .map_err(|error| wrong(&error.to_string()))?;
     if count == 0 {
