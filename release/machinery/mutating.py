@@ -47,8 +47,8 @@ pub fn any() -> bool {
 }
 """
 
-#: Cargo tells packages of one name in one target directory apart by how they are compiled, not by where
-#: they lie. Without a difference the checkout's programs could be made of the mutated library.
+#: Cargo tells packages of one name in one target directory apart by how they are compiled, not by
+#: where they lie. Without a difference the checkout's programs could be made of the mutated library.
 APART = "profile.dev.package.agi-agent.codegen-units=255"
 
 #: What is not copied.

@@ -67,7 +67,9 @@ pub async fn gather(
     match read {
         Some(Ok(read)) => {
             let (gathered, notes) = read?;
-            notes.into_iter().for_each(|note| context.output.status(note));
+            for note in notes {
+                context.output.status(note);
+            }
             Ok(gathered)
         }
         Some(Err(error)) => Err(CommandError::input(format!("cannot read the task: {error}"))),

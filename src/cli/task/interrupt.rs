@@ -144,7 +144,7 @@ async fn reached(deadline: &mut watch::Receiver<Option<Instant>>, taken: &mut Op
             },
         };
         if never {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }
@@ -259,7 +259,7 @@ async fn heard(signal: &mut Option<tokio::signal::unix::Signal>) {
         None => None,
     };
     if heard.is_none() {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

@@ -177,8 +177,13 @@ pub(super) fn scope_signals() -> io::Result<bool> {
     if abi < SCOPES {
         return Ok(false);
     }
-    let attribute = RulesetAttribute { handled_fs: 0, handled_net: 0, scoped: SCOPE_SIGNAL };
+    let attribute = RulesetAttribute { handled_fs: REFER, handled_net: 0, scoped: SCOPE_SIGNAL };
     let ruleset = create(&attribute, abi)?;
+    // Moving into another directory is refused in every domain that does not grant it, also in one that
+    // judges nothing of files.
+    let root = rustix::fs::open("/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+    let rule = PathBeneath { allowed: REFER, parent: root.as_raw_fd() };
+    add_rule(&ruleset, RULE_PATH_BENEATH, &raw const rule)?;
     // Signals to everything are sent on purpose; a log need not tell of each that did not get out.
     restrict_with(&ruleset, if abi >= AUDIT { LOG_SAME_EXEC_OFF } else { 0 })?;
     Ok(true)

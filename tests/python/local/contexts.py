@@ -14,7 +14,7 @@ from pathlib import Path
 
 import _agi_llama as kernel
 
-from agi_agent import local
+from agi_agent.local import _streams
 
 FAMILIES = ("llama", "qwen2", "qwen3", "mistral", "gemma")
 TEXT = "The quick brown fox jumps over the lazy dog. "
@@ -101,11 +101,11 @@ def said(role, text):
 
 def ask(model, request):
     """One whole answer, the way Rust drives it."""
-    opened = local.open_stream({"model": model, "request": request})
-    stream = local._STREAMS[opened["stream"]]
+    opened = _streams.open_stream({"model": model, "request": request})
+    stream = _streams._STREAMS[opened["stream"]]
     while True:
         (stream._generation or stream._load).wait(60)
-        answer = local.feed({"stream": opened["stream"]})
+        answer = _streams.feed({"stream": opened["stream"]})
         if "reply" in answer:
             return answer["reply"]
 
