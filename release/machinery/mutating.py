@@ -48,7 +48,7 @@ pub fn any() -> bool {
 """
 
 #: Cargo tells packages of one name in one target directory apart by how they are compiled, not by
-#: where they lie. Without a difference the checkout's programs could be made of the mutated library.
+#: where they lie. Without a difference those of the checkout could have the mutated library.
 APART = "profile.dev.package.agi-agent.codegen-units=255"
 
 #: What is not copied.
