@@ -61,6 +61,7 @@ pub use policy::NetRule;
 pub use policy::Policy;
 pub use policy::Reach;
 pub use policy::Rung;
+pub use repair::any_under_way as any_repair_under_way;
 pub use spill::Kept;
 
 use scratch::Scratch;

@@ -10,11 +10,21 @@ use std::sync::Condvar;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
 
 use tokio::sync::oneshot;
 
 use super::error::SandboxError;
 use super::snapshot::Snapshot;
+
+/// Repairs under way in this process, of all its sandboxes.
+static UNDER_WAY: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether something is being put back anywhere in this process: whoever would end it by force has to wait.
+pub fn any_under_way() -> bool {
+    UNDER_WAY.load(Ordering::Acquire) > 0
+}
 
 /// The repairs of one sandbox that are under way. Dropped, it waits until none is.
 #[derive(Debug, Default)]
@@ -61,6 +71,7 @@ impl Ledger {
     /// Takes over what is to be put back after a command that has ended, or is being ended.
     pub(super) fn owe(&self, snapshot: Snapshot) -> Repair {
         *self.0.count() += 1;
+        UNDER_WAY.fetch_add(1, Ordering::AcqRel);
         Repair { snapshot: Some(snapshot), owed: Arc::clone(&self.0) }
     }
 }
@@ -85,6 +96,7 @@ impl Drop for Repair {
         if let Some(snapshot) = self.snapshot.take() {
             log(&snapshot.finish());
         }
+        UNDER_WAY.fetch_sub(1, Ordering::AcqRel);
         *self.owed.count() -= 1;
         self.owed.fewer.notify_all();
     }

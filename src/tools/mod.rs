@@ -1,9 +1,9 @@
 //! What the agent can do: the [`Tool`] trait, and one file per tool.
 //!
 //! A tool says what it is (`name`, `description`, `parameters`), what a call would do (`effect`,
-//! `target`) and does it (`run`). Whether a call may run is `agent::approval`'s business; when it runs, how long it may take and
-//! how much of its output is kept is [`dispatch`]'s. A tool never prints, never asks a person and
-//! never looks at a model.
+//! `target`) and does it (`run`). Whether a call may run is `agent::approval`'s business; when it runs,
+//! how long it may take and how much of its output is kept is [`dispatch`]'s. A tool never prints,
+//! never asks a person and never looks at a model.
 
 pub mod arguments;
 

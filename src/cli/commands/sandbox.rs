@@ -179,8 +179,8 @@ async fn explain(sandbox: &Sandbox, context: &mut CommandContext) -> Result<(), 
     if context.global.json {
         let value = json!({
             "level": policy.level.as_str(), "rung": rung.as_str(), "read": path_texts(read),
-            "write": path_texts(&policy.write), "protected": path_texts(&policy.protected), "net": net, "env": names,
-            "limits": policy.limits,
+            "write": path_texts(&policy.write), "protected": path_texts(&policy.protected),
+            "net": net, "env": names, "limits": policy.limits,
         });
         return Ok(context.output.json(&value)?);
     }

@@ -21,6 +21,7 @@ use crate::agent::CancelReason;
 use crate::agent::Cancellation;
 use crate::cli::output;
 use crate::protocol::ExitCode;
+use crate::sandbox;
 use crate::system::signal;
 
 /// From the second signal to the end by force.
@@ -189,10 +190,10 @@ impl Shared {
         self.work().number == number
     }
 
-    /// Ends this process, unless what was to be ended has ended. Its children end with it, as they would if
-    /// it were killed (docs/sandbox.md).
+    /// Ends this process, unless what was to be ended has ended, or something is still being put back. Its
+    /// children end with it, as they would if it were killed (docs/sandbox.md).
     fn end_by_force(&self, number: u64, reason: CancelReason) {
-        if !self.is_at(number) || self.over.is_cancelled() {
+        if !self.is_at(number) || self.over.is_cancelled() || sandbox::any_repair_under_way() {
             return;
         }
         output::last_words(&format!("{}; it did not come to its end by itself", reason.as_str()));

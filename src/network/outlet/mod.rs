@@ -2,8 +2,9 @@
 //!
 //! It listens where only the commands of one sandbox are (their network namespace), decides by the
 //! rules that `web_fetch` obeys, and connects to the addresses it has checked. Everything is bounded:
-//! connections at once (of all commands, and each command's share of them), heads, bytes, silence. It reads nothing of what passes through a tunnel, adds
-//! no credentials of the person's but those for a proxy of theirs, and keeps nothing.
+//! connections at once (of all commands, and each command's share of them), heads, bytes, silence. It
+//! reads nothing of what passes through a tunnel, adds no credentials of the person's but those for a
+//! proxy of theirs, and keeps nothing.
 
 mod exchange;
 mod meter;
