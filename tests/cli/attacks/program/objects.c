@@ -120,20 +120,19 @@ static void replace_hooks(void) {
     usleep(100);
 }
 static long renamer_that_stays(void) { return staying(replace_hooks); }
+/* Exchanged, never removed: at whatever moment it is killed, there is something to put back. */
 static void swap_to_outside(void) {
-    symlink(outside, "sl");
-    rename(".git/hooks", "old");
-    rename("sl", ".git/hooks");
-    unlink(".git/hooks");
-    rename("old", ".git/hooks");
+    syscall(SYS_renameat2, AT_FDCWD, "sl", AT_FDCWD, ".git/hooks", 2);
     usleep(100);
 }
 /* The repair must not be led outside, where it removes and writes. */
 static long swapper_that_stays(void) {
     mkdir(".git/hooks", 0755);
-    overwrite(".git/hooks/secret", O_CREAT | O_WRONLY);
+    overwrite(".git/hooks/pre-commit", O_CREAT | O_WRONLY);
+    if (symlink(outside, "sl"))
+        return -1;
     staying(swap_to_outside);
-    return access(".git/hooks/secret", F_OK) && access("old/secret", F_OK) ? -1 : 0;
+    return access(".git/hooks/pre-commit", F_OK) && access("sl/pre-commit", F_OK) ? -1 : 0;
 }
 static long held_descriptor(void) {
     int fd = open(".git/config", O_WRONLY | O_APPEND);
