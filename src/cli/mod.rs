@@ -40,7 +40,7 @@ use crate::config::env::Environment;
 use crate::metrics::trace;
 use crate::metrics::trace::TraceOptions;
 use crate::protocol::ExitCode;
-use crate::system::allocator;
+use crate::system::memory::allocator;
 use crate::system::process;
 use crate::system::signal;
 

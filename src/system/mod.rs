@@ -2,8 +2,6 @@
 //!
 //! Knows no agent words. Reads no environment variables (`config::env` does).
 
-pub mod allocator;
-
 pub mod clock;
 
 pub mod durable;

@@ -15,14 +15,15 @@ const MAX_FILES: usize = 15;
 const LISTS: [&str; 2] = ["src/cli/commands", "src/tools"];
 
 /// The only places where `unsafe` may stand.
-const UNSAFE: [&str; 11] = [
+const UNSAFE: [&str; 12] = [
     "src/bridge/python/interpreter",
     "src/bridge/python/frozen",
     "src/bridge/python/buffer",
     "src/bridge/python/console",
     "src/bridge/llama/raw/",
     "src/sandbox/",
-    "src/system/allocator",
+    "src/system/memory/allocator",
+    "src/system/memory/pages",
     "src/system/name_service",
     "src/system/process",
     "src/system/signal",

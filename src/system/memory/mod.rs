@@ -1,6 +1,11 @@
 //! How much memory the system can still give, and how many cores compute.
 //!
-//! Only looks; `None` where a system does not say.
+//! Only looks; `None` where a system does not say. What steers this program's own memory stands beside
+//! it (`allocator`, `pages`).
+
+pub mod allocator;
+
+pub mod pages;
 
 /// Bytes that a new allocation can have without swapping: what the machine has, and what the
 /// control group of this process has left, whichever is less.
