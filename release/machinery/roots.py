@@ -32,9 +32,10 @@ class Root:
         command: Sequence[str],
         *,
         env: Optional[Mapping[str, str]] = None,
+        text: str = "",
         timeout: float = 60.0,
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command inside, with nothing in the environment but `env`.
+        """Run a command inside, with `env` alone as its environment and `text` as its input.
 
         Raises:
             ReleaseError: This user may not change the root directory, or the
@@ -46,7 +47,7 @@ class Root:
                 [*prefix, *command],
                 env={"PATH": "/bin", **(env or {})},
                 cwd="/",
-                stdin=subprocess.DEVNULL,
+                input=text,
                 capture_output=True,
                 text=True,
                 errors="replace",

@@ -8,6 +8,7 @@ feature fails.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -129,11 +130,18 @@ def size_within_limit(bench: Bench) -> str:
 
 
 def runs_in_an_empty_root(bench: Bench) -> str:
-    """No /proc, /tmp, libc or home: version, interpreter, a task on a file."""
+    """No /proc, /tmp, libc or home: version, interpreter, sentence model, a task on a file."""
     root = roots.empty(bench.scratch / "empty", bench.static)
     expect(root.run(["/agi-agent", "--version"]), "agi-agent ")
     code = f"import {LINKED_MODULES}; print(6 * 7)"
     expect(root.run(["/agi-agent", "python", "-c", code]), "42\n")
+    # The model is behind the end of the program's own file, which is found without /proc.
+    for command in (["/agi-agent"], ["./agi-agent", "-C", "/empty"]):
+        (root.place / "empty").mkdir(exist_ok=True)
+        row = expect(root.run([*command, "model", "embed"], text="The kernel runs here.\n"))
+        if len(json.loads(row)["embedding"]) != 384:
+            raise ReleaseError(f"`{' '.join(command)} model embed` wrote: {row[:200]}")
+    (root.place / "empty").rmdir()
     lines = 37
     (root.place / "notes.txt").write_text("line\n" * lines)
     task = "how many lines does notes.txt have"

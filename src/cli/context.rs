@@ -18,6 +18,7 @@ use crate::config::settings::LogSettings;
 use crate::config::settings::Settings;
 use crate::metrics::trace;
 use crate::metrics::trace::TraceOptions;
+use crate::system::process::executable;
 
 use super::args::GlobalArgs;
 use super::error::CommandError;
@@ -46,6 +47,9 @@ impl CommandContext {
         let directory = match (&global.directory, here) {
             (None, here) => here,
             (Some(wanted), here) => {
+                if let Ok(here) = &here {
+                    executable::leaves(here);
+                }
                 let full = here.map_or_else(|_| wanted.clone(), |here| here.join(wanted));
                 // Children and relative paths go by the process's own directory.
                 if let Err(error) = std::env::set_current_dir(&full) {

@@ -49,6 +49,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::env::Environment;
 use crate::protocol::Outlet;
+use crate::system::process::executable;
 
 pub use command::Captured;
 pub use command::CommandSpec;
@@ -160,7 +161,7 @@ impl Sandbox {
 
     /// This executable, as children can start it.
     pub fn program(&self) -> PathBuf {
-        let program = self.helper.clone().or_else(|| std::env::current_exe().ok());
+        let program = self.helper.clone().or_else(|| executable::path().ok());
         program.unwrap_or_else(|| PathBuf::from("agi-agent"))
     }
 

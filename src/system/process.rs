@@ -9,6 +9,8 @@
     expect(unsafe_code, reason = "registering a descriptor with the reactor")
 )]
 
+pub mod executable;
+
 use std::io;
 use std::process::Child;
 use std::process::Command;

@@ -70,6 +70,50 @@ fn a_copy_carries_models_and_is_a_program() {
     }
 }
 
+/// An agent that runs while its file is replaced by another version goes on with its own models.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_models_are_found_where_the_file_is_gone() {
+    let context = with_model();
+    let appended = context.run(["model", "append", "models/llama.gguf", "-o", "mine"]);
+    assert_eq!(appended.code, 0, "{}", appended.stderr);
+    let script = "exec 3<mine; rm mine; exec /proc/self/fd/3 model list --model local --json";
+    let listed = finish(sealed(&context, Path::new("/bin/sh")).args(["-c", script]));
+    assert!(names(&listed).contains(&"local/embedded:llama".to_owned()), "{}", listed.stderr);
+}
+
+/// In an empty root directory the kernel's link to the file is not there: the name that was executed
+/// leads to it, also from another directory, and whatever the program is told to be called.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_models_are_found_without_procfs() {
+    use std::os::unix::process::CommandExt;
+    if !rustix::process::geteuid().is_root() {
+        crate::support::lacking("root", "the_models_are_found_without_procfs");
+        return;
+    }
+    let context = with_model();
+    let appended = context.run(["model", "append", "models/llama.gguf", "-o", "mine"]);
+    assert_eq!(appended.code, 0, "{}", appended.stderr);
+    for (program, called, before) in [
+        (context.work().join("mine"), "mine", &[][..]),
+        (context.work().join("mine"), "/bin/sh", &["-C", "/"]),
+        ("./mine".into(), "./mine", &["-C", "/"]),
+    ] {
+        let listing = ["model", "list", "--model", "local", "--json"];
+        let mut command = sealed(&context, &program);
+        crate::support::denied::procfs(command.arg0(called).args(before).args(listing));
+        let listed = finish(&mut command);
+        assert!(names(&listed).contains(&"local/embedded:llama".to_owned()), "{}", listed.stderr);
+    }
+    // Its own launcher of commands is found as well.
+    let mut command = sealed(&context, Path::new("./mine"));
+    command.args(["-C", "/", "sandbox", "--", "echo", "ok"]);
+    crate::support::denied::procfs(&mut command);
+    let ran = finish(&mut command);
+    assert_eq!((ran.code, ran.stdout.as_str()), (0, "ok\n"), "{}", ran.stderr);
+}
+
 #[test]
 fn what_is_refused_is_named_and_leaves_nothing() {
     let context = with_model();

@@ -63,8 +63,11 @@ impl LocalEmbedder {
     /// Reads the header of the model's file; loads and starts nothing.
     pub fn new(python: Python, settings: EmbeddingSettings) -> Result<Self, ModelError> {
         let wrong = |error: gguf::GgufError| {
+            let hint = error.hint();
             let error = ModelError::new(ModelErrorKind::Configuration, error.to_string());
-            if settings.name == BUNDLED {
+            if let Some(hint) = hint {
+                error.with_hint(hint)
+            } else if settings.name == BUNDLED {
                 error.with_hint(
                     "the released files carry this model; otherwise set embedding.name to a GGUF file",
                 )

@@ -14,6 +14,8 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
+use crate::system::process::executable;
+
 const MAGIC: [u8; 8] = *b"AGIGGUF1";
 /// Bytes of a name.
 pub(super) const NAME: usize = 32;
@@ -32,19 +34,22 @@ pub struct Appended {
     pub size: u64,
 }
 
-/// The models of this executable, the one appended last first. Looked up once.
+/// The models of this executable, the one appended last first; none where it cannot be read.
 pub fn appended() -> &'static [Appended] {
-    static FOUND: OnceLock<Vec<Appended>> = OnceLock::new();
-    FOUND.get_or_init(|| {
-        let executable = std::env::current_exe().unwrap_or_default();
-        match chain(&executable) {
-            Ok(found) => found,
-            Err(error) => {
-                tracing::debug!(%error, "models of the executable cannot be listed");
-                Vec::new()
-            }
-        }
-    })
+    held().map_or(&[], Vec::as_slice)
+}
+
+/// The same, or why our own file cannot be read. Looked up once.
+pub(super) fn held() -> Result<&'static Vec<Appended>, &'static str> {
+    static FOUND: OnceLock<Result<Vec<Appended>, String>> = OnceLock::new();
+    let found = FOUND.get_or_init(|| {
+        let found = executable::to_open().and_then(|path| chain(&path));
+        found.map_err(|error| {
+            tracing::debug!(%error, "models of the executable cannot be listed");
+            error.to_string()
+        })
+    });
+    found.as_ref().map_err(String::as_str)
 }
 
 /// Follows the trailers from the end of a file.

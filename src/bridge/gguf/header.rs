@@ -14,6 +14,7 @@ use super::plausible;
 use super::plausible::Seen;
 use super::source::Source;
 use super::tensor;
+use crate::system::process::executable;
 
 /// The first four bytes.
 const MAGIC: [u8; 4] = *b"GGUF";
@@ -43,6 +44,15 @@ pub enum GgufError {
     Format { path: PathBuf, reason: String },
     #[error("no model `{name}` in this executable; it has: {known}")]
     NotAppended { name: String, known: String },
+    #[error("the model `{name}` is behind this program's own file, which cannot be read: {reason}")]
+    OwnFile { name: String, reason: String },
+}
+
+impl GgufError {
+    /// What to do next, where it is not about the file that was named.
+    pub fn hint(&self) -> Option<&'static str> {
+        matches!(self, Self::OwnFile { .. }).then_some(executable::HINT)
+    }
 }
 
 /// A value of the header.

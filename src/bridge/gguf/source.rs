@@ -25,7 +25,10 @@ impl Source {
     /// A path, or `embedded:NAME`.
     pub fn find(text: &str) -> Result<Self, GgufError> {
         let Some(name) = text.strip_prefix(EMBEDDED) else { return Ok(Self::File(text.into())) };
-        let all = appended();
+        let all = appended::held().map_err(|reason| GgufError::OwnFile {
+            name: name.to_owned(),
+            reason: reason.to_owned(),
+        })?;
         if let Some(found) = all.iter().find(|one| one.name == name) {
             return Ok(Self::Part {
                 path: found.executable.clone(),

@@ -22,6 +22,8 @@ use std::sync::atomic::Ordering;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+use crate::system::process::executable;
+
 /// C's `wchar_t`.
 #[cfg(unix)]
 type WideChar = libc::wchar_t;
@@ -51,7 +53,7 @@ pub(super) struct Home {
 impl Home {
     /// Our own file, or what we were called as where the system does not say (no /proc).
     pub(super) fn of_this_process() -> Self {
-        let executable = std::env::current_exe()
+        let executable = executable::path()
             .ok()
             .or_else(|| std::env::args_os().next().map(PathBuf::from))
             .unwrap_or_else(|| PathBuf::from("agi-agent"));

@@ -38,6 +38,7 @@ use crate::sandbox::error::SandboxError;
 use crate::sandbox::policy::Reach;
 use crate::sandbox::policy::Rung;
 use crate::system::process;
+use crate::system::process::executable;
 
 use super::grants::Granted;
 use super::limits;
@@ -213,7 +214,11 @@ fn bytes(paths: Option<&[PathBuf]>) -> Vec<Vec<u8>> {
 
 /// The helper with `socket` as its standard input; it has no other stream.
 async fn start_helper(sandbox: &Sandbox, socket: OwnedFd) -> Result<Child, SandboxError> {
-    let program = sandbox.helper.clone().unwrap_or_else(this_program);
+    let program = match &sandbox.helper {
+        Some(helper) => helper.clone(),
+        None => executable::to_open()
+            .map_err(|source| SandboxError::Start { program: "agi-agent".to_owned(), source })?,
+    };
     let copy = || socket.try_clone().map(Stdio::from).map_err(SandboxError::process);
     let (stdout, stderr) = (copy()?, copy()?);
     let mut command = Command::new(&program);
@@ -228,14 +233,4 @@ async fn start_helper(sandbox: &Sandbox, socket: OwnedFd) -> Result<Child, Sandb
     process::spawn(command, |mut child| drop(child.wait()))
         .await
         .map_err(|source| SandboxError::Start { program: program.display().to_string(), source })
-}
-
-/// This executable, also where it was deleted or replaced since; without procfs by the name it was
-/// started with.
-fn this_program() -> PathBuf {
-    let link = Path::new("/proc/self/exe");
-    if std::fs::symlink_metadata(link).is_ok() {
-        return link.to_path_buf();
-    }
-    rustix::param::linux_execfn().to_str().map_or_else(|_| link.to_path_buf(), PathBuf::from)
 }

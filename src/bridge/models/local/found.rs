@@ -98,7 +98,10 @@ pub fn find(settings: &ModelSettings) -> Result<Found, ModelError> {
     let Some(source) = source else {
         return Err(unknown(name, directory));
     };
-    Found::read(name.to_owned(), source).map_err(|error| wrong(error.to_string()))
+    Found::read(name.to_owned(), source).map_err(|error| match error.hint() {
+        Some(hint) => wrong(error.to_string()).with_hint(hint),
+        None => wrong(error.to_string()),
+    })
 }
 
 /// Where a name leads: a path as it is, a file of the directory with or without `.gguf`, a model of

@@ -35,6 +35,7 @@ use crate::protocol::ModelErrorKind;
 use crate::protocol::secrets::has_secret;
 use crate::protocol::secrets::is_secret_name;
 use crate::system::process;
+use crate::system::process::executable;
 
 /// The module that the child runs.
 const MODULE: &str = "agi_agent.local.hub";
@@ -157,7 +158,9 @@ impl Drop for Child {
 /// This program as an interpreter with the wheels. What looks like a secret stays here: nothing there
 /// needs one, since there is no network.
 fn command(wheels: Option<&Path>) -> std::io::Result<Command> {
-    let mut command = Command::new(std::env::current_exe()?);
+    let mut command = Command::new(executable::to_open()?);
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::arg0(&mut command, "agi-agent");
     command.args(["python", "--child"]);
     if let Some(wheels) = wheels {
         command.arg("--path").arg(wheels);

@@ -79,7 +79,7 @@ pub(super) async fn sandbox(context: &CommandContext, settings: &Settings) -> Fi
     }
 }
 
-/// What degrades without /proc: our own path is argv[0], descendants cannot be listed.
+/// What degrades without /proc: our own file is found by its name only, descendants cannot be listed.
 pub(super) fn system() -> Finding {
     let proc_is_there = std::path::Path::new("/proc/self/exe").exists();
     system_with(proc_is_there || !cfg!(target_os = "linux"))

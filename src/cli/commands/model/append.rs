@@ -17,6 +17,7 @@ use crate::cli::context::CommandContext;
 use crate::cli::error::CommandError;
 use crate::cli::task::interrupt;
 use crate::protocol::ExitCode;
+use crate::system::process::executable;
 
 #[derive(Debug, Args)]
 pub struct AppendArgs {
@@ -33,8 +34,9 @@ pub struct AppendArgs {
 
 pub async fn run(args: AppendArgs, context: &mut CommandContext) -> Result<ExitCode, CommandError> {
     let name = args.name.clone().unwrap_or_else(|| name_of(&args.model));
-    let executable = std::env::current_exe().map_err(|error| {
+    let executable = executable::to_open().map_err(|error| {
         CommandError::input(format!("this program's own file cannot be found: {error}"))
+            .with_hint(executable::HINT)
     })?;
     let cancel = Cancellation::new();
     let signals = interrupt::Watch::over(&cancel);
