@@ -29,7 +29,10 @@ def target_directory() -> Path:
 def base_environment() -> dict[str, str]:
     """Variables of every stage."""
     python = devtools.development_python()
+    # A clone of its own compiles its crate whole: what would help the next time fills the disk.
+    once = {"CARGO_INCREMENTAL": "0"} if os.environ.get("CI") else {}
     return {
+        **once,
         "PYO3_PYTHON": python,
         "CARGO_TARGET_DIR": os.fspath(target_directory()),
         "CARGO_TERM_COLOR": "never",
@@ -90,11 +93,18 @@ def _with_lacking(shell: Shell, command: list[str], env: Mapping[str, str]) -> N
                 say(f"not run here for want of {line} ({count})")
 
 
+def _nextest(*options: str) -> list[str]:
+    """The command of a test run; two slots for each core, as .config/nextest.toml counts them."""
+    slots = str(2 * (os.cpu_count() or 1))
+    fixed = ["cargo", "nextest", "run", "--locked", "--profile", "ci", "--test-threads", slots]
+    return [*fixed, *options]
+
+
 def rust(shell: Shell) -> None:
     """Unit tests and the test programs; documentation examples."""
     command = ["cargo", "test", "--locked", "--no-fail-fast", "--lib", "--bins", "--tests"]
     if devtools.cargo_tool("nextest"):
-        command = ["cargo", "nextest", "run", "--locked", "--no-fail-fast", "--profile", "ci"]
+        command = _nextest("--no-fail-fast")
     # Only here: a static binary asks the kernel for the time, and not the C library.
     clock = any(Path("/usr").glob("lib*/**/faketime/libfaketimeMT.so.1"))
     _with_lacking(shell, command, _demanding("a clock that can be moved") if clock else {})
@@ -114,13 +124,13 @@ def local(shell: Shell) -> None:
         prerequisites.check(pins.load(), log)
         built = kernel.build(log)
     environment = built.environment(target_directory())
-    options = ["--locked", "--features", "local", "--lib"]
-    lints = ["cargo", "clippy", *options, "--bins", "--tests", "--", "-D", "warnings"]
+    options = ["--features", "local", "--lib"]
+    lints = ["cargo", "clippy", "--locked", *options, "--bins", "--tests", "--", "-D", "warnings"]
     shell(lints, env=environment, timeout=3600)
     # Some tests send signals to their own process: each needs one.
-    command = ["cargo", "test", *options, "bridge::llama::"]
+    command = ["cargo", "test", "--locked", *options, "bridge::llama::"]
     if devtools.cargo_tool("nextest"):
-        command = ["cargo", "nextest", "run", "--profile", "ci", *options, "bridge::"]
+        command = _nextest(*options, "bridge::")
     shell(command, env=environment, timeout=3600)
 
 
@@ -188,8 +198,7 @@ def release_cli(shell: Shell) -> None:
     """The tests of the command line, run against the static binary."""
     command = ["cargo", "test", "--locked", "--test", "cli", "--", "--quiet"]
     if devtools.cargo_tool("nextest"):
-        command = ["cargo", "nextest", "run", "--locked", "--no-fail-fast", "--profile", "ci"]
-        command += ["--test", "cli"]
+        command = _nextest("--no-fail-fast", "--test", "cli")
     _with_lacking(shell, command, _released())
 
 
