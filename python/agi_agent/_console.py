@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def prepare(paths: list[str], wheels: str | None, embedded: bool, static: bool) -> None:
+def prepare(paths: list[str], wheels: str | None, embedded: bool, static: bool) -> bool:
     """Make the interpreter ready for a person.
 
     Args:
@@ -22,6 +22,9 @@ def prepare(paths: list[str], wheels: str | None, embedded: bool, static: bool) 
         wheels: Directory of the person's own packages, searched last.
         embedded: The standard library is inside the binary, and `site` was not run.
         static: Extension modules cannot be loaded.
+
+    Returns:
+        Whether to go on; otherwise what is wrong was written to standard error.
     """
     if embedded:
         paths = paths + _python_path()
@@ -35,6 +38,35 @@ def prepare(paths: list[str], wheels: str | None, embedded: bool, static: bool) 
         _have_no_file()
     if sys.argv[:1] in ([""], ["-"]) or sys.flags.inspect:
         _use_our_line_editor()
+    return sys.argv[:1] != ["-m"] or _is_runnable(_module())
+
+
+def _module() -> str:
+    """Name the module of `-m`, which `sys.argv` does not have until it runs."""
+    word = sys.orig_argv[-len(sys.argv)]
+    return word.partition("m")[2] if word.startswith("-") else word
+
+
+def _is_runnable(module: str) -> bool:
+    """Refuse what installs packages as files of an installation: there is none.
+
+    `venv` would make its directories before it finds that out. A `pip` that is on the
+    search path works.
+    """
+    if module not in ("ensurepip", "pip", "venv"):
+        return True
+    if module == "pip":
+        from importlib.machinery import PathFinder
+
+        if PathFinder.find_spec(module, ["", *sys.path]) is not None:
+            return True
+    version = "{}.{}".format(*sys.version_info)
+    sys.stderr.write(
+        f"error: this interpreter is one file and has no `{module}`; packages go into "
+        f"a directory: `pip install --target DIR --python-version {version} "
+        "--only-binary=:all: PACKAGE`, then `agi-agent-gnu python --path DIR`\n"
+    )
+    return False
 
 
 def _python_path() -> list[str]:

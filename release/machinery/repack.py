@@ -17,11 +17,12 @@ from . import packed
 
 #: Stands for the binary in file names; no directory of that name is searched.
 ROOT = "<agi-agent>"
-#: Top-level names that never reach the binary, should a distribution bring them.
+#: Top-level names that never reach the binary, should a distribution bring them. `venv` copies
+#: files of an installation, and there is none.
 UNWANTED = frozenset(
     {
         "ensurepip", "idlelib", "lib2to3", "pip", "pydoc_data", "setuptools", "test",
-        "tkinter", "turtle", "turtledemo",
+        "tkinter", "turtle", "turtledemo", "venv",
     }
 )  # fmt: skip
 #: Pure-Python stand-ins for what is built in, other systems' support, and a package whose

@@ -4,6 +4,7 @@ use std::io::Read;
 use std::process::Stdio;
 
 use crate::support::TestContext;
+use crate::support::finish;
 
 fn python(context: &TestContext, arguments: &[&str]) -> (i32, String, String) {
     let finished = context.run(["python"].iter().chain(arguments));
@@ -204,7 +205,64 @@ os.execl(sys.executable, 'python', '-c', 'print(9)')
     assert_eq!((status, lines, stderr.as_str()), (0, expected.to_vec(), ""));
 }
 
-/// A name or the environment alone make nobody an interpreter, and the agent's commands stay the agent's.
+/// As links in a `bin` directory and the first lines of scripts have it; there, too, `-c` is Python's.
+#[test]
+#[cfg(unix)]
+fn under_the_name_of_python_it_is_python() {
+    use std::os::unix::fs::PermissionsExt;
+    let context = TestContext::new();
+    let (agent, python3) = (context.work().join("agi-agent"), context.work().join("python3"));
+    for link in [&agent, &python3] {
+        std::os::unix::fs::symlink(crate::support::binary(), link).unwrap();
+    }
+    context.write("run", "import sys; print(sys.argv[1:])");
+    let script = context.work().join("script");
+    std::fs::write(&script, format!("#!{}\nimport sys; print(sys.argv[1:])", python3.display()))
+        .unwrap();
+    std::fs::set_permissions(&script, PermissionsExt::from_mode(0o755)).unwrap();
+    let inner = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'print(6 * 7)'])";
+    for (program, arguments, code, expected) in [
+        (&python3, &["-c", "print(6 * 7)"][..], 0, "42\n"),
+        (&python3, &["-c", inner], 0, "42\n"),
+        (&python3, &["run", "--json", "-q"], 0, "['--json', '-q']\n"),
+        (&script, &["-c", "status"], 0, "['-c', 'status']\n"),
+        (&agent, &["-c", "print(6 * 7)"], 2, ""),
+    ] {
+        let sealed = context.command(arguments);
+        let mut command = std::process::Command::new(program);
+        command.args(arguments).current_dir(context.work()).env_clear();
+        command.envs(sealed.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let finished = finish(command.stdout(Stdio::piped()).stderr(Stdio::piped()));
+        let seen = (finished.code, finished.stdout.as_str());
+        assert_eq!(seen, (code, expected), "{arguments:?}: {}", finished.stderr);
+    }
+}
+
+/// There is no installation that an environment could be made of: nothing is begun.
+#[test]
+fn an_environment_is_refused_before_it_is_made() {
+    let context = TestContext::new();
+    for arguments in [
+        &["-m", "venv", "new"][..],
+        &["-m", "venv", "--without-pip", "new"],
+        &["-Im", "venv", "new"],
+        &["-mensurepip", "-v"],
+    ] {
+        let (code, stdout, stderr) = python(&context, arguments);
+        assert_eq!((code, stdout.as_str()), (1, ""), "{arguments:?}: {stderr}");
+        assert!(stderr.starts_with("error: this interpreter is one file and has no `"), "{stderr}");
+        assert!(stderr.contains("pip install --target DIR"), "{stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    }
+    assert!(!context.work().join("new").exists());
+    // A pip that lies in a directory is run.
+    context.write("tools/pip/__init__.py", "");
+    context.write("tools/pip/__main__.py", "import sys; print('pip', sys.argv[1:])");
+    let ran = python(&context, &["--path", "tools", "-m", "pip", "install", "-m", "venv"]);
+    assert_eq!(ran, (0, "pip ['install', '-m', 'venv']\n".to_owned(), String::new()));
+}
+
+/// The environment alone makes nobody an interpreter, and the agent's commands stay the agent's.
 #[test]
 fn without_the_mark_nothing_is_python() {
     let mut context = TestContext::new();

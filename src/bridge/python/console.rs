@@ -70,20 +70,19 @@ impl Console {
         let arguments: Vec<CString> =
             arguments.map(interpreter::c_text).collect::<Result<_, _>>()?;
         Config::for_person(&Home::of_this_process(), &arguments)?.start()?;
-        Python::attach(|py| self.prepare(py).map_err(|error| Stopped::Failed(error.to_string())))
+        let goes_on = Python::attach(|py| self.prepare(py));
+        let goes_on = goes_on.map_err(|error| Stopped::Failed(error.to_string()))?;
+        if goes_on { Ok(()) } else { Err(Stopped::Exit(1)) }
     }
 
-    fn prepare(&self, py: Python<'_>) -> PyResult<()> {
+    /// Whether there is something to run; otherwise Python has said why not.
+    fn prepare(&self, py: Python<'_>) -> PyResult<bool> {
         interpreter::find_agi_agent(py)?;
         let static_flavour = interpreter::is_static();
         let paths: Vec<&OsStr> = self.path.iter().map(|path| path.as_os_str()).collect();
-        py.import("agi_agent._console")?.getattr("prepare")?.call1((
-            paths,
-            self.wheels.as_ref().map(|path| path.as_os_str()),
-            cfg!(feature = "embedded"),
-            static_flavour,
-        ))?;
-        Ok(())
+        let prepare = py.import("agi_agent._console")?.getattr("prepare")?;
+        let wheels = self.wheels.as_ref().map(|path| path.as_os_str());
+        prepare.call1((paths, wheels, cfg!(feature = "embedded"), static_flavour))?.extract()
     }
 }
 

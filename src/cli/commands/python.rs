@@ -53,12 +53,13 @@ pub struct PythonArgs {
     arguments: Vec<OsString>,
 }
 
-/// The same with the word `python` in front where our interpreter started this file as its own
-/// `sys.executable`.
+/// The same with the word `python` in front where this file was started as `python3`, or by our
+/// interpreter as its own `sys.executable`.
 pub fn completed(argv: Vec<OsString>, environment: &Environment) -> Vec<OsString> {
-    let Some(mark) = environment.path(PYTHON_MARK) else { return argv };
-    let ours = <Cli as clap::CommandFactory>::command();
-    started::completed(argv, mark.as_os_str(), |word| ours.find_subcommand(word).is_some())
+    let mark = environment.path(PYTHON_MARK);
+    started::completed(argv, mark.as_deref().map(std::path::Path::as_os_str), |word| {
+        <Cli as clap::CommandFactory>::command().find_subcommand(word).is_some()
+    })
 }
 
 /// Puts `--` where Python's own arguments begin, because `-c`, `-q` and others mean something else

@@ -1,9 +1,10 @@
-//! Recognises a start of this file that means the interpreter in it: `sys.executable -c …` in a program
-//! that our interpreter runs, `multiprocessing`, `concurrent.futures`.
+//! Recognises a start of this file that means the interpreter in it: under the name `python3` (a
+//! symbolic link), or as `sys.executable -c …` in a program that our interpreter runs
+//! (`multiprocessing`, `concurrent.futures`).
 //!
 //! Only our interpreter leaves the mark in the environment of what it starts, and its value is
 //! `sys.executable`: a program that is started as `agi-agent` is the agent, and so is
-//! `sys.executable run …`. What is recognised becomes `python` with these arguments and nothing else, so
+//! `sys.executable run …`. Under the name of an interpreter there is no agent. What is recognised becomes `python` with these arguments and nothing else, so
 //! no power comes of it: whoever can start this file can start `agi-agent python`.
 
 use std::ffi::OsStr;
@@ -24,21 +25,25 @@ const LONG: [&str; 4] =
 /// interpreter left in the environment; `is_command`: whether a word is a subcommand of ours.
 pub fn completed(
     argv: Vec<OsString>,
-    mark: &OsStr,
+    mark: Option<&OsStr>,
     is_command: impl Fn(&str) -> bool,
 ) -> Vec<OsString> {
     let Some((program, rest)) = argv.split_first() else { return argv };
-    if !(program == mark || names_itself(program)) || !are_pythons(rest, is_command) {
+    let marked = mark.is_some_and(|mark| program == mark);
+    if !(is_pythons_name(program) || marked && are_pythons(rest, is_command)) {
         return argv;
     }
     let own = [program.clone(), "python".into(), "--".into()];
     own.into_iter().chain(rest.iter().cloned()).collect()
 }
 
-/// `os.execl(sys.executable, "python", …)` names itself as it likes.
-fn names_itself(program: &OsStr) -> bool {
-    let name = Path::new(program).file_name().unwrap_or_default();
-    name.to_string_lossy().starts_with("python")
+/// `python`, `python3`, `python3.13`: what interpreters are called by links, by the first lines of
+/// scripts and by `os.execl(sys.executable, "python", …)`.
+fn is_pythons_name(program: &OsStr) -> bool {
+    let name = Path::new(program).file_name().unwrap_or_default().to_string_lossy();
+    let name = name.strip_suffix(".exe").unwrap_or(&name);
+    let version = name.strip_prefix("python");
+    version.is_some_and(|version| version.chars().all(|c| c == '.' || c.is_ascii_digit()))
 }
 
 fn are_pythons(arguments: &[OsString], is_command: impl Fn(&str) -> bool) -> bool {
@@ -79,7 +84,8 @@ mod tests {
     fn complete(line: &str, mark: &str) -> String {
         let argv = line.split(' ').map(OsString::from).collect();
         let is_command = |word: &str| ["run", "status", "serve"].contains(&word);
-        let done = completed(argv, OsStr::new(mark), is_command);
+        let mark = (!mark.is_empty()).then_some(OsStr::new(mark));
+        let done = completed(argv, mark, is_command);
         done.join(OsStr::new(" ")).into_string().unwrap()
     }
 
@@ -104,9 +110,15 @@ mod tests {
             let line = format!("/opt/agi-agent {rest}");
             let python = format!("/opt/agi-agent python -- {rest}");
             assert_eq!(complete(&line, "/opt/agi-agent"), python);
-            let named = complete(&format!("python3 {rest}"), "/opt/agi-agent");
-            assert_eq!(named, format!("python3 python -- {rest}"));
+            for name in ["python", "bin/python3", "/v/python3.13"] {
+                for mark in ["", "/opt/agi-agent"] {
+                    let named = complete(&format!("{name} {rest}"), mark);
+                    assert_eq!(named, format!("{name} python -- {rest}"));
+                }
+            }
         }
+        // Another's name: a script that is called as one of our commands.
+        assert_eq!(complete("python3 run x", ""), "python3 python -- run x");
         assert_eq!(complete("/a", "/a"), "/a python --");
     }
 
@@ -122,6 +134,9 @@ mod tests {
             ("/opt/agi-agent --offline -c x=1", "/opt/agi-agent"),
             ("/opt/agi-agent -C /tmp run task", "/opt/agi-agent"),
             ("/opt/agi-agent serve --stdio", "/opt/agi-agent"),
+            ("agi-agent -c code", ""),
+            ("python-agent -c code", ""),
+            ("/opt/python3/agi-agent -c code", ""),
         ] {
             assert_eq!(complete(line, mark), line, "{mark}");
         }
