@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 # What a call makes is gone after it without the collector, which would look for cycles
 # after every 2,000 objects, in each start several times.
 gc.set_threshold(20_000)
+# Rust starts the interpreter without it.
+gc.enable()
 
 MODULES: dict[str, tuple[str, str]] = {
     "adapter.feed": ("agi_agent.providers", "feed"),

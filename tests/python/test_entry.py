@@ -21,6 +21,16 @@ print(*sorted(set(sys.modules) - before))
     }  # fmt: skip
 
 
+def test_the_collector_is_turned_on_with_its_threshold(fresh_python):
+    code = """
+import gc
+gc.disable()
+from agi_agent import _entry
+print(gc.isenabled(), gc.get_threshold()[0])
+"""
+    assert fresh_python(code) == "True 20000"
+
+
 def test_vectors_need_no_templates(fresh_python):
     code = """
 before = set(sys.modules)

@@ -97,6 +97,7 @@ impl Config {
         check(unsafe { ffi::Py_PreInitialize(&raw const preparation) })?;
         let mut config = Self::filled(ffi::PyConfig_InitIsolatedConfig);
         config.0.install_signal_handlers = 0;
+        config.0._init_main = 0;
         config.place(home)?;
         Ok(config)
     }
@@ -190,6 +191,9 @@ impl Config {
         crate::system::name_service::pin();
         // SAFETY: the configuration is whole, and no interpreter exists yet.
         check(unsafe { ffi::Py_InitializeFromConfig(&raw const *self.0) })?;
+        if self.0._init_main == 0 {
+            go_on()?;
+        }
         STARTS.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
@@ -199,6 +203,30 @@ impl Drop for Config {
     fn drop(&mut self) {
         // SAFETY: the configuration was initialised; CPython has its own copy by now.
         unsafe { ffi::PyConfig_Clear(&raw mut *self.0) }
+    }
+}
+
+unsafe extern "C" {
+    /// Since 3.8; PyO3 does not declare it.
+    fn _Py_InitializeMain() -> ffi::PyStatus;
+}
+
+/// The second half of a start that was told to stop after the first: when the core is there, and
+/// nothing was imported yet.
+///
+/// Left out is what a run has no use for and every start would pay: the importer of zip archives, and
+/// the collector, which would look twice through what stays anyway (`_entry.py` turns it on).
+fn go_on() -> Result<(), Stopped> {
+    let name = c"zipimport".as_ptr();
+    // SAFETY: this thread is attached. The dictionary of modules is borrowed and lives as long as the
+    // interpreter. `None` in it stands for a module that cannot be imported, which CPython allows for.
+    unsafe {
+        ffi::PyGC_Disable();
+        let modules = ffi::PyImport_GetModuleDict();
+        ffi::PyDict_SetItemString(modules, name, ffi::Py_None());
+        let status = _Py_InitializeMain();
+        ffi::PyDict_DelItemString(modules, name);
+        check(status)
     }
 }
 

@@ -17,7 +17,10 @@ pub fn fill_own_data() {
         static _edata: u8;
     }
     let begin = &raw const __data_start;
-    let into_page = begin.addr() % rustix::param::page_size();
+    // Not rustix's: it looks at the vDSO as well, which is elsewhere where valgrind runs us.
+    // SAFETY: looks a number up.
+    let page = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096);
+    let into_page = begin.addr() % page;
     let start = begin.wrapping_sub(into_page).cast_mut();
     let length = (&raw const _edata).addr().saturating_sub(start.addr());
     // SAFETY: the range is the program's data segment, which stays mapped as long as the program runs;

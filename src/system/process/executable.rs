@@ -56,6 +56,7 @@ fn has_link() -> bool {
 /// Without procfs.
 #[cfg(target_os = "linux")]
 mod unlinked {
+    use std::ffi::CStr;
     use std::ffi::OsStr;
     use std::fs::File;
     use std::io;
@@ -76,17 +77,19 @@ mod unlinked {
     }
 
     pub(super) fn path() -> io::Result<PathBuf> {
-        let executed = OsStr::from_bytes(rustix::param::linux_execfn().to_bytes()).to_owned();
+        let executed = executed().unwrap_or_default();
         let called = std::env::args_os().next().filter(|name| name.as_bytes().contains(&b'/'));
         let start = STARTED_IN.get().cloned().or_else(|| std::env::current_dir().ok());
         let start = start.unwrap_or_default();
-        first_own([executed.clone()].into_iter().chain(called).map(|name| start.join(name)))
-            .ok_or_else(|| {
-                let name = Path::new(&executed).display();
+        let called = called.as_deref();
+        first_own([executed].into_iter().chain(called).map(|name| start.join(name))).ok_or_else(
+            || {
+                let name = Path::new(executed).display();
                 let reason =
                     format!("/proc is not mounted, and `{name}` is not the file that runs");
                 io::Error::new(io::ErrorKind::NotFound, reason)
-            })
+            },
+        )
     }
 
     pub(super) fn first_own(mut candidates: impl Iterator<Item = PathBuf>) -> Option<PathBuf> {
@@ -101,6 +104,15 @@ mod unlinked {
         let mut beginning = [0; PAGE];
         File::open(path)?.read_exact(&mut beginning)?;
         Ok(image().is_some_and(|image| *image == beginning))
+    }
+
+    /// The path by which the kernel was asked to execute this file.
+    fn executed() -> Option<&'static OsStr> {
+        // SAFETY: looks a number up.
+        let address = usize::try_from(unsafe { libc::getauxval(libc::AT_EXECFN) }).ok()?;
+        let name = std::ptr::with_exposed_provenance::<libc::c_char>(address);
+        // SAFETY: the kernel wrote a C string above the first stack, where nobody changes it.
+        (address != 0).then(|| OsStr::from_bytes(unsafe { CStr::from_ptr(name) }.to_bytes()))
     }
 
     /// The first page of this program as the kernel mapped it: the ELF header, the program headers,
