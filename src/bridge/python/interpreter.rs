@@ -97,7 +97,7 @@ impl Config {
         check(unsafe { ffi::Py_PreInitialize(&raw const preparation) })?;
         let mut config = Self::filled(ffi::PyConfig_InitIsolatedConfig);
         config.0.install_signal_handlers = 0;
-        config.0._init_main = 0;
+        config.0._init_main = c_int::from(cfg!(windows));
         config.place(home)?;
         Ok(config)
     }
@@ -191,6 +191,7 @@ impl Config {
         crate::system::name_service::pin();
         // SAFETY: the configuration is whole, and no interpreter exists yet.
         check(unsafe { ffi::Py_InitializeFromConfig(&raw const *self.0) })?;
+        #[cfg(not(windows))]
         if self.0._init_main == 0 {
             go_on()?;
         }
@@ -206,8 +207,9 @@ impl Drop for Config {
     }
 }
 
+#[cfg(not(windows))]
 unsafe extern "C" {
-    /// Since 3.8; PyO3 does not declare it.
+    /// Since 3.8; `PyO3` does not declare it, and alone knows how to link it on Windows.
     fn _Py_InitializeMain() -> ffi::PyStatus;
 }
 
@@ -216,6 +218,7 @@ unsafe extern "C" {
 ///
 /// Left out is what a run has no use for and every start would pay: the importer of zip archives, and
 /// the collector, which would look twice through what stays anyway (`_entry.py` turns it on).
+#[cfg(not(windows))]
 fn go_on() -> Result<(), Stopped> {
     let name = c"zipimport".as_ptr();
     // SAFETY: this thread is attached. The dictionary of modules is borrowed and lives as long as the
