@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import sys
 
+from agi_agent import _store
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -30,6 +32,7 @@ def prepare(paths: list[str], wheels: str | None, embedded: bool, static: bool) 
         paths = paths + _python_path()
         _add_builtins()
     sys.path[:0] = paths
+    _store.narrow()
     if wheels is not None:
         _add_wheels(wheels)
     if static:

@@ -117,6 +117,9 @@ impl Task {
     }
 }
 
+/// What the model that is part of this program calls its provider.
+const BUILTIN: &str = "builtin";
+
 /// An agent, ready for any number of runs, side by side if need be.
 pub struct Agent {
     parts: AgentParts,
@@ -264,10 +267,13 @@ impl Agent {
     }
 
     /// The tools that the model is told of: what is denied whatever the arguments would only lead it
-    /// into a refusal. What is denied in part is offered, and judged call by call.
+    /// into a refusal. What is denied in part is offered, and judged call by call. The builtin model calls
+    /// nothing that the task does not need: its call is declined, which says which rule denied what.
     fn offered(&self, rules: &Rules) -> Arc<[ToolSpec]> {
         let all = self.parts.registry.specs();
-        if !all.iter().any(|spec| rules.deny_every_call(&spec.name)) {
+        if self.parts.model.info().provider == BUILTIN
+            || !all.iter().any(|spec| rules.deny_every_call(&spec.name))
+        {
             return all;
         }
         all.iter().filter(|spec| !rules.deny_every_call(&spec.name)).cloned().collect()

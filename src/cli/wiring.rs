@@ -26,6 +26,8 @@ use crate::bridge::models::route::Rung;
 use crate::bridge::models::scripted::ScriptedModel;
 use crate::config::env::Environment;
 use crate::config::places::Places;
+use crate::config::resolve::PROVIDERS;
+use crate::config::settings::Ephemeral;
 use crate::config::settings::ModelPrice;
 use crate::config::settings::ModelSettings;
 use crate::config::settings::Settings;
@@ -63,6 +65,7 @@ pub fn model(
     client: &Client,
 ) -> Result<Arc<dyn ChatModel>, CommandError> {
     let model: Arc<dyn ChatModel> = match settings.provider.as_str() {
+        "builtin" if settings.lacks_provider() => return Err(no_provider(&settings.name)),
         "builtin" if settings.require_model => return Err(no_model().into()),
         "builtin" => Arc::new(PythonModel::builtin(Python::shared())),
         "scripted" => {
@@ -141,6 +144,14 @@ fn price(settings: &ModelSettings) -> Option<ModelPrice> {
     settings.price.or(here.then_some(free))
 }
 
+fn no_provider(name: &str) -> CommandError {
+    let message = format!("the model `{name}` is configured without a provider");
+    CommandError::new(ExitCode::Configuration, message).with_hint(format!(
+        "give `--model PROVIDER/{name}`, or set `model.provider` (AGI_MODEL_PROVIDER): one of {}",
+        PROVIDERS.join(", ")
+    ))
+}
+
 fn no_model() -> ModelError {
     ModelError::new(
         ModelErrorKind::Authentication,
@@ -206,6 +217,8 @@ fn sandbox_with(
 ) -> Sandbox {
     let running = places.usable_data_dir().map(|directory| directory.join("running"));
     let sandbox = Sandbox::new(policy(settings, places, directory)).with_others_in(running);
+    let leaves_nothing = settings.memory.ephemeral == Some(Ephemeral::Asked);
+    let sandbox = if leaves_nothing { sandbox.leaving_nothing() } else { sandbox };
     match sandbox.policy().net.clone() {
         NetRule::Hosts(rules) => {
             sandbox.with_outlet(Arc::new(HostOutlet::new(client.clone(), rules)))

@@ -17,6 +17,7 @@ use super::secret::SecretSource;
 use super::secret::SecretText;
 use super::settings::ApprovalSettings;
 use super::settings::CommandLimits;
+use super::settings::Ephemeral;
 use super::settings::FallOver;
 use super::settings::LimitSettings;
 use super::settings::LogSettings;
@@ -90,7 +91,7 @@ pub fn resolve(
         limits: limits(&config),
         memory: MemorySettings {
             enabled: config.memory.enabled,
-            ephemeral: data_dir.is_none(),
+            ephemeral: data_dir.is_none().then_some(Ephemeral::NoPlace),
             path: data_dir.clone().unwrap_or_default().join("agent.db"),
         },
         web_search: WebSearchSettings { url: config.web_search.url.clone() },

@@ -113,6 +113,11 @@ impl ModelSettings {
         }
     }
 
+    /// A model has a name and nothing says whose it is. The builtin one would not be the one that was meant.
+    pub fn lacks_provider(&self) -> bool {
+        !self.named && self.provider == "builtin" && self.name != "builtin"
+    }
+
     /// Fills in what other parts of the configuration say, for each model of a route as well.
     pub fn complete(&mut self, data_dir: Option<&Path>, wheels: Option<&Path>) {
         self.local.complete(data_dir, wheels);
@@ -310,13 +315,25 @@ pub struct LimitSettings {
     pub command: CommandLimits,
 }
 
+/// Why what is remembered would end with the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ephemeral {
+    /// `--ephemeral`.
+    Asked,
+    /// `memory.enabled` is false, and a conversation still needs a place for its turns.
+    SwitchedOff,
+    /// There is no data directory.
+    NoPlace,
+}
+
 /// For `memory`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct MemorySettings {
     /// False: nothing is recalled and nothing remembered.
     pub enabled: bool,
-    /// `--ephemeral`: an in-memory database, no file at all.
-    pub ephemeral: bool,
+    /// Why nothing is kept: an in-memory database, no file at all. `None` where the database is a file.
+    pub ephemeral: Option<Ephemeral>,
     /// The database file (`agent.db` in the data directory).
     pub path: PathBuf,
 }

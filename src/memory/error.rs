@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use rusqlite::ErrorCode;
 
+use crate::config::settings::Ephemeral;
 use crate::protocol::ExitCode;
 
 /// A failed memory operation.
@@ -81,12 +82,20 @@ pub enum MemoryError {
     #[error("memory database `{path}`: {source}")]
     Sql { path: PathBuf, source: rusqlite::Error },
 
+    /// What is said to be remembered would be lost with this process.
+    #[error("{}", why_nothing_is_kept(*.0))]
+    Ephemeral(Ephemeral),
+
     /// The thread that owns the database is gone.
     #[error("the memory thread has ended")]
     OwnerGone,
 }
 
 impl MemoryError {
+    /// What to do where there is no data directory.
+    pub const NO_PLACE_HINT: &str =
+        "set HOME to a directory that exists, or XDG_DATA_HOME or AGI_DATA_DIR";
+
     /// What to do next, where we know.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
@@ -113,6 +122,9 @@ impl MemoryError {
                 "free some space and try again; what was acknowledged before is safe"
             }
             Self::ReadOnly { .. } => "check owner and permissions, or use --ephemeral",
+            Self::Ephemeral(Ephemeral::Asked) => "leave out `--ephemeral`",
+            Self::Ephemeral(Ephemeral::SwitchedOff) => "set `memory.enabled`",
+            Self::Ephemeral(Ephemeral::NoPlace) => Self::NO_PLACE_HINT,
             Self::NotPurged { .. } => {
                 "end the other agi-agent processes, then run `agi-agent memory forget --purge`"
             }
@@ -184,6 +196,14 @@ fn plain(source: &rusqlite::Error) -> String {
     match source {
         rusqlite::Error::SqliteFailure(_, Some(message)) => message.clone(),
         other => other.to_string(),
+    }
+}
+
+fn why_nothing_is_kept(reason: Ephemeral) -> &'static str {
+    match reason {
+        Ephemeral::Asked => "this run has no memory, since it is `--ephemeral`",
+        Ephemeral::SwitchedOff => "memory is switched off",
+        Ephemeral::NoPlace => "there is no data directory to keep a memory in",
     }
 }
 

@@ -9,13 +9,14 @@ use super::MemoryHandle;
 use super::NewItem;
 use super::Query;
 use super::Session;
+use crate::config::settings::Ephemeral;
 use crate::config::settings::MemorySettings;
 use crate::protocol::Message;
 use crate::protocol::Role;
 
 pub(super) fn handle(directory: &Path) -> MemoryHandle {
     let path = directory.join("data/agent.db");
-    MemoryHandle::open(&MemorySettings { enabled: true, ephemeral: false, path }).unwrap()
+    MemoryHandle::open(&MemorySettings { enabled: true, ephemeral: None, path }).unwrap()
 }
 
 fn query(text: &str) -> Query {
@@ -79,7 +80,7 @@ async fn an_update_changes_what_is_found() {
 async fn ephemeral_memory_works_and_leaves_no_file() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("agent.db");
-    let settings = MemorySettings { enabled: true, ephemeral: true, path };
+    let settings = MemorySettings { enabled: true, ephemeral: Some(Ephemeral::Asked), path };
     let memory = MemoryHandle::open(&settings).unwrap();
     assert_eq!(memory.search(query("short")).await.unwrap(), vec![]);
     memory.add(NewItem::new("short lived")).await.unwrap();

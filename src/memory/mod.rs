@@ -55,6 +55,7 @@ use self::items::item;
 use self::items::item::Record;
 use self::items::listing;
 use self::search::rank;
+use crate::config::settings::Ephemeral;
 use crate::config::settings::MemorySettings;
 use crate::protocol::Message;
 
@@ -76,26 +77,33 @@ pub type Notice = Box<dyn Fn(&str) + Send>;
 #[derive(Clone)]
 pub struct MemoryHandle {
     owner: Arc<Owner>,
-    /// `None` for `--ephemeral`.
+    /// `None` where nothing is kept.
     path: Option<PathBuf>,
+    ephemeral: Option<Ephemeral>,
 }
 
 impl MemoryHandle {
     /// Names the database; touches nothing until the first request. Whether memory is wanted at all
     /// (`enabled`) is the caller's question.
     pub fn open(settings: &MemorySettings) -> Result<Self, MemoryError> {
-        Ok(Self::of(Store::new(&settings.path, settings.ephemeral), settings))
+        Ok(Self::of(Store::new(&settings.path, settings.ephemeral.is_some()), settings))
     }
 
     /// The same; waits of more than a second for a lock are told.
     pub fn open_telling(settings: &MemorySettings, notice: Notice) -> Result<Self, MemoryError> {
-        let store = Store::new(&settings.path, settings.ephemeral).telling(notice);
+        let store = Store::new(&settings.path, settings.ephemeral.is_some()).telling(notice);
         Ok(Self::of(store, settings))
     }
 
     fn of(store: Store, settings: &MemorySettings) -> Self {
-        let path = (!settings.ephemeral).then(|| store.path().to_path_buf());
-        Self { owner: Arc::new(Owner::new(store)), path }
+        let ephemeral = settings.ephemeral;
+        let path = ephemeral.is_none().then(|| store.path().to_path_buf());
+        Self { owner: Arc::new(Owner::new(store)), path, ephemeral }
+    }
+
+    /// An error where nothing outlives this process: whoever says "remembered" asks first.
+    pub fn keeps(&self) -> Result<(), MemoryError> {
+        self.ephemeral.map_or(Ok(()), |reason| Err(MemoryError::Ephemeral(reason)))
     }
 
     /// Stores one item; it is durable when this returns.

@@ -97,6 +97,9 @@ pub struct Sandbox {
     outlet: Option<Arc<dyn Outlet>>,
     /// Set once namespaces could not be had; the next command does not try again.
     without_namespaces: AtomicBool,
+    /// The last: dropped when no command runs any more.
+    #[cfg(unix)]
+    footprint: Option<snapshot::Footprint>,
 }
 
 impl Sandbox {
@@ -115,6 +118,8 @@ impl Sandbox {
             environment: OnceLock::new(),
             outlet: None,
             without_namespaces: AtomicBool::new(false),
+            #[cfg(unix)]
+            footprint: None,
         }
     }
 
@@ -149,6 +154,18 @@ impl Sandbox {
     #[must_use]
     pub fn with_others_in(mut self, directory: Option<PathBuf>) -> Self {
         self.running = directory;
+        self
+    }
+
+    /// Leaves the directory where agents meet as it is now (`--ephemeral`), as far as others do.
+    #[must_use]
+    pub fn leaving_nothing(mut self) -> Self {
+        #[cfg(unix)]
+        {
+            self.footprint = self.running.as_deref().map(snapshot::Footprint::of);
+        }
+        #[cfg(not(unix))]
+        self.running.take();
         self
     }
 

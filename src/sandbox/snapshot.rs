@@ -10,6 +10,8 @@
 
 #[cfg(unix)]
 mod descriptors;
+#[cfg(unix)]
+mod footprint;
 #[cfg(test)]
 #[cfg(unix)]
 mod hostile_tests;
@@ -42,6 +44,8 @@ use std::sync::Arc;
 use std::sync::Mutex;
 
 use super::error::SandboxError;
+#[cfg(unix)]
+pub(super) use footprint::Footprint;
 #[cfg(unix)]
 pub(super) use removal::remove_at;
 

@@ -73,7 +73,7 @@ impl TestHost {
     fn new() -> Self {
         let directory = TempDir::new().unwrap();
         let path: PathBuf = directory.path().join("agent.db");
-        let settings = MemorySettings { enabled: true, ephemeral: false, path };
+        let settings = MemorySettings { enabled: true, ephemeral: None, path };
         Self { memory: MemoryHandle::open(&settings).unwrap(), directory }
     }
 }

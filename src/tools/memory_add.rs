@@ -69,7 +69,10 @@ impl Tool for MemoryAdd {
             provenance: Some(provenance(context)),
             ..NewItem::new(args.content)
         };
-        let item = memory(context)?.add(new).await.map_err(|error| for_model(&error))?;
+        let memory = memory(context)?;
+        // A database that ends with the process is for the turns of a conversation, not for promises.
+        memory.keeps().map_err(|error| for_model(&error))?;
+        let item = memory.add(new).await.map_err(|error| for_model(&error))?;
         let event = ItemBody::Memory {
             action: "add".to_owned(),
             id: item.id.clone(),
@@ -110,6 +113,7 @@ mod tests {
     use serde_json::json;
 
     use super::MemoryAdd;
+    use crate::config::settings::Ephemeral;
     use crate::config::settings::MemorySettings;
     use crate::memory::MemoryHandle;
     use crate::memory::Trust;
@@ -119,7 +123,7 @@ mod tests {
 
     fn context(directory: &std::path::Path) -> ToolContext {
         let path = directory.join("agent.db");
-        let settings = MemorySettings { enabled: true, ephemeral: false, path };
+        let settings = MemorySettings { enabled: true, ephemeral: None, path };
         let memory = Some(MemoryHandle::open(&settings).unwrap());
         ToolContext { memory, ..ToolContext::for_tests(directory) }
     }
@@ -157,6 +161,26 @@ mod tests {
         let context = ToolContext::for_tests(directory.path());
         let error = MemoryAdd.run(json!({"content": "x"}), &context).await.unwrap_err();
         assert_eq!(error.to_string(), "memory is switched off for this run");
+    }
+
+    #[tokio::test]
+    async fn where_nothing_is_kept_nothing_is_remembered_nor_looked_up() {
+        let directory = tempfile::tempdir().unwrap();
+        for (reason, why) in [
+            (Ephemeral::Asked, "`--ephemeral`"),
+            (Ephemeral::SwitchedOff, "switched off"),
+            (Ephemeral::NoPlace, "AGI_DATA_DIR"),
+        ] {
+            let path = directory.path().join("agent.db");
+            let settings = MemorySettings { enabled: true, ephemeral: Some(reason), path };
+            let memory = Some(MemoryHandle::open(&settings).unwrap());
+            let context = ToolContext { memory, ..ToolContext::for_tests(directory.path()) };
+            let added = MemoryAdd.run(json!({"content": "x"}), &context).await;
+            let found = MemorySearch.run(json!({"query": "x"}), &context).await;
+            for error in [added.unwrap_err(), found.unwrap_err()] {
+                assert!(error.to_string().contains(why), "{error}");
+            }
+        }
     }
 
     #[tokio::test]

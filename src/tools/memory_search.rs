@@ -71,7 +71,9 @@ impl Tool for MemorySearch {
         let args: Args = arguments::parse(&arguments)?;
         let limit = args.limit.unwrap_or(USUAL).min(MOST);
         let query = Query { text: args.query, limit, ..Query::default() };
-        let hits = memory(context)?.search(query).await.map_err(|error| for_model(&error))?;
+        let memory = memory(context)?;
+        memory.keeps().map_err(|error| for_model(&error))?;
+        let hits = memory.search(query).await.map_err(|error| for_model(&error))?;
         Ok(ToolOutput::text(text(&hits)).with_data(data(&hits)))
     }
 }

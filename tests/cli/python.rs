@@ -273,3 +273,17 @@ fn without_the_mark_nothing_is_python() {
     assert_eq!(context.run(["-c", "print(1)"]).code, 2);
     assert!(context.run(["--version"]).stdout.starts_with("agi-agent"));
 }
+
+/// Rust and Python trust the same store: what one variable names is all of it.
+#[test]
+fn one_variable_names_the_whole_store() {
+    let mut context = TestContext::new();
+    let empty = context.work().join("empty");
+    std::fs::create_dir(&empty).unwrap();
+    let code = "import ssl; print(ssl.create_default_context().cert_store_stats()['x509'])";
+    context.env("SSL_CERT_DIR", empty.to_string_lossy());
+    let finished = context.run(["python", "-c", code]);
+    assert_eq!((finished.code, finished.stdout.as_str()), (0, "0\n"), "{}", finished.stderr);
+    let doctor = context.run(["doctor"]);
+    assert!(doctor.stdout.contains("holds none"), "{}", doctor.stdout);
+}

@@ -113,3 +113,30 @@ fn denied_tools_are_not_offered() {
         assert!(!offers(name), "{names:?}");
     }
 }
+
+/// What nobody can tell the owner of is not answered by another model.
+#[test]
+fn a_model_without_a_provider_is_not_replaced() {
+    let mut context = TestContext::new();
+    let named = context.run(["run", "-c", "model.name=gpt-5", "what is 1+1"]);
+    context.env("AGI_MODEL_NAME", "gpt-5");
+    let finished = context.run(["run", "what is 1+1"]);
+    for finished in [named, finished] {
+        assert_eq!((finished.code, finished.stdout.as_str()), (52, ""), "{}", finished.stderr);
+        assert!(finished.stderr.contains("--model PROVIDER/gpt-5"), "{}", finished.stderr);
+    }
+    let status = context.run(["status"]);
+    assert!(status.stdout.contains("gpt-5 (no provider)"), "{}", status.stdout);
+    assert_eq!(context.run(["model", "test"]).code, 52);
+    assert_eq!(context.run(["doctor"]).code, 1);
+    // What needs no model is as it was, and so is a provider that follows from a key or an address.
+    assert_eq!(
+        context.run(["tool", "run", "calculator", "--args", r#"{"expression": "1+1"}"#]).code,
+        0
+    );
+    assert_eq!(context.run(["run", "--model", "builtin", "1+1"]).stdout, "2\n");
+    let server = ModelServer::start();
+    context.env("OPENAI_BASE_URL", server.url("ok"));
+    assert_eq!(context.run(["run", "what is 1+1"]).code, 0);
+    assert_eq!(server.requests()[0].json()["model"], "gpt-5");
+}

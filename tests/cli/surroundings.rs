@@ -169,3 +169,86 @@ fn sixty_four_runs_share_one_data_directory() {
     let list: serde_json::Value = serde_json::from_str(&sessions.stdout).unwrap();
     assert_eq!(list["sessions"].as_array().unwrap().len(), 64, "{}", sessions.stdout);
 }
+
+/// "remembered" is a promise: it is not made where there is no place, or where a person wants none.
+#[cfg(unix)]
+#[test]
+fn nothing_is_said_to_be_remembered_where_nothing_is_kept() {
+    let context = context();
+    let remember = ["run", "remember that the code is 12"];
+    let recall = ["run", "what is my code"];
+    let tool = ["tool", "run", "memory_add", "--args", r#"{"content": "the code is 12"}"#];
+    let mut runs: Vec<(std::process::Command, i32, &str)> = Vec::new();
+    for (arguments, code) in [(&remember[..], 1), (&recall, 1), (&tool, 42)] {
+        let mut homeless = context.command(arguments);
+        homeless.env_remove("HOME");
+        let mut lost = context.command(arguments);
+        lost.env("HOME", "/nonexistent/x");
+        runs.extend([(homeless, code, "AGI_DATA_DIR"), (lost, code, "AGI_DATA_DIR")]);
+    }
+    for arguments in [remember, recall] {
+        let ephemeral = context.command([&arguments[..], &["--ephemeral"]].concat());
+        runs.push((ephemeral, 1, "leave out `--ephemeral`"));
+    }
+    for (mut command, code, hint) in runs {
+        let finished = finish(&mut command);
+        let said = format!("{}{}", finished.stdout, finished.stderr);
+        assert_eq!(finished.code, code, "{command:?}: {said}");
+        assert!(said.contains(hint) && !said.contains("remembered: "), "{command:?}: {said}");
+    }
+    // Where there is a place, it is a promise that is kept.
+    assert_eq!(context.run(remember).stdout, "remembered: the code is 12\n");
+    let found = context.run(["memory", "search", "code", "--json"]);
+    let found: serde_json::Value = serde_json::from_str(&found.stdout).unwrap();
+    assert_eq!(found["items"].as_array().unwrap().len(), 1, "{found}");
+}
+
+#[test]
+fn an_ephemeral_run_with_commands_leaves_no_file() {
+    let context = context();
+    // Where it lies, a protected file of more than a MiB is copied before a command may write.
+    context.write(".git/config", vec![b'\n'; 3 << 20]);
+    context.write(".git/HEAD", "ref: refs/heads/main\n");
+    std::fs::create_dir_all(context.work().join(".git/objects")).unwrap();
+    std::fs::create_dir_all(context.work().join(".git/refs")).unwrap();
+    let run = |more: &[&str]| {
+        let task = ["run", "--quiet", "--sandbox", "workspace-write", "run `echo x`"];
+        let finished = context.run([&task[..], more].concat());
+        assert_eq!((finished.code, finished.stdout.as_str()), (0, "x\n"), "{}", finished.stderr);
+    };
+    run(&["--ephemeral"]);
+    assert_eq!(std::fs::read_dir(context.home()).unwrap().count(), 0);
+    // What others left is theirs.
+    run(&[]);
+    let files = || {
+        let mut found: Vec<_> = std::fs::read_dir(context.data().join("running"))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        found.sort();
+        found
+    };
+    let before = files();
+    run(&["--ephemeral"]);
+    assert_eq!(files(), before);
+}
+
+/// Each removes what it made while the others look for it.
+#[test]
+fn ephemeral_runs_side_by_side_do_not_hinder_each_other() {
+    let context = context();
+    let runs: Vec<_> = (0..8)
+        .map(|_| {
+            let task = ["run", "--quiet", "--ephemeral", "--sandbox", "workspace-write"];
+            context.command([&task[..], &["run `echo x`"]].concat()).spawn().unwrap()
+        })
+        .collect();
+    for run in runs {
+        let output = run.wait_with_output().unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{errors}");
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "x\n");
+        assert_eq!(errors, "");
+    }
+    assert!(!context.data().join("running/lock").exists());
+}

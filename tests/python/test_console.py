@@ -46,3 +46,21 @@ name_of_mine = {}
 print(*map(_console.complete, ("name_of", "name_of_mine.setd", "no.such")))
 """
     assert fresh_python(code) == "['name_of_mine'] ['name_of_mine.setdefault('] []"
+
+
+def test_ssl_trusts_nothing_but_what_one_variable_names(fresh_python, tmp_path):
+    code = f"""
+import os
+os.environ.pop("SSL_CERT_FILE", None)
+os.environ["SSL_CERT_DIR"] = {str(tmp_path)!r}
+from agi_agent import _console
+_console.prepare([], None, False, False)
+print("ssl" in sys.modules)
+import ssl
+context = ssl.create_default_context()
+print(context.cert_store_stats()["x509"], ssl.get_default_verify_paths().cafile)
+os.environ["SSL_CERT_FILE"], directory = ssl.__file__, os.environ.pop("SSL_CERT_DIR")
+print(ssl.create_default_context().cert_store_stats()["x509"])
+print(ssl.get_default_verify_paths().capath, ssl.__loader__.name, len(sys.meta_path))
+"""
+    assert fresh_python(code) == "False\n0 None\n0\nNone ssl 3"

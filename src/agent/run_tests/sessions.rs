@@ -8,7 +8,7 @@ use crate::protocol::port::Verdict;
 fn memory_in(directory: &Path) -> MemoryHandle {
     let settings = MemorySettings {
         enabled: true,
-        ephemeral: false,
+        ephemeral: None,
         path: directory.join("data").join("agent.db"),
     };
     MemoryHandle::open(&settings).unwrap()

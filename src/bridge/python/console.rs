@@ -99,10 +99,15 @@ fn exit_status(status: i32) -> u8 {
 }
 
 /// Points OpenSSL (our `ssl`, and wheels that bring their own) at the certificates that Rust uses,
-/// since the compiled-in place is that of the machine we were built on. A person's own variables
-/// win. Children see them too, and find the same store.
+/// since the compiled-in place is that of the machine we were built on. One variable of a person's own
+/// names the whole store, to Rust as well: nothing is added to it (`agi_agent/_store.py`). Children see them too, and find the
+/// same store.
 #[cfg(all(unix, feature = "embedded"))]
 fn trust_the_same_store() -> Result<(), String> {
+    let environment = crate::config::env::Environment::of_process();
+    if ["SSL_CERT_FILE", "SSL_CERT_DIR"].iter().any(|name| environment.path(name).is_some()) {
+        return Ok(());
+    }
     let found = openssl_probe::probe();
     let directory = found.cert_dir.into_iter().next();
     for (name, place) in [("SSL_CERT_FILE", found.cert_file), ("SSL_CERT_DIR", directory)] {
@@ -110,8 +115,8 @@ fn trust_the_same_store() -> Result<(), String> {
             let (name, value) =
                 (interpreter::c_text(OsStr::new(name))?, interpreter::c_text(place.as_os_str())?);
             // SAFETY: nothing else runs in this process yet that could read the environment at the
-            // same time. An existing value stays (last argument).
-            unsafe { libc::setenv(name.as_ptr(), value.as_ptr(), 0) };
+            // same time. What is overwritten is an empty value, which names nothing.
+            unsafe { libc::setenv(name.as_ptr(), value.as_ptr(), 1) };
         }
     }
     Ok(())

@@ -18,6 +18,7 @@ use crate::cli::task;
 use crate::cli::task::interrupt::Watch;
 use crate::cli::wiring;
 use crate::config::layer::Assignments;
+use crate::config::settings::Ephemeral;
 use crate::protocol::ExitCode;
 
 #[derive(Debug, Args)]
@@ -50,9 +51,13 @@ pub async fn run(args: ChatArgs, context: &mut CommandContext) -> Result<ExitCod
     settings.network.record.clone_from(&args.model.record);
     settings.network.replay.clone_from(&args.model.replay);
     // A conversation needs a place for its turns even where nothing is to be kept.
-    settings.memory.ephemeral |= args.ephemeral || !settings.memory.enabled;
+    if args.ephemeral {
+        settings.memory.ephemeral = Some(Ephemeral::Asked);
+    } else if !settings.memory.enabled {
+        settings.memory.ephemeral = Some(Ephemeral::SwitchedOff);
+    }
     settings.memory.enabled = true;
-    let history = settings.data_dir.clone().filter(|_| !settings.memory.ephemeral);
+    let history = settings.data_dir.clone().filter(|_| settings.memory.ephemeral.is_none());
     let timeout = settings.limits.timeout;
     let started = Cancellation::new();
     let watch = Watch::over(&started);

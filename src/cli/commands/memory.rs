@@ -16,6 +16,7 @@ use clap::Subcommand;
 use crate::cli::context::CommandContext;
 use crate::cli::error::CommandError;
 use crate::memory::ListQuery;
+use crate::memory::MemoryError;
 use crate::memory::MemoryHandle;
 use crate::memory::Query;
 use crate::protocol::ExitCode;
@@ -134,9 +135,9 @@ pub async fn run(args: MemoryArgs, context: &mut CommandContext) -> Result<ExitC
 /// lost without a word.
 pub(super) fn handle(context: &mut CommandContext) -> Result<MemoryHandle, CommandError> {
     let settings = context.settings()?;
-    if settings.memory.ephemeral {
+    if settings.memory.ephemeral.is_some() {
         return Err(CommandError::input("there is no data directory to keep a memory in")
-            .with_hint("set HOME to a directory that exists, or XDG_DATA_HOME or AGI_DATA_DIR"));
+            .with_hint(MemoryError::NO_PLACE_HINT));
     }
     Ok(MemoryHandle::open_telling(&settings.memory, context.output.warner())?)
 }

@@ -30,6 +30,7 @@ use crate::agent::Cancellation;
 use crate::agent::SessionChoice;
 use crate::agent::Task;
 use crate::bridge::models::local::Custom;
+use crate::config::settings::Ephemeral;
 use crate::config::settings::Settings;
 use crate::protocol::Approver;
 use crate::protocol::Event;
@@ -66,7 +67,9 @@ pub async fn execute(
     let format = args.format(context.global.json);
     let mut settings = context.settings_with(args.assignments()?)?;
     settings.model.require_model = args.model.require_model;
-    settings.memory.ephemeral |= args.ephemeral;
+    if args.ephemeral {
+        settings.memory.ephemeral = Some(Ephemeral::Asked);
+    }
     settings.network.record.clone_from(&args.model.record);
     settings.network.replay.clone_from(&args.model.replay);
     watch.until(settings.limits.timeout.and_then(|timeout| started.checked_add(timeout)));

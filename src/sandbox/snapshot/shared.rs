@@ -6,12 +6,15 @@
 //! lock is the kernel's (`flock`), so it ends with its process, however that ends.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::io::Read as _;
 use std::io::Seek as _;
 use std::io::Write as _;
 use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::path::PathBuf;
@@ -36,6 +39,10 @@ use crate::system::clock;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long another agent's repair of the same workspace is waited for.
 const REPAIR: Duration = Duration::from_mins(2);
+/// The file by which agents take turns, in the directory where they meet.
+const LOCK: &str = "lock";
+/// How often that directory is made while ephemeral agents remove it.
+const TRIES: u32 = 16;
 /// The ending of a directory of copies.
 const KEPT: &str = "kept";
 /// The copies of a workspace in which no command has run for so long are removed; they can be made again.
@@ -86,15 +93,8 @@ impl Place {
         root: &Path,
         see: impl FnOnce(Option<&Path>) -> Result<Arc<States>, SandboxError>,
     ) -> Result<(Self, Arc<States>), NotJoined> {
-        let (lock, path) = (directory.join("lock"), directory.join(name(root)));
-        let alone = match locked(&lock, PATIENCE) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-                locked(&lock, PATIENCE)
-            }
-            alone => alone,
-        };
-        let alone = match alone {
+        let (lock, path) = (directory.join(LOCK), directory.join(name(root)));
+        let alone = match lock_of_all(directory, &lock) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 return Err(refused(&lock, "another agent does not let go of it"));
             }
@@ -212,18 +212,72 @@ fn open(path: &Path) -> io::Result<File> {
     options.read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
 }
 
+/// Held by whoever joins or leaves. An ephemeral agent removes what it made of the way to it, perhaps
+/// while others are about to take it.
+fn lock_of_all(directory: &Path, lock: &Path) -> io::Result<File> {
+    let gone = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+    for _ in 0..TRIES {
+        match locked(lock, PATIENCE) {
+            Err(error) if gone(&error) => {}
+            alone => return alone,
+        }
+        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory);
+        made.or_else(|error| if gone(&error) { Ok(()) } else { Err(error) })?;
+    }
+    locked(lock, PATIENCE)
+}
+
 fn locked(path: &Path, patience: Duration) -> io::Result<File> {
-    let file = open(path)?;
     let started = Instant::now();
     loop {
+        let file = open(path)?;
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => return Ok(file),
+            Ok(()) if is_at(&file, path) => return Ok(file),
+            // It was removed meanwhile: others hold the one that has taken its place.
+            Ok(()) => {}
             Err(Errno::WOULDBLOCK | Errno::INTR) if started.elapsed() < patience => {
                 std::thread::sleep(PAUSE);
             }
             Err(error) => return Err(error.into()),
         }
     }
+}
+
+fn is_at(file: &File, path: &Path) -> bool {
+    let which = |metadata: std::fs::Metadata| (metadata.dev(), metadata.ino());
+    let there = std::fs::symlink_metadata(path).map(which);
+    file.metadata().map(which).is_ok_and(|own| there.is_ok_and(|there| there == own))
+}
+
+/// Removes what was not there `before` and is of no use to others.
+pub(super) fn clear(directory: &Path, before: &BTreeSet<OsString>) -> io::Result<()> {
+    let lock = directory.join(LOCK);
+    if !lock.exists() {
+        return Ok(());
+    }
+    let alone = locked(&lock, PAUSE)?;
+    let mut is_shared = false;
+    for entry in std::fs::read_dir(directory)? {
+        let (name, path) = entry.map(|entry| (entry.file_name(), entry.path()))?;
+        let is_copies = path.extension().is_some_and(|ending| ending == KEPT);
+        if is_copies && !before.contains(&name) && nobody_runs_at(&path) {
+            std::fs::remove_dir_all(&path)?;
+        } else {
+            is_shared |= name != LOCK;
+        }
+    }
+    if !is_shared && !before.contains(OsStr::new(LOCK)) {
+        std::fs::remove_file(&lock)?;
+    }
+    drop(alone);
+    Ok(())
+}
+
+/// Whether no command runs in the workspace of these copies. The lock of all is held.
+fn nobody_runs_at(store: &Path) -> bool {
+    let exclusive = FlockOperation::NonBlockingLockExclusive;
+    let place = File::open(store.with_extension(""));
+    place.is_err() || place.is_ok_and(|place| rustix::fs::flock(place, exclusive).is_ok())
 }
 
 /// Removes copies of workspaces in which nothing has run for long, or which are gone. The lock of all is held.
@@ -233,9 +287,7 @@ fn sweep(directory: &Path) {
         if store.extension().is_none_or(|ending| ending != KEPT) || !is_unused(&store) {
             continue;
         }
-        let place = File::open(store.with_extension(""));
-        let exclusive = FlockOperation::NonBlockingLockExclusive;
-        if place.is_err() || place.is_ok_and(|place| rustix::fs::flock(place, exclusive).is_ok()) {
+        if nobody_runs_at(&store) {
             drop(std::fs::remove_dir_all(store));
         }
     }

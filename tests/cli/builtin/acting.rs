@@ -26,6 +26,27 @@ fn a_read_only_run_writes_nothing_and_ends_with_43() {
 }
 
 #[test]
+fn a_tool_that_is_denied_as_a_whole_ends_with_43_as_one_call_of_it_does() {
+    let workspace = Workspace::new();
+    for (rule, task) in [
+        ("shell", "run `ls`"),
+        ("shell(*)", "run `ls`"),
+        ("shell(ls*)", "run `ls`"),
+        ("file_write", "write 'x' to z.txt"),
+        ("file_*", "how many lines are in README.md"),
+        ("calculator", "2+2"),
+    ] {
+        let arguments = ["--sandbox", "workspace-write", "--deny", rule];
+        let finished = workspace.run(&arguments, task);
+        assert_eq!(finished.code, 43, "{rule}: {}", finished.stderr);
+        assert!(finished.stderr.contains("declined: `"), "{rule}: {}", finished.stderr);
+        assert!(finished.stderr.contains("deny"), "{rule}: {}", finished.stderr);
+        assert!(!finished.stderr.contains("connect a model"), "{rule}: {}", finished.stderr);
+    }
+    assert!(!workspace.path("z.txt").exists());
+}
+
+#[test]
 fn a_file_is_not_created_twice() {
     let workspace = Workspace::new();
     let arguments = ["--sandbox", "workspace-write", "--approve", "auto"];

@@ -23,7 +23,7 @@ pub(super) fn permissions(places: &Places, settings: &Settings) -> Vec<Finding> 
         checked.extend(config.parent().map(|folder| (folder.to_path_buf(), Keep::Unchanged)));
         checked.push((config.clone(), Keep::Unchanged));
     }
-    if !settings.memory.ephemeral {
+    if settings.memory.ephemeral.is_none() {
         checked.extend(settings.data_dir.clone().map(|folder| (folder, Keep::Private)));
         let database = &settings.memory.path;
         for end in ["", "-wal", "-shm"] {

@@ -12,7 +12,7 @@ const SOUND_SQLITE: (u32, u32, u32) = (3, 51, 3);
 
 pub(super) async fn check(settings: &Settings, output: &Output) -> Vec<Finding> {
     let sqlite = sqlite(memory::sqlite_version());
-    if settings.memory.ephemeral {
+    if settings.memory.ephemeral.is_some() {
         let detail = "there is no home directory, so nothing is kept";
         let remedy = "set HOME, XDG_DATA_HOME or AGI_DATA_DIR";
         return vec![sqlite, Finding::note("memory", detail, remedy)];

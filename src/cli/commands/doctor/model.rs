@@ -56,6 +56,7 @@ async fn one(model: &ModelSettings, client: &Client) -> (Finding, Option<SystemT
     let name = format!("{}/{}", model.provider, model.name);
     match model.provider.as_str() {
         "builtin" if model.named => (Finding::ok("model", "builtin"), None),
+        "builtin" if model.lacks_provider() => (here(model, client), None),
         "builtin" => (unconfigured(), None),
         "scripted" => (script(model), None),
         "local" | "transformers" | "custom" => (here(model, client), None),
