@@ -10,6 +10,7 @@
 //! is swapped in between makes the call fail instead of reaching outside.
 
 mod error;
+mod exclusive;
 mod nearest;
 mod rules;
 #[cfg(test)]
@@ -17,6 +18,7 @@ mod rules;
 mod tests;
 #[cfg(unix)]
 mod unix;
+mod version;
 #[cfg(windows)]
 mod windows;
 
@@ -33,12 +35,16 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 
 pub use error::OpenError;
+pub use exclusive::Cancelled;
+pub use exclusive::Exclusive;
 pub use rules::Access;
 pub use rules::PathRules;
 pub use rules::SYSTEM_READ;
 pub use rules::is_agent_directory;
 pub use rules::is_git_metadata;
 pub use rules::is_secret_of_etc;
+pub use version::Expected;
+pub use version::Version;
 
 use rules::Rules;
 #[cfg(unix)]
@@ -183,11 +189,48 @@ impl Opener {
         contents: &[u8],
         mode: Option<u32>,
     ) -> Result<(), OpenError> {
+        self.replace_if(path, &Expected::Anything, contents, mode)
+    }
+
+    /// As [`Self::replace`], but only if the file still is what it is expected to be, looked at right
+    /// before the new one takes its name; otherwise nothing changes: [`OpenError::Changed`].
+    pub fn replace_if(
+        &self,
+        path: &Path,
+        expected: &Expected,
+        contents: &[u8],
+        mode: Option<u32>,
+    ) -> Result<(), OpenError> {
         let (located, directory) = self.replaceable(path)?;
         let (parent, name) = split(path, &located.real)?;
         self.sweep(&directory, parent);
-        backend::replace(&directory, name, located.object.as_ref(), contents, mode)
-            .map_err(|source| OpenError::io(path, source))
+        let new = backend::New { contents, mode };
+        match backend::replace(&directory, name, located.object.as_ref(), expected, &new) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(OpenError::Changed { path: path.to_path_buf() }),
+            Err(source) => Err(OpenError::io(path, source)),
+        }
+    }
+
+    /// Whether nothing is there, not even what a link leads to.
+    pub fn is_absent(&self, path: &Path) -> Result<bool, OpenError> {
+        Ok(self.locate(path)?.object.is_none())
+    }
+
+    /// Waits until no other writer of ours, in this process or another, is at work in the directory of
+    /// `path`, and keeps them out until the value is dropped; see [`Exclusive`]. `is_cancelled` is asked
+    /// every few milliseconds.
+    pub fn exclusive(
+        &self,
+        path: &Path,
+        is_cancelled: &dyn Fn() -> bool,
+    ) -> Result<Exclusive, Cancelled> {
+        let directory = self.locate(path).ok().and_then(|located| {
+            self.judge(path, &located, Access::Write).ok()?;
+            backend::open_directory(located.real.parent()?).ok()
+        });
+        // Whatever is wrong with the path is said by what is to be done with it.
+        directory.map_or_else(|| Ok(Exclusive::none()), |held| Exclusive::wait(held, is_cancelled))
     }
 
     /// Whether [`Self::replace`] could do its work now, as far as that can be told without writing.

@@ -112,12 +112,12 @@ impl Tool for FileEdit {
 
     async fn run(&self, arguments: Value, context: &ToolContext) -> Result<ToolOutput, ToolError> {
         let (path, edit) = Args::parse(&arguments)?;
-        let opener = context.opener.clone();
+        let (opener, cancel) = (context.opener.clone(), context.cancel.clone());
         context
             .blocking(move || match edit {
                 Edit::Replace(replacement) => {
                     let (count, change) =
-                        edit::replace(&opener, &path, &replacement).map_err(tool_error)?;
+                        edit::replace(&opener, &path, &replacement, &cancel).map_err(tool_error)?;
                     let times = counted(count, "replacement");
                     let note = later_note(&path);
                     Ok(ToolOutput::text(format!("{times} in `{}`{note}", shown(&path)))
@@ -125,7 +125,7 @@ impl Tool for FileEdit {
                         .with_item(change_item(&path, &change)))
                 }
                 Edit::Patch(text) => {
-                    let done = patch::apply(&opener, &path, &text).map_err(tool_error)?;
+                    let done = patch::apply(&opener, &path, &text, &cancel).map_err(tool_error)?;
                     let item = change_item(&path, &done.change);
                     let data = json!({"path": path, "hunks": done.hunks.len()});
                     let note = later_note(&path);

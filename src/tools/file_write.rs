@@ -77,11 +77,12 @@ impl Tool for FileWrite {
 
     async fn run(&self, arguments: Value, context: &ToolContext) -> Result<ToolOutput, ToolError> {
         let args: Args = arguments::parse(&arguments)?;
-        let opener = context.opener.clone();
+        let (opener, cancel) = (context.opener.clone(), context.cancel.clone());
         context
             .blocking(move || {
                 let append = args.append.unwrap_or(false);
-                let change = write::write(&opener, &args.path, args.content.as_bytes(), append)
+                let text = args.content.as_bytes();
+                let change = write::write(&opener, &args.path, text, append, &cancel)
                     .map_err(tool_error)?;
                 let bytes = args.content.len();
                 let verb = if append { "appended" } else { "wrote" };

@@ -119,3 +119,5 @@ mod surroundings;
 mod tool;
 
 mod transformers;
+
+mod writes_at_once;

@@ -7,8 +7,10 @@
 use std::path::Path;
 
 use memchr::memmem;
+use tokio_util::sync::CancellationToken;
 
 use super::write::Change;
+use super::write::alone;
 use super::write::load_text;
 use super::write::save;
 use crate::files::FileError;
@@ -34,13 +36,16 @@ pub fn replace(
     opener: &Opener,
     path: &Path,
     replacement: &Replacement,
+    cancel: &CancellationToken,
 ) -> Result<(u64, Change), FileError> {
     opener.check_write(path)?;
-    let before = load_text(opener, path)?;
-    let (after, count) = replaced(&before, replacement)
-        .map_err(|refusal| FileError::edit(path, refusal.message, refusal.hint))?;
-    let change = save(opener, path, Some(&before), &after)?;
-    Ok((count, change))
+    alone(opener, path, cancel, || {
+        let before = load_text(opener, path)?;
+        let (after, count) = replaced(&before.bytes, replacement)
+            .map_err(|refusal| FileError::edit(path, refusal.message, refusal.hint))?;
+        let change = save(opener, path, &before, &after)?;
+        Ok((count, change))
+    })
 }
 
 /// Why a replacement was not made.

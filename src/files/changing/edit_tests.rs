@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use proptest::prelude::*;
+use tokio_util::sync::CancellationToken;
 
 use super::Replacement;
 use super::replace;
@@ -96,7 +97,7 @@ fn a_file_is_replaced_and_the_change_told() {
     let opener = Opener::new(rules);
     let edit = |old: &str| {
         let replacement = Replacement { old: old.to_owned(), new: "2".to_owned(), all: false };
-        replace(&opener, Path::new("a.txt"), &replacement)
+        replace(&opener, Path::new("a.txt"), &replacement, &CancellationToken::new())
     };
     let (count, change) = edit("two").unwrap();
     assert_eq!((count, change.kind), (1, ChangeKind::Modified));

@@ -7,11 +7,17 @@
 
 use std::path::Path;
 
+use tokio_util::sync::CancellationToken;
+
 use super::edit::has_crlf_only;
 use super::write;
 use super::write::Change;
 use super::write::ChangeKind;
+use super::write::Loaded;
+use super::write::alone;
+use super::write::create_parent;
 use super::write::load_text;
+use super::write::remove;
 use super::write::save;
 use crate::files::FileError;
 use crate::system::opener::OpenError;
@@ -32,7 +38,12 @@ pub struct Patched {
 }
 
 /// Applies a patch of one file.
-pub fn apply(opener: &Opener, path: &Path, text: &str) -> Result<Patched, FileError> {
+pub fn apply(
+    opener: &Opener,
+    path: &Path,
+    text: &str,
+    cancel: &CancellationToken,
+) -> Result<Patched, FileError> {
     let unified = Patch::parse(text)?;
     if let Some(name) = &unified.name
         && Path::new(name).file_name() != path.file_name()
@@ -43,29 +54,39 @@ pub fn apply(opener: &Opener, path: &Path, text: &str) -> Result<Patched, FileEr
         )));
     }
     opener.check_write(path)?;
-    if unified.creates {
-        return create(opener, path, &unified);
+    if !unified.creates {
+        return alone(opener, path, cancel, || change(opener, path, &unified));
     }
+    let (after, hunks) =
+        patched(b"", &unified).map_err(|message| FileError::edit(path, message, None))?;
+    if opener.is_absent(path)? {
+        create_parent(opener, path)?;
+    }
+    let change = alone(opener, path, cancel, || create(opener, path, &after))?;
+    Ok(Patched { hunks, change })
+}
+
+fn change(opener: &Opener, path: &Path, unified: &Patch) -> Result<Patched, FileError> {
     let before = load_text(opener, path)?;
-    let (after, hunks) = patched(&before, &unified)
+    let (after, hunks) = patched(&before.bytes, unified)
         .map_err(|message| FileError::edit(path, message, Some(hint())))?;
     if !unified.deletes {
-        return Ok(Patched { hunks, change: save(opener, path, Some(&before), &after)? });
+        return Ok(Patched { hunks, change: save(opener, path, &before, &after)? });
     }
     if !after.is_empty() {
         let message = format!("the patch deletes the file but leaves {} bytes of it", after.len());
         return Err(FileError::edit(path, message, None));
     }
-    opener.remove_file(path)?;
-    let change = Change { kind: ChangeKind::Deleted, diff: write::unified(path, &before, &after) };
-    Ok(Patched { hunks, change })
+    remove(opener, path, &before)?;
+    let diff = write::unified(path, &before.bytes, &after);
+    Ok(Patched { hunks, change: Change { kind: ChangeKind::Deleted, diff } })
 }
 
 fn hint() -> String {
     "nothing was changed; read the file again and copy the context exactly".to_owned()
 }
 
-fn create(opener: &Opener, path: &Path, unified: &Patch) -> Result<Patched, FileError> {
+fn create(opener: &Opener, path: &Path, after: &[u8]) -> Result<Change, FileError> {
     match opener.open_read(path) {
         Err(OpenError::NotFound { .. }) => {}
         Err(error) => return Err(error.into()),
@@ -74,12 +95,7 @@ fn create(opener: &Opener, path: &Path, unified: &Patch) -> Result<Patched, File
             return Err(FileError::edit(path, message, None));
         }
     }
-    let (after, hunks) =
-        patched(b"", unified).map_err(|message| FileError::edit(path, message, None))?;
-    if let Some(parent) = opener.resolve(path).parent() {
-        opener.create_dir_all(parent)?;
-    }
-    Ok(Patched { hunks, change: save(opener, path, None, &after)? })
+    save(opener, path, &Loaded::nothing(), after)
 }
 
 /// The contents after all hunks, and the line at which each was applied.

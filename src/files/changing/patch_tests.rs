@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use proptest::prelude::*;
+use tokio_util::sync::CancellationToken;
 
 use super::Patch;
-use super::apply;
 use super::patched;
 use crate::files::changing::write::ChangeKind;
 use crate::system::opener::Opener;
@@ -130,20 +130,22 @@ fn files_are_created_changed_and_deleted() {
     let write = vec![directory.path().to_path_buf()];
     let rules = PathRules { cwd: directory.path().to_path_buf(), write, ..PathRules::default() };
     let opener = Opener::new(rules);
+    let apply =
+        |path: &Path, text: &str| super::apply(&opener, path, text, &CancellationToken::new());
     let path = Path::new("new/x.txt");
     let creates = "--- /dev/null\n+++ b/new/x.txt\n@@ -0,0 +1,2 @@\n+a\n+b\n";
-    let done = apply(&opener, path, creates).unwrap();
+    let done = apply(path, creates).unwrap();
     assert_eq!((done.change.kind, done.hunks), (ChangeKind::Created, vec![1]));
     assert_eq!(std::fs::read(directory.path().join(path)).unwrap(), b"a\nb\n");
-    let again = apply(&opener, path, creates).unwrap_err().to_string();
+    let again = apply(path, creates).unwrap_err().to_string();
     assert_eq!(again, "`new/x.txt`: the patch creates the file, but it exists");
-    let other = apply(&opener, Path::new("y"), creates).unwrap_err().to_string();
+    let other = apply(Path::new("y"), creates).unwrap_err().to_string();
     assert!(other.starts_with("the patch is for `new/x.txt`, the path is `y`"), "{other}");
     let partly = "--- a/new/x.txt\n+++ /dev/null\n@@ -1,1 +0,0 @@\n-a\n";
-    let error = apply(&opener, path, partly).unwrap_err().to_string();
+    let error = apply(path, partly).unwrap_err().to_string();
     assert!(error.ends_with("the patch deletes the file but leaves 2 bytes of it"), "{error}");
     let deletes = "--- a/new/x.txt\n+++ /dev/null\n@@ -1,2 +0,0 @@\n-a\n-b\n";
-    assert_eq!(apply(&opener, path, deletes).unwrap().change.kind, ChangeKind::Deleted);
+    assert_eq!(apply(path, deletes).unwrap().change.kind, ChangeKind::Deleted);
     assert!(!directory.path().join(path).exists());
 }
 

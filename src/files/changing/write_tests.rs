@@ -5,6 +5,10 @@ use std::path::Path;
 use super::*;
 use crate::files::tree_for_tests::Tree;
 
+fn write(opener: &Opener, path: &Path, bytes: &[u8], append: bool) -> Result<Change, FileError> {
+    super::write(opener, path, bytes, append, &CancellationToken::new())
+}
+
 #[test]
 fn files_are_created_replaced_and_appended_to() {
     let tree = Tree::new(&[]);

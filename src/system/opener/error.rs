@@ -21,6 +21,9 @@ pub enum OpenError {
     /// A directory, FIFO, socket or device where a file is needed (or a file where a directory is).
     #[error("`{}` is {kind}", path.display())]
     NotAFile { path: PathBuf, kind: &'static str },
+    /// It is not what it was when it was read: another program has written it, made or removed it.
+    #[error("`{}` was changed by another program at the same time", path.display())]
+    Changed { path: PathBuf },
     /// The operating system refused.
     #[error("`{}`: {source}", path.display())]
     Io { path: PathBuf, source: io::Error },
@@ -45,6 +48,7 @@ impl OpenError {
             Self::Protected { .. } => {
                 Some("use the memory tools, or `agi-agent config` and `agi-agent memory`".to_owned())
             }
+            Self::Changed { .. } => Some("nothing was written; read it again".to_owned()),
             Self::NotFound { .. } | Self::NotAFile { .. } | Self::Io { .. } => None,
         }
     }

@@ -1,33 +1,33 @@
-//! Pinning, opening and replacing on Unix: always relative to a pinned directory or by a real path
+//! Pinning and opening on Unix (replacing is in `replacing`): always relative to a pinned directory or by a real path
 //! that is walked without following links.
+
+mod replacing;
 
 use std::ffi::OsStr;
 use std::fs::File;
 use std::fs::Metadata;
 use std::io;
-use std::io::Write as _;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Component;
 use std::path::Path;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering;
 
 use rustix::fs::AtFlags;
 use rustix::fs::FileType;
 use rustix::fs::FlockOperation;
-use rustix::fs::Gid;
 use rustix::fs::Mode;
 use rustix::fs::OFlags;
 use rustix::fs::Stat;
-use rustix::fs::Uid;
 use rustix::io::Errno;
 
 use super::Entry;
 use super::EntryKind;
 use super::error::OpenError;
 use crate::system::listing::each_entry;
+
+pub(super) use replacing::New;
+pub(super) use replacing::replace;
 
 /// Entries looked at when left-over temporary files are swept.
 const SWEEP_ENTRIES: usize = 10_000;
@@ -224,88 +224,6 @@ pub(super) fn entries(directory: &Directory, real: &Path) -> io::Result<Vec<Entr
         Ok(())
     })?;
     Ok(entries)
-}
-
-/// See [`super::Opener::replace`].
-pub(super) fn replace(
-    directory: &Directory,
-    name: &OsStr,
-    old: Option<&Pinned>,
-    contents: &[u8],
-    mode: Option<u32>,
-) -> io::Result<()> {
-    // A new file gets what the umask gives; a replacement is private until it has the old one's mode.
-    let first_mode = if old.is_none() && mode.is_none() { 0o666 } else { 0o600 };
-    let (fd, temporary) = create_temporary(directory, Mode::from_raw_mode(first_mode))?;
-    let written = write_temporary(File::from(fd), old, contents, mode)
-        .and_then(|()| Ok(rustix::fs::renameat(directory, temporary.as_str(), directory, name)?));
-    if let Err(error) = written {
-        // The first error is what matters; a name that cannot be removed now is swept later.
-        let _ = rustix::fs::unlinkat(directory, temporary.as_str(), AtFlags::empty());
-        return Err(error);
-    }
-    crate::system::durable::sync(directory)
-}
-
-/// A name can be taken although the process id is ours: in a container every agent is process 1, and
-/// one that was killed leaves its file behind.
-fn create_temporary(directory: &Directory, mode: Mode) -> io::Result<(OwnedFd, String)> {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    loop {
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("{TEMPORARY_PREFIX}{}-{count}{TEMPORARY_SUFFIX}", std::process::id());
-        match rustix::fs::openat(directory, name.as_str(), flags, mode) {
-            Err(Errno::EXIST) => {}
-            opened => {
-                let opened = opened?;
-                // Where it cannot be had, `sweep` goes by age.
-                let _ = rustix::fs::flock(&opened, FlockOperation::NonBlockingLockShared);
-                return Ok((opened, name));
-            }
-        }
-    }
-}
-
-fn write_temporary(
-    mut file: File,
-    old: Option<&Pinned>,
-    contents: &[u8],
-    mode: Option<u32>,
-) -> io::Result<()> {
-    file.write_all(contents)?;
-    if let Some(old) = old {
-        keep_owner(&file, &old.stat);
-    }
-    #[allow(
-        clippy::cast_possible_truncation,
-        reason = "twelve bits fit into every platform's type"
-    )]
-    let bits = |mode: u32| Mode::from_bits_truncate((mode & 0o7777) as rustix::fs::RawMode);
-    let wanted = mode.map(bits).or_else(|| {
-        // Never carried over: set-user-id and set-group-id, as the kernel drops them on a write.
-        old.map(|old| Mode::from_raw_mode(old.stat.st_mode) & Mode::from_bits_truncate(0o1777))
-    });
-    if let Some(wanted) = wanted {
-        rustix::fs::fchmod(&file, wanted)?;
-    }
-    file.sync_all()
-}
-
-/// A rename gives a new inode; its owner and group stay those of the old one where that is allowed.
-fn keep_owner(file: &File, old: &Stat) {
-    let Ok(new) = rustix::fs::fstat(file) else {
-        return;
-    };
-    let (uid, gid) = (Uid::from_raw(old.st_uid), Gid::from_raw(old.st_gid));
-    if (new.st_uid, new.st_gid) == (old.st_uid, old.st_gid) {
-        return;
-    }
-    if rustix::fs::fchown(file, Some(uid), Some(gid)).is_err() {
-        // Not root: at least the group, so that a shared tree stays shared. Failing that the file is
-        // ours, as after any editor's save by rename.
-        let _ = rustix::fs::fchown(file, None, Some(gid));
-    }
 }
 
 pub(super) fn create_directories(real: &Path) -> io::Result<()> {

@@ -15,6 +15,8 @@ use std::sync::atomic::Ordering;
 use super::Entry;
 use super::EntryKind;
 use super::error::OpenError;
+use super::version::Expected;
+use super::version::Version;
 
 /// What was found at a real path.
 #[derive(Debug)]
@@ -106,27 +108,50 @@ pub(super) fn entries(directory: &Directory, _real: &Path) -> io::Result<Vec<Ent
         .collect()
 }
 
-/// See [`super::Opener::replace`]; the mode has no meaning here.
+/// What a file is to become; the mode has no meaning here.
+pub(super) struct New<'a> {
+    pub(super) contents: &'a [u8],
+    pub(super) mode: Option<u32>,
+}
+
+/// See [`super::Opener::replace_if`]. `Ok(false)`: it is not as expected, and nothing was changed.
 pub(super) fn replace(
     directory: &Directory,
     name: &OsStr,
     _old: Option<&Pinned>,
-    contents: &[u8],
-    _mode: Option<u32>,
-) -> io::Result<()> {
+    expected: &Expected,
+    new: &New<'_>,
+) -> io::Result<bool> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
+    let _ = new.mode;
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     let temporary = directory.join(format!(".agi-agent-{}-{count}.tmp", std::process::id()));
     let mut file = File::options().write(true).create_new(true).open(&temporary)?;
-    let written = file
-        .write_all(contents)
-        .and_then(|()| file.sync_all())
-        .and_then(|()| std::fs::rename(&temporary, directory.join(name)));
-    if written.is_err() {
-        // The first error is what matters.
+    let named = file.write_all(new.contents).and_then(|()| file.sync_all()).and_then(|()| {
+        let name = directory.join(name);
+        if !is_as_expected(&name, expected)? {
+            return Ok(false);
+        }
+        std::fs::rename(&temporary, name).map(|()| true)
+    });
+    if !matches!(named, Ok(true)) {
+        // What went wrong first is what matters.
         let _ = std::fs::remove_file(&temporary);
     }
-    written
+    named
+}
+
+fn is_as_expected(path: &Path, expected: &Expected) -> io::Result<bool> {
+    let now = match std::fs::symlink_metadata(path) {
+        Ok(now) => Some(Version::of_metadata(&now)?),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(error),
+    };
+    Ok(match expected {
+        Expected::Anything => true,
+        Expected::Absent => now.is_none(),
+        Expected::Version(version) => now.as_ref() == Some(version),
+    })
 }
 
 pub(super) fn create_directories(real: &Path) -> io::Result<()> {

@@ -6,6 +6,7 @@ use std::path::Path;
 use agi_agent::files::changing::patch;
 use agi_agent::system::opener::Opener;
 use agi_agent::system::opener::PathRules;
+use tokio_util::sync::CancellationToken;
 
 /// Stands between the parts of an input.
 const BETWEEN: &str = "\n=====\n";
@@ -25,7 +26,7 @@ pub fn judge(data: &[u8]) {
         ..PathRules::default()
     });
     if !is_round_trip {
-        let applied = patch::apply(&opener, Path::new("f"), second);
+        let applied = patch::apply(&opener, Path::new("f"), second, &CancellationToken::new());
         if applied.is_err() {
             assert_eq!(std::fs::read_to_string(&file).expect("the file"), before, "{second:?}");
         }
@@ -39,7 +40,7 @@ pub fn judge(data: &[u8]) {
     }
     let made = diffy::create_patch(before, second).to_string();
     let made = made.replacen("--- original", "--- f", 1).replacen("+++ modified", "+++ f", 1);
-    let applied = patch::apply(&opener, Path::new("f"), &made);
+    let applied = patch::apply(&opener, Path::new("f"), &made, &CancellationToken::new());
     assert!(applied.is_ok(), "{applied:?}\n{before:?}\n{second:?}\n{made}");
     let after = std::fs::read_to_string(&file).unwrap_or_default();
     assert_eq!(after, second, "{before:?}\n{made}");

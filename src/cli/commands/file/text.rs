@@ -133,7 +133,8 @@ pub(super) fn write(
     context: &mut CommandContext,
 ) -> Result<ExitCode, CommandError> {
     let text = text_or_stdin(args.text.clone())?;
-    let change = write::write(opener, &args.path, text.as_bytes(), args.append)?;
+    let cancel = CancellationToken::new();
+    let change = write::write(opener, &args.path, text.as_bytes(), args.append, &cancel)?;
     if context.global.json {
         context.output.json(&json!({
             "path": args.path.to_string_lossy(),
@@ -152,14 +153,15 @@ pub(super) fn edit(
     opener: &Opener,
     context: &mut CommandContext,
 ) -> Result<ExitCode, CommandError> {
+    let cancel = CancellationToken::new();
     let (count, noun, change) = match (args.old, args.new, &args.patch) {
         (Some(old), Some(new), _) => {
             let replacement = Replacement { old, new, all: args.all };
-            let (count, change) = edit::replace(opener, &args.path, &replacement)?;
+            let (count, change) = edit::replace(opener, &args.path, &replacement, &cancel)?;
             (count, "replacements", change)
         }
         (_, _, Some(file)) => {
-            let done = patch::apply(opener, &args.path, &patch_text(file, opener)?)?;
+            let done = patch::apply(opener, &args.path, &patch_text(file, opener)?, &cancel)?;
             (done.hunks.len() as u64, "hunks", done.change)
         }
         _ => return Err(CommandError::usage("give `--old` and `--new`, or `--patch`")),
