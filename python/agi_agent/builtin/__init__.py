@@ -14,6 +14,7 @@ from __future__ import annotations
 from agi_agent import _json_text
 from agi_agent._errors import OutsideBuiltinError
 from agi_agent.builtin._conversation import Conversation
+from agi_agent.builtin._memory import asked
 from agi_agent.builtin._plan import plan
 from agi_agent.builtin._replay import replay
 from agi_agent.builtin._schema import fill
@@ -62,7 +63,7 @@ def respond(request: ModelRequest) -> ChatAnswer:
     attached = conversation.attached
     steps = plan(conversation.task, attached.kinds() if attached is not None else ())
     if steps is None:
-        raise _outside(_cannot(conversation.task))
+        steps = _remembered(conversation)
     _require_tools(steps, conversation.tools)
     if not conversation.complete:
         message = "the conversation lacks results of calls that were made"
@@ -80,6 +81,15 @@ def respond(request: ModelRequest) -> ChatAnswer:
     answer = _turn([{"type": "text", "text": text}], stop)
     answer["deltas"] = [{"type": "text", "text": text}]
     return answer
+
+
+def _remembered(conversation: Conversation) -> list[Step]:
+    """What is not understood may still be answered by the memory, word for word."""
+    refusal = _outside(_cannot(conversation.task))
+    step = asked(conversation.task, refusal)
+    if step is None or not conversation.tools.issuperset(step.tools):
+        raise refusal
+    return [step]
 
 
 def _cannot(task: str) -> str:
@@ -136,7 +146,10 @@ def _is_used_up(progress: Progress, number: int) -> bool:
     needs = progress.used.get(number)
     if needs is None or progress.failure:
         return False
-    return needs == (NUMBER,) or "\n" in progress.values[number].text
+    value = progress.values[number]
+    if all(kind in value.stays for kind in needs):
+        return False
+    return needs == (NUMBER,) or "\n" in value.text
 
 
 def _call_parts(calls: list[Call], made: int) -> list[Part]:

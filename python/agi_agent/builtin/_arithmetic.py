@@ -64,4 +64,7 @@ def calculation(phrase: Phrase) -> Step | None:
 def _is_date_or_number(phrase: Phrase, start: int) -> bool:
     """Whether a bare `2024-11-05` or `555-1234` was taken, which asks for nothing."""
     text = phrase.raw(start, phrase.at)
-    return phrase.at - start == 1 and not any(mark in text for mark in "+*^%(x")
+    if phrase.at - start != 1 or any(mark in text for mark in "+*^%(x"):
+        return False
+    # `10/4` is a fraction; `2024/11/05` is none.
+    return "-" in text or text.count("/") > 1

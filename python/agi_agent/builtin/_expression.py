@@ -1,8 +1,8 @@
 """From "15% of 80" or "the sum of 1, 2 and 3" to an expression for the calculator.
 
 Only translates: the numbers are worked out by the calculator tool, which is exact. The
-output uses numbers, `+ - * / % ^`, parentheses and `sqrt`, in parentheses where the
-words were not an expression already.
+output uses numbers, `+ - * / % ^`, parentheses and the calculator's own functions, in
+parentheses where the words were not an expression already.
 """
 
 from __future__ import annotations
@@ -45,6 +45,12 @@ _PRODUCTS = {
     "*": "*", "times": "*", "x": "*", "multiplied by": "*", "/": "/", "divided by": "/",
     "over": "/", "mod": "%", "modulo": "%", "%": "%",
 }  # fmt: skip
+# With its parenthesis a function is no English word.
+_FUNCTIONS = tuple(
+    f"{name}("
+    for name in words("abs round floor ceil min max sum log ln exp sin cos tan")
+)
+_CONSTANTS = ("pi", "e")
 _SHARES = {"half of": 2, "half": 2, "a half of": 2, "a third of": 3, "a quarter of": 4,
            "one half of": 2, "one third of": 3, "one quarter of": 4}  # fmt: skip
 _MULTIPLES = {"double": 2, "twice": 2, "triple": 3}
@@ -129,9 +135,9 @@ def _symbols(text: str) -> list[str] | None:
         elif text.startswith("**", at):
             parts.append("^")
             size = 2
-        elif text.startswith("sqrt", at):
-            parts.append("sqrt")
-            size = 4
+        elif name := _name(text, at):
+            parts.append(name)
+            size = len(name)
         elif text[at] in "+-*/^()%" or text[at] in _SYMBOLS:
             parts.append(_SYMBOLS.get(text[at], text[at]))
             size = 1
@@ -142,6 +148,18 @@ def _symbols(text: str) -> list[str] | None:
             return None
         at += size
     return parts
+
+
+def _name(text: str, start: int) -> str:
+    """The function or constant that stands here; empty if there is none."""
+    for name in ("sqrt", *_FUNCTIONS):
+        if text.startswith(name, start):
+            return name
+    for name in _CONSTANTS:
+        end = start + len(name)
+        if text.startswith(name, start) and not text[end : end + 1].isalnum():
+            return name
+    return ""
 
 
 def _number_size(text: str, start: int) -> int:
@@ -158,7 +176,18 @@ def _number_size(text: str, start: int) -> int:
     )
     # 007 and 2024-01-15 are not numbers to calculate with.
     plain = not (len(whole) > 1 and whole[0] == "0") and not digits.endswith(".")
-    return end - start if written and plain else 0
+    return _exponent_end(text, end) - start if written and plain else 0
+
+
+def _exponent_end(text: str, end: int) -> int:
+    """Behind the `e-9` of `1e-9`, or where the number ends without one."""
+    digits = end + 1
+    if text[end : end + 1] == "e" and text[digits : digits + 1] in ("+", "-"):
+        digits += 1
+    last = digits
+    while text[last : last + 1].isdigit():
+        last += 1
+    return last if text[end : end + 1] == "e" and last > digits else end
 
 
 class _Parser:
@@ -304,6 +333,10 @@ class _Parser:
             return f"({inner})"
         if self.says("the square root of", "square root of", "sqrt of", "sqrt"):
             return self.operation(f"sqrt({self.deeper(self.primary)})")
+        if function := self.says(*_FUNCTIONS):
+            return self.function(function)
+        if constant := self.says(*_CONSTANTS):
+            return constant
         if self.says("the sum of", "sum of"):
             return self.aggregate("+")
         if self.says("the product of", "product of"):
@@ -323,6 +356,14 @@ class _Parser:
         if self.says(*_EARLIER_WORDS):
             return EARLIER
         return self.number()
+
+    def function(self, name: str) -> str:
+        """Takes what follows `name(`; the calculator judges how many there are."""
+        arguments = [self.deeper(self.total)]
+        while self.says(","):
+            arguments.append(self.deeper(self.total))
+        self.need(")")
+        return self.operation(f"{name}{', '.join(arguments)})")
 
     def number(self) -> str:
         if self.at < len(self.lexemes):

@@ -171,7 +171,8 @@ def superlative(phrase: Phrase) -> Step | None:
     word = phrase.says(*SUPERLATIVE_WORDS)
     if not word or (top and number is None):
         return None
-    number = number or whole_number(phrase)
+    if number is None:
+        number = whole_number(phrase)
     if number == 0 or not nouns(phrase, selection) or selection.folders:
         return None
     modifiers(phrase, selection)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from agi_agent.builtin._language import MARK, QUOTED
+from agi_agent.builtin._language import MARK, QUOTED, Phrase
 from agi_agent.builtin._step import ITEMS, TEXT, Call, Step, Value, checked
 from agi_agent.builtin._vocabulary import phrases, words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from agi_agent.builtin._language import Phrase
+    from agi_agent._errors import OutsideBuiltinError
     from agi_agent.builtin._step import Run
 
 _REMEMBER = phrases(
@@ -42,9 +42,20 @@ _RECALL = phrases(
     do you remember anything about | do you know anything about |
     do you remember what i said about | do you remember what i told you about |
     what do you remember of | what have you remembered about | remind me about |
-    what notes do you have about | have i told you about | what do i know about
+    what notes do you have about | have i told you about | what do i know about |
+    remind me of
     """
 )
+# What could be asked about anything in the world, and about what is remembered.
+_ASKED = phrases(
+    """
+    please tell me | can you tell me | could you tell me | tell me | do you remember |
+    do you recall | do you know | what is | what are | what was | what were | who is |
+    who are | who was | when is | when was | where is | where are | which is |
+    remind me what | remind me who | remind me when | remind me where | give me
+    """
+)
+_ASKED_INNER = phrases("what | who | when | where | which")
 _MINE = phrases(
     """
     what is my | what are my | what was my | who is my | who are my | when is my |
@@ -58,11 +69,14 @@ _SMALL_WORDS = frozenset(
     words(
         """
     a an the my our your i me we you is are was were of to in on at for and or about
-    with do does did that this it
+    with do does did that this it s
     """
     )
 )
 _MAX_RECALLED = 10
+# A question is short: tokens of the request, and words that say what it is about.
+_MAX_ASKED = 24
+_MAX_SUBJECT = 8
 
 
 class Remember(Step):
@@ -88,24 +102,37 @@ class Recall(Step):
     tools = ("memory_search",)
     gives = (TEXT, ITEMS)
 
-    def __init__(self, subject: str, *, strict: bool) -> None:
+    def __init__(
+        self,
+        subject: str,
+        *,
+        strict: bool,
+        otherwise: OutsideBuiltinError | None = None,
+    ) -> None:
         """Takes what to look up.
 
         Args:
             subject: In the person's words.
             strict: Only what has every word of the subject; for "what is my X", where
                 something merely similar would be a wrong answer.
+            otherwise: Refuses the whole request where nothing is found: only what is
+                remembered shows that it was meant for the memory.
         """
         self.subject = subject
         self.strict = strict
+        self.otherwise = otherwise
 
     def run(self, given: Value | None) -> Run:
         """See `Step.run`."""
         results = yield [Call("memory_search", query=self.subject, limit=_MAX_RECALLED)]
+        if self.otherwise is not None and results[0].is_error:
+            raise self.otherwise
         result = checked(results, f"search the memory for `{self.subject}`")[0]
         found = [str(row.get("content")) for row in result.rows("items")]
         if self.strict:
             found = [content for content in found if _speaks_of(content, self.subject)]
+        if self.otherwise is not None and not found:
+            raise self.otherwise
         text = "\n".join(found) or f"nothing is remembered about `{self.subject}`"
         return Value(text, items=found, fields={"items": found, "count": len(found)})
 
@@ -115,6 +142,26 @@ def _speaks_of(content: str, subject: str) -> bool:
     return all(
         _stem(word) in said for word in _words(subject) if word not in _SMALL_WORDS
     )
+
+
+def asked(text: str, otherwise: OutsideBuiltinError) -> Step | None:
+    """Takes a request that may ask for what is remembered: `what is the door code`.
+
+    Args:
+        text: What the person wrote, not understood as anything else.
+        otherwise: The refusal where nothing answers it.
+    """
+    phrase = Phrase(text)
+    if len(phrase.tokens) > _MAX_ASKED or not phrase.says(*_ASKED):
+        return None
+    if phrase.says(*_ASKED_INNER):
+        phrase.says("is", "are", "was", "were")
+    subject = _clause(phrase)
+    phrase.skip(".", "?", "!")
+    says = [word for word in _words(subject) if word not in _SMALL_WORDS]
+    if not phrase.done or not says or len(says) > _MAX_SUBJECT:
+        return None
+    return Recall(subject, strict=True, otherwise=otherwise)
 
 
 def _words(text: str) -> list[str]:

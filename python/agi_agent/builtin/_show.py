@@ -14,7 +14,7 @@ from agi_agent.builtin._step import (
     Value,
     checked,
 )
-from agi_agent.builtin._vocabulary import phrases
+from agi_agent.builtin._vocabulary import phrases, words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ _CONTENTS = phrases(
     the entire | the whole | its contents | its content
     """
 )
+# Whoever says so wants to read it, whatever is done with it then.
+_SEEN = frozenset(words("show print display cat view dump type"))
 # Pages of one `file_read` each: some 240 KB, more than a person reads.
 _MAX_PAGES = 8
 _FIRST = ("first", "top")
@@ -65,6 +67,8 @@ class ShowFile(Step):
             last: If not 0, the last so many lines instead.
         """
         self.file = file
+        # "the first 5 lines of x, write them to y" asks for nothing to be seen.
+        self.stays: tuple[str, ...] = (PATHS,)
         self.first = first
         self.wanted = lines
         self.last = last
@@ -99,7 +103,9 @@ class ShowFile(Step):
             due = result.count("lines") if wanted is None else first + wanted - 1
             if not page.endswith("\n") or at > min(due, result.count("lines")):
                 break
-        return _value(file, result, "".join(content), first, wanted)
+        value = _value(file, result, "".join(content), first, wanted)
+        value.stays = self.stays
+        return value
 
 
 def _value(
@@ -125,8 +131,8 @@ def _value(
         lines = f"line {first}" if len(shown) == 1 else f"lines {first} to {end}"
         text = f"{lines} of `{file}`: empty"
     if not content:
-        only = f"`{file}` has only {total} line{'s' if total > 1 else ''}"
-        text = f"`{file}` is empty" if total == 0 else only
+        # Not how many it has: a last line without a line break is shown, not counted.
+        text = f"`{file}` ends at line {total}" if total else f"`{file}` is empty"
     fields: dict[str, object] = {"path": file, "file": file, "content": content}
     fields["lines"] = shown
     return Value(text, items=shown, paths=[file], fields=fields, missing=missing)
@@ -134,6 +140,14 @@ def _value(
 
 def showing(phrase: Phrase) -> Step | None:
     """Takes a request to see a file or some of its lines."""
+    verb = phrase.next_word()
+    step = _shown(phrase)
+    if step is not None and verb in _SEEN:
+        step.stays = step.gives
+    return step
+
+
+def _shown(phrase: Phrase) -> ShowFile | None:
     asked = phrase.says(*_HEADS)
     start = phrase.at
     step = _range(phrase)
@@ -182,7 +196,7 @@ def _file(phrase: Phrase) -> tuple[str | None, bool]:
     return file, False
 
 
-def _range(phrase: Phrase) -> Step | None:
+def _range(phrase: Phrase) -> ShowFile | None:
     """Takes `the first 5 lines of X`, `its last line`, `lines 3 to 9 of X`."""
     phrase.says("all of")
     phrase.word("the")
@@ -210,7 +224,7 @@ def _range(phrase: Phrase) -> Step | None:
     return ShowFile(file, lines=number)
 
 
-def _numbered(phrase: Phrase, file: str | None) -> Step | None:
+def _numbered(phrase: Phrase, file: str | None) -> ShowFile | None:
     """Takes `lines 3 to 9 of X`; `of X` only if the file is not known."""
     several = phrase.word("lines", "line")
     if not several:
@@ -241,7 +255,7 @@ def _line_numbers(phrase: Phrase) -> tuple[int | None, int | None]:
     return first, first
 
 
-def _head_or_tail(phrase: Phrase) -> Step | None:
+def _head_or_tail(phrase: Phrase) -> ShowFile | None:
     """Takes `head X`, `tail -n 5 X`."""
     command = phrase.word("head", "tail")
     if not command:

@@ -109,6 +109,8 @@ class Value:
         quiet: It was asked for only on the way to a later one, and is not shown.
         verbatim: The text is somebody's own to the last byte: where it ends without a
             newline, its last line is none (as for `wc` and for files).
+        stays: What a later step can take of it and leave the text worth reading: it
+            was asked for to be seen.
     """
 
     __slots__ = (
@@ -118,6 +120,7 @@ class Value:
         "number",
         "paths",
         "quiet",
+        "stays",
         "text",
         "verbatim",
     )
@@ -141,6 +144,7 @@ class Value:
         self.missing = missing
         self.quiet = False
         self.verbatim = False
+        self.stays: tuple[str, ...] = ()
 
     def kinds(self) -> tuple[str, ...]:
         """What a later step can take from this value."""

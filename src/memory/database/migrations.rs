@@ -55,6 +55,9 @@ pub(super) enum Standing {
 
 /// Reads application id and version; refuses what is newer or not ours.
 pub(super) fn standing(connection: &Connection, path: &Path) -> Result<Standing, Failure> {
+    // Both of one moment: another process may be making the database between two reads.
+    let moment = connection.is_autocommit().then(|| connection.unchecked_transaction());
+    let _moment = moment.transpose()?;
     let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let version = pragma("user_version")?;
     let application = pragma("application_id")?;

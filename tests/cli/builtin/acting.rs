@@ -85,6 +85,20 @@ fn facts_are_remembered_between_runs() {
     assert_eq!(workspace.ask("what is my favourite colour?"), "my favourite colour is blue");
     assert_eq!(workspace.ask("what do you know about the server"), "the server is called zeus");
     assert_eq!(workspace.ask("what is my shoe size"), "nothing is remembered about `shoe size`");
+    workspace.ask("remember that the door code is 4711");
+    workspace.ask("remember that Anna's phone number is 555");
+    for task in ["what is the door code", "do you remember the door code", "tell me the door code"]
+    {
+        assert_eq!(workspace.ask(task), "the door code is 4711");
+    }
+    assert_eq!(workspace.ask("what is Anna's phone number"), "Anna's phone number is 555");
+    // What it does not answer word for word was not meant for it.
+    for task in ["what is the capital of France", "what is Anna's door code"] {
+        let finished = workspace.run(&[], task);
+        assert_eq!((finished.code, finished.stdout.as_str()), (57, ""), "{}", finished.stderr);
+    }
+    let finished = workspace.run(&["--ephemeral"], "what is the door code");
+    assert_eq!(finished.code, 57, "{}", finished.stderr);
 }
 
 #[test]
@@ -95,6 +109,10 @@ fn several_steps() {
     assert_eq!(workspace.text("out.txt"), format!("{lines}\n"));
     workspace.ask_writing("first compute 6*7, then multiply it by 2; then save it to n.txt");
     assert_eq!(workspace.text("n.txt"), "84\n");
+    for task in ["show README.md; hash it", "show README.md and then hash it"] {
+        let shown = workspace.text("README.md") + &workspace.ask("sha256 of README.md");
+        assert_eq!(workspace.ask(task), shown);
+    }
     let answer = workspace.ask("find the largest file in src and then show its first line");
     assert_eq!(answer.lines().nth(1), Some("fn main() {"), "{answer}");
     let rust = workspace.ending("src", ".rs");

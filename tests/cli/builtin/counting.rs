@@ -135,3 +135,44 @@ fn standard_input_is_counted_as_wc_does() {
     let review = context.run_with_input(["run", "--stdin", "review this change"], b"");
     assert_eq!((review.code, &*review.stdout), (57, ""), "{}", review.stderr);
 }
+
+/// The calculator's own notation is understood where it stands alone.
+#[test]
+fn expressions_of_the_calculator_alone() {
+    let workspace = Workspace::new();
+    for (task, answer) in [
+        ("10/4", "2.5"),
+        ("1/3", "0.333333333333333333333333333333"),
+        ("1e3*2", "2000"),
+        ("1e-3*2", "0.002"),
+        ("log(100)", "2"),
+        ("log(8, 2)", "3"),
+        ("round(2.345, 2) + max(1, 2)", "4.35"),
+        ("2*pi/pi", "2"),
+    ] {
+        assert_eq!(workspace.ask(task), answer, "{task}");
+    }
+    let finished = workspace.run(&[], "1/0");
+    assert_eq!(finished.code, 1, "{}", finished.stderr);
+    assert!(finished.stdout.starts_with("cannot calculate `1 / 0`: "), "{}", finished.stdout);
+    assert_eq!(workspace.run(&[], "top 0 largest files").code, 57);
+}
+
+/// A line ends with its line break: what `wc -l` counts is what is told, whoever asks.
+#[cfg(unix)]
+#[test]
+fn lines_are_counted_as_wc_counts_them() {
+    let workspace = Workspace::new();
+    for text in ["a\nb\nc", "a\nb\nc\n", "a", "\n", "", "a\n\n\nb"] {
+        workspace.context.write("last.txt", text);
+        let wc =
+            std::process::Command::new("wc").arg("-l").arg(workspace.path("last.txt")).output();
+        let counted = String::from_utf8(wc.unwrap().stdout).unwrap();
+        let counted = counted.split_whitespace().next().unwrap();
+        assert_eq!(workspace.ask("how many lines are in last.txt"), counted, "{text:?}");
+    }
+    workspace.context.write("last.txt", "a\nb\nc");
+    // The rest behind the last line break has a number to be shown by.
+    assert_eq!(workspace.ask("line 3 of last.txt"), "c");
+    assert_eq!(workspace.ask("lines 10-20 of last.txt"), "`last.txt` ends at line 3");
+}

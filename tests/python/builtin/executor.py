@@ -9,6 +9,7 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 import json
+import math
 import re
 import subprocess
 import time
@@ -267,14 +268,23 @@ def _moment(text: str) -> float:
 
 
 def _evaluate(expression: str) -> Fraction:
-    if not re.fullmatch(r"(?:[-+*/%^().\d\s]|sqrt)+", expression):
+    if not re.fullmatch(
+        r"(?:[-+*/%^(),.\d\s]|sqrt|log|max|pi|[eE][-+]?\d)+", expression
+    ):
         message = f"`{expression}` is not an expression"
         raise ToolError(message)
-    code = re.sub(r"(\d+(?:\.\d+)?|\.\d+)", r"Fraction('\1')", expression)
+    number = r"(\d+(?:\.\d+)?(?:[eE][-+]?\d+)?|\.\d+)"
+    code = re.sub(number, r"Fraction('\1')", expression)
     try:
         value = eval(
             code.replace("^", "**"),
-            {"Fraction": Fraction, "sqrt": lambda number: Fraction(number**0.5)},
+            {
+                "Fraction": Fraction,
+                "sqrt": lambda number: Fraction(number**0.5),
+                "log": lambda number, base=10: Fraction(round(math.log(number, base))),
+                "max": max,
+                "pi": Fraction(math.pi),
+            },
         )
     except (ZeroDivisionError, SyntaxError, TypeError) as error:
         raise ToolError(str(error)) from None

@@ -5,7 +5,9 @@ from __future__ import annotations
 from hashlib import sha256
 
 import pytest
-from executor import Executor, ask
+from executor import TOOLS, Executor, ask, converse, request
+
+from agi_agent._errors import OutsideBuiltinError
 
 
 @pytest.mark.parametrize(
@@ -216,7 +218,7 @@ def test_steps_that_end_in_a_file(
             "find the largest file in src and count its lines",
             "src/main.rs (49 bytes)\n4",
         ),
-        ("show log.txt, then count the lines in it", "3"),
+        ("show log.txt, then count the lines in it", "first\nsecond\nthird\n3"),
         ("count lines in README.md and count words in README.md", "3\n7"),
         (
             "remember that tea is hot and then show src/lib.rs",
@@ -254,3 +256,63 @@ def test_the_hash_can_be_appended(tools: Executor) -> None:
     expected = sha256((tools.root / "README.md").read_bytes()).hexdigest()
     ask("hash README.md and after that append the hash to log.txt", tools)
     assert (tools.root / "log.txt").read_text().splitlines()[3:] == [expected]
+
+
+FACTS = ("the door code is 4711", "Anna's phone number is 555", "lunch is at noon")
+
+
+@pytest.mark.parametrize(
+    ("task", "answer"),
+    [
+        ("what is the door code", FACTS[0]),
+        ("What's the door code?", FACTS[0]),
+        ("do you remember the door code", FACTS[0]),
+        ("tell me the door code", FACTS[0]),
+        ("please tell me the code of the door", FACTS[0]),
+        ("can you tell me the door code?", FACTS[0]),
+        ("do you know what the door code is", FACTS[0]),
+        ("tell me what the door code is", FACTS[0]),
+        ("remind me what the door code is", FACTS[0]),
+        ("remind me of the door code", FACTS[0]),
+        ("give me the door code", FACTS[0]),
+        ("what is Anna's phone number", FACTS[1]),
+        ("what was the phone number of Anna?", FACTS[1]),
+        ("when is lunch", FACTS[2]),
+    ],
+)
+def test_a_question_that_only_the_memory_answers(
+    tools: Executor, task: str, answer: str
+) -> None:
+    tools.memory.extend(FACTS)
+    assert ask(task, tools) == answer
+    assert [name for name, _ in tools.calls] == ["memory_search"]
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        "what is the door",
+        "what is the area code of Anna",
+        "tell me a joke about the door code",
+        "what is the capital of France",
+        "what is it",
+        "what is the door code and why is the sky blue",
+        "what is the door code. fix all bugs",
+    ],
+)
+def test_what_the_memory_does_not_answer_word_for_word_is_refused(
+    tools: Executor, task: str
+) -> None:
+    tools.memory.extend(FACTS[1:])
+    with pytest.raises(OutsideBuiltinError, match="does not understand"):
+        ask(task, tools)
+
+
+@pytest.mark.parametrize("offered", [False, True])
+def test_without_a_memory_such_a_question_is_refused(
+    tools: Executor, offered: bool
+) -> None:
+    tools.denied = ("memory_search",)
+    names = tuple(name for name in TOOLS if offered or name != "memory_search")
+    with pytest.raises(OutsideBuiltinError, match="does not understand"):
+        converse(request("what is the door code", tools=names), tools)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from executor import Executor, ask
 
+from agi_agent._errors import OutsideBuiltinError
+
 
 @pytest.mark.parametrize(
     ("task", "answer"),
@@ -43,6 +45,20 @@ from executor import Executor, ask
         ("what is the difference between 10 and 4", "6"),
         ("17 \N{MINUS SIGN} 4 \N{MULTIPLICATION SIGN} 2", "9"),
         ("(5 squared) ^ 2", "625"),
+        ("10/4", "2.5"),
+        ("7/2?", "3.5"),
+        ("what is 10/4", "2.5"),
+        ("1.5/3", "0.5"),
+        ("1e3*2", "2000"),
+        ("2.5E-1 * 4", "1"),
+        ("what is 1e3 + 1e+2", "1100"),
+        ("log(100)", "2"),
+        ("what is log(100)?", "2"),
+        ("log(8, 2) + 1", "4"),
+        ("max(1, 2+3, 4)", "5"),
+        ("max(1,200)", "200"),
+        ("calculate 2 * max(3, sqrt(16))", "8"),
+        ("4*pi - 3*pi - pi + 1", "1"),
     ],
 )
 def test_phrasings(tools: Executor, task: str, answer: str) -> None:
@@ -52,3 +68,17 @@ def test_phrasings(tools: Executor, task: str, answer: str) -> None:
 
 def test_an_error_of_the_calculator_is_the_answer(tools: Executor) -> None:
     assert ask("what is 1 / 0", tools).startswith("cannot calculate `1 / 0`: ")
+
+
+@pytest.mark.parametrize("task", ["1/0", "what is 1 / 0", "10/0"])
+def test_a_fraction_alone_is_a_task(tools: Executor, task: str) -> None:
+    assert ask(task, tools).startswith("cannot calculate `")
+
+
+@pytest.mark.parametrize(
+    "task",
+    ["2024/11/05", "555-1234", "1e3", "log(", "log(100", "logs(2)", "max()", "e"],
+)
+def test_what_only_looks_like_arithmetic_is_refused(tools: Executor, task: str) -> None:
+    with pytest.raises(OutsideBuiltinError):
+        ask(task, tools)

@@ -122,7 +122,7 @@ def test_searching(tools: Executor, task: str, found: str) -> None:
         ("show line 2 of log.txt", "second"),
         ("show Makefile", "all:\n\ttrue"),
         ("show the last 99 lines of log.txt", "first\nsecond\nthird"),
-        ("show lines 9 to 12 of log.txt", "`log.txt` has only 3 lines"),
+        ("show lines 9 to 12 of log.txt", "`log.txt` ends at line 3"),
     ],
 )
 def test_showing(tools: Executor, task: str, shown: str) -> None:

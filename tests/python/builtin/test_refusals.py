@@ -15,10 +15,11 @@ REFUSED = (Path(__file__).parent / "refused.txt").read_text("utf-8").splitlines(
 
 
 @pytest.mark.parametrize("task", REFUSED)
-def test_refused_without_a_call(tools: Executor, task: str) -> None:
+def test_refused_before_anything_is_done(tools: Executor, task: str) -> None:
     with pytest.raises(OutsideBuiltinError) as caught:
         ask(task, tools)
-    assert tools.calls == []
+    # "what is …" is looked up, once, where nothing but the memory could answer it.
+    assert [name for name, _ in tools.calls] in ([], ["memory_search"])
     assert caught.value.kind == "outside_builtin"
     assert "\n" not in str(caught.value)
     assert caught.value.hint is not None
