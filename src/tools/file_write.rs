@@ -82,8 +82,8 @@ impl Tool for FileWrite {
             .blocking(move || {
                 let append = args.append.unwrap_or(false);
                 let text = args.content.as_bytes();
-                let change = write::write(&opener, &args.path, text, append, &cancel)
-                    .map_err(tool_error)?;
+                let change =
+                    write::write(&opener, &args.path, text, append, &cancel).map_err(tool_error)?;
                 let bytes = args.content.len();
                 let verb = if append { "appended" } else { "wrote" };
                 let path = shown(&args.path);

@@ -6,7 +6,10 @@
 //! other is as if they had run one after the other, in the order in which they were written. Nothing
 //! here knows tools or runs anything.
 
-use std::collections::VecDeque;
+mod index;
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,6 +20,7 @@ use std::sync::PoisonError;
 use tokio::sync::oneshot;
 
 use crate::protocol::Effect;
+use index::Index;
 
 /// What a call mostly does; each class has its bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +30,9 @@ pub enum Class {
     Network,
     Process,
 }
+
+/// Every class, each at its own number.
+const CLASSES: [Class; 4] = [Class::Cpu, Class::Disk, Class::Network, Class::Process];
 
 /// Something that a call touches.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,23 +79,6 @@ impl Claim {
             Effect::Process => Self::of(Class::Process, Thing::Everything, true),
             Effect::Network => Self::nothing(Class::Network),
         }
-    }
-
-    /// Whether the two must not run at the same time.
-    pub fn conflicts_with(&self, other: &Self) -> bool {
-        self.things.iter().any(|(thing, writes)| {
-            other.things.iter().any(|(its, it_writes)| (*writes || *it_writes) && meet(thing, its))
-        })
-    }
-}
-
-fn meet(left: &Thing, right: &Thing) -> bool {
-    match (left, right) {
-        (Thing::Everything, _) | (_, Thing::Everything) | (Thing::Memory, Thing::Memory) => true,
-        (Thing::Path(left), Thing::Path(right)) => {
-            left.starts_with(right) || right.starts_with(left)
-        }
-        (Thing::Path(_), Thing::Memory) | (Thing::Memory, Thing::Path(_)) => false,
     }
 }
 
@@ -144,19 +134,28 @@ pub struct Scheduler {
     queue: Arc<Mutex<Queue>>,
 }
 
+/// Each call that cannot run yet follows one that it conflicts with, the last before it, and looks for
+/// another only when that one is gone: many calls cost little more than one each.
 #[derive(Default)]
 struct Queue {
     bounds: Bounds,
     next: u64,
-    /// Running and waiting calls, in the order in which they came.
-    entries: VecDeque<Entry>,
+    /// Running and waiting calls by number, in the order in which they came.
+    entries: BTreeMap<u64, Entry>,
+    /// What all of them touch.
+    index: Index,
+    /// By class: calls that nothing but the bound keeps from running.
+    ready: [BTreeSet<u64>; CLASSES.len()],
+    /// By class.
+    running: [usize; CLASSES.len()],
 }
 
 struct Entry {
-    number: u64,
     claim: Claim,
     /// `None`: it runs.
     waiting: Option<oneshot::Sender<()>>,
+    /// Calls to look at again when this one is gone; some of them may be gone too.
+    followers: Vec<u64>,
 }
 
 /// The right to run; given back when dropped, also by a call that still waits.
@@ -177,10 +176,7 @@ impl Scheduler {
     pub fn wait(&self, claim: Claim) -> impl Future<Output = Turn> + use<> {
         let (sender, receiver) = oneshot::channel();
         let mut queue = self.lock();
-        let number = queue.next;
-        queue.next += 1;
-        queue.entries.push_back(Entry { number, claim, waiting: Some(sender) });
-        queue.advance();
+        let number = queue.add(claim, sender);
         drop(queue);
         let turn = Turn { scheduler: self.clone(), number };
         async move {
@@ -196,26 +192,58 @@ impl Scheduler {
 }
 
 impl Queue {
-    /// Lets everybody run who may.
-    fn advance(&mut self) {
-        for index in 0..self.entries.len() {
-            let entry = &self.entries[index];
-            if entry.waiting.is_none() {
-                continue;
-            }
-            let class = entry.claim.class;
-            // Those before it block it, running or not; those behind it only if they run already.
-            let blocked = self.entries.iter().enumerate().any(|(at, other)| {
-                (at < index || other.waiting.is_none())
-                    && at != index
-                    && entry.claim.conflicts_with(&other.claim)
-            });
-            let running = |other: &&Entry| other.waiting.is_none() && other.claim.class == class;
-            let is_full = self.entries.iter().filter(running).count() >= self.bounds.of(class);
-            if !blocked
-                && !is_full
-                && let Some(sender) = self.entries[index].waiting.take()
-            {
+    fn add(&mut self, claim: Claim, sender: oneshot::Sender<()>) -> u64 {
+        let number = self.next;
+        self.next += 1;
+        self.index.insert(number, &claim);
+        let entry = Entry { claim, waiting: Some(sender), followers: Vec::new() };
+        self.entries.insert(number, entry);
+        self.place(number);
+        self.start();
+        number
+    }
+
+    fn remove(&mut self, number: u64) {
+        let Some(entry) = self.entries.remove(&number) else { return };
+        self.index.remove(number, &entry.claim);
+        let class = entry.claim.class as usize;
+        if entry.waiting.is_none() {
+            self.running[class] -= 1;
+        } else {
+            self.ready[class].remove(&number);
+        }
+        for follower in entry.followers {
+            self.place(follower);
+        }
+        self.start();
+    }
+
+    /// Lets a waiting call follow one that it conflicts with, or be ready where there is none. Those that
+    /// come later never matter: they follow.
+    fn place(&mut self, number: u64) {
+        let Some(entry) = self.entries.get(&number) else { return };
+        let class = entry.claim.class as usize;
+        let blocker = self.index.blocker(number, &entry.claim);
+        if let Some(blocker) = blocker.and_then(|blocker| self.entries.get_mut(&blocker)) {
+            blocker.followers.push(number);
+        } else {
+            self.ready[class].insert(number);
+        }
+    }
+
+    /// Lets everybody run who may, in the order in which they came.
+    fn start(&mut self) {
+        loop {
+            let first = CLASSES
+                .into_iter()
+                .filter(|class| self.running[*class as usize] < self.bounds.of(*class))
+                .filter_map(|class| Some((*self.ready[class as usize].first()?, class as usize)))
+                .min();
+            let Some((number, class)) = first else { return };
+            self.ready[class].remove(&number);
+            self.running[class] += 1;
+            let entry = self.entries.get_mut(&number);
+            if let Some(sender) = entry.and_then(|entry| entry.waiting.take()) {
                 // A receiver that is gone gives its turn back in a moment.
                 sender.send(()).ok();
             }
@@ -225,9 +253,7 @@ impl Queue {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        let mut queue = self.scheduler.lock();
-        queue.entries.retain(|entry| entry.number != self.number);
-        queue.advance();
+        self.scheduler.lock().remove(self.number);
     }
 }
 

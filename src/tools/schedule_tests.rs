@@ -15,6 +15,26 @@ use super::Class;
 use super::Scheduler;
 use super::Thing;
 
+/// What the scheduler has to hold, said in the plainest way.
+impl Claim {
+    /// Whether the two must not run at the same time.
+    pub(crate) fn conflicts_with(&self, other: &Self) -> bool {
+        self.things.iter().any(|(thing, writes)| {
+            other.things.iter().any(|(its, it_writes)| (*writes || *it_writes) && meet(thing, its))
+        })
+    }
+}
+
+fn meet(left: &Thing, right: &Thing) -> bool {
+    match (left, right) {
+        (Thing::Everything, _) | (_, Thing::Everything) | (Thing::Memory, Thing::Memory) => true,
+        (Thing::Path(left), Thing::Path(right)) => {
+            left.starts_with(right) || right.starts_with(left)
+        }
+        (Thing::Path(_), Thing::Memory) | (Thing::Memory, Thing::Path(_)) => false,
+    }
+}
+
 fn path(name: &str, writes: bool) -> Claim {
     Claim::of(Class::Disk, Thing::Path(PathBuf::from(name)), writes)
 }
@@ -83,6 +103,37 @@ async fn who_gives_up_holds_nobody_and_bounds_hold() {
     assert!(scheduler.wait(Claim::nothing(Class::Cpu)).now_or_never().is_none(), "the bound");
     assert!(scheduler.wait(Claim::nothing(Class::Network)).now_or_never().is_some());
     drop(cpu);
+}
+
+/// Sets looked into for calls that all come first and then end, the first ones first.
+fn work(claims: impl Iterator<Item = Claim>) -> usize {
+    let scheduler = Scheduler::default();
+    let mut waiting: Vec<_> = claims.map(|claim| Box::pin(scheduler.wait(claim))).collect();
+    while !waiting.is_empty() {
+        let before = waiting.len();
+        waiting.retain_mut(|turn| turn.now_or_never().is_none());
+        assert_ne!(waiting.len(), before, "nobody can run");
+    }
+    let queue = scheduler.lock();
+    assert!(queue.entries.is_empty() && queue.running.iter().all(|running| *running == 0));
+    queue.index.looked.get()
+}
+
+#[test]
+fn the_work_grows_with_the_number_of_calls_and_not_faster() {
+    type Calls = fn(usize) -> Claim;
+    let mixtures: [Calls; 5] = [
+        |_| Claim::nothing(Class::Cpu),
+        |_| path("/w/d/one", true),
+        |number| path(&format!("/w/d/{}", number % 50), number % 3 == 0),
+        |number| path(if number % 10 == 0 { "/w" } else { "/w/d/one" }, number % 7 == 0),
+        |number| Claim::of(Class::Process, Thing::Everything, number % 2 == 0),
+    ];
+    for (at, calls) in mixtures.into_iter().enumerate() {
+        let (few, many) = (work((0..300).map(calls)), work((0..3000).map(calls)));
+        assert!(many <= 12 * few.max(1), "mixture {at}: {few} and {many}");
+        assert!(many <= 3000 * 40, "mixture {at}: {many}");
+    }
 }
 
 fn claims() -> impl Strategy<Value = Vec<(Claim, u64)>> {

@@ -114,3 +114,23 @@ fn commands_know_their_shell() {
     context.env("SHELL", "/bin/a-shell-of-mine");
     assert_eq!(told(&context), "/bin/a-shell-of-mine\n");
 }
+
+#[test]
+fn thousands_of_calls_in_one_reply_come_to_their_end() {
+    let context = TestContext::new();
+    let calls: Vec<_> = (0..3000)
+        .map(|number| {
+            let arguments = serde_json::json!({"expression": format!("{number}+1")});
+            serde_json::json!({"name": "calculator", "arguments": arguments})
+        })
+        .collect();
+    let script = serde_json::json!([{"tool_calls": calls}, {"text": "done"}]).to_string();
+    let path = context.write("../script.json", script);
+    let model = format!("scripted/{}", path.display());
+    let finished = context.run(["run", "--output-format", "jsonl", "--model", &model, "go"]);
+    assert_eq!(finished.code, 0, "{}", finished.stderr);
+    let of_calls = |line: &&str| {
+        line.contains("\"item.completed\"") && line.contains("\"tool\":\"calculator\"")
+    };
+    assert_eq!(finished.stdout.lines().filter(of_calls).count(), 3000);
+}
