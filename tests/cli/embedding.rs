@@ -7,6 +7,7 @@ use std::io::Read;
 use std::io::Write;
 use std::net::TcpListener;
 use std::net::TcpStream;
+use std::path::Path;
 
 use serde_json::Value;
 use serde_json::json;
@@ -126,6 +127,71 @@ with open('huge.gguf', 'wb') as f:
     let finished = context.run_with_input(["model", "embed", "--name", "./huge.gguf"], b"text\n");
     assert_ne!(finished.code, 0);
     assert!(finished.stderr.contains("needs 8796.1 GB of memory"), "{}", finished.stderr);
+}
+
+/// Tokens of the reference's tokenizer (`release/bench/embedding_tokens.py`): texts of many scripts.
+#[test]
+fn vectors_are_of_the_tokens_of_the_reference() {
+    if !released("vectors_are_of_the_tokens_of_the_reference") {
+        return;
+    }
+    let context = TestContext::new();
+    let script = "
+import _agi_llama, json, sys
+model = _agi_llama.load('embedded:all-MiniLM-L6-v2').result()
+for line in open(sys.argv[1], encoding='utf-8'):
+    row = json.loads(line)
+    tokens = model.tokenize(row['text'])
+    assert tokens == row['ids'], (row, tokens)
+    print()
+";
+    let rows = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/embedding/tokens.jsonl");
+    let finished =
+        context.run(["python".as_ref(), "-c".as_ref(), script.as_ref(), rows.as_os_str()]);
+    assert_eq!((finished.code, &*finished.stderr), (0, ""));
+    assert!(finished.stdout.lines().count() >= 300, "{}", finished.stdout);
+}
+
+#[test]
+fn a_model_that_gives_no_vectors_is_refused() {
+    let context = TestContext::new();
+    if context.run(["python", "-c", "import _agi_llama"]).code != 0 {
+        lacking("kernel", "a_model_that_gives_no_vectors_is_refused");
+        return;
+    }
+    // The small encoder of the tests: once with scores, once with a number that is none.
+    let script = "
+import struct, sys
+sys.path.insert(0, sys.argv[1])
+import models
+model = bytearray(models.bert())
+open('fine.gguf', 'wb').write(model)
+key = b'bert.pooling_type'
+place = model.index(key) + len(key) + 4
+ranks = model[:place] + struct.pack('<I', 4) + model[place + 4:]
+open('ranks.gguf', 'wb').write(ranks)
+open('nan.gguf', 'wb').write(model[:-4] + struct.pack('<f', float('nan')))
+";
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/local");
+    let made = context.run(["python".as_ref(), "-c".as_ref(), script.as_ref(), models.as_os_str()]);
+    assert_eq!(made.code, 0, "{}", made.stderr);
+    let embed = |arguments: &[&str]| {
+        let fixed = ["model", "embed", "--name"];
+        context.run_with_input(fixed.iter().chain(arguments), b"the name\nthe path\n")
+    };
+    let fine = embed(&["./fine.gguf"]);
+    assert_eq!((fine.code, rows(&fine.stdout).len()), (0, 2), "{}", fine.stderr);
+    for (name, reason) in [
+        ("./ranks.gguf", "gives texts a score and no vector (`pooling_type` is 4, rank)"),
+        ("./nan.gguf", "the model computes no numbers (NaN or infinite)"),
+    ] {
+        let refused = embed(&[name]);
+        assert_eq!((refused.code, &*refused.stdout), (52, ""), "{name}: {}", refused.stderr);
+        assert!(refused.stderr.contains(reason), "{}", refused.stderr);
+    }
+    // Told how to make a vector of it, the model that was made for scores gives vectors.
+    let told = embed(&["./ranks.gguf", "-c", "embedding.pooling=mean"]);
+    assert_eq!((told.code, told.stdout), (0, fine.stdout), "{}", told.stderr);
 }
 
 /// Answers requests one after the other with these bodies; gives what was asked.

@@ -85,6 +85,35 @@ fn models_are_listed_with_family_size_and_context() {
 }
 
 #[test]
+fn files_that_cannot_be_read_are_listed_with_the_reason() {
+    let context = TestContext::new();
+    let models = context.data().join("models");
+    std::fs::create_dir_all(models.join("author")).unwrap();
+    let no_architecture = [&b"GGUF\x03\0\0\0"[..], &[0; 16]].concat();
+    let files: [(&str, &[u8], &str); 5] = [
+        ("author/garbage", b"no model at all", "it does not begin with `GGUF`"),
+        ("cut", b"GGUF\x03\0\0\0\x01", "it ends within the header"),
+        ("empty", b"", "it ends within the header"),
+        ("later", b"GGUF\x63\0\0\0", "version 99 is not known"),
+        ("nameless", &no_architecture, "no key `general.architecture`"),
+    ];
+    for (name, bytes, _) in files {
+        std::fs::write(models.join(format!("{name}.gguf")), bytes).unwrap();
+    }
+    let listed = context.run(["model", "list", "--model", "local"]);
+    assert_eq!(listed.code, 0, "{}", listed.stderr);
+    let rows = json_of(&context.run(["model", "list", "--model", "local", "--json"]));
+    for (name, _, reason) in files {
+        let path = models.join(format!("{name}.gguf"));
+        let said = format!("`{}` is not a usable GGUF file: {reason}", path.display());
+        assert!(listed.stderr.contains(&format!("warning: {said}\n")), "{}", listed.stderr);
+        let name = json!(format!("local/{name}"));
+        let row = rows.as_array().unwrap().iter().find(|row| row["name"] == name).unwrap();
+        assert_eq!((&row["unreadable"], &row["source"]), (&json!(said), &json!(path)));
+    }
+}
+
+#[test]
 fn a_model_that_is_not_there_is_named_with_those_that_are() {
     let context = with_models();
     let failed = context.run(["run", "hello", "--model", "local/nemo"]);

@@ -11,6 +11,7 @@ use super::encoding;
 use super::job_classes::PyVectors;
 use super::model_class::PyModel;
 use super::raw::Context;
+use super::raw::Failure;
 use super::raw::Pooling;
 use super::raw::Shape;
 
@@ -78,6 +79,11 @@ fn sequence_room(most: usize) -> u32 {
 
 fn pooling_of(name: &str, model: &PyModel) -> PyResult<Pooling> {
     match name {
+        "model" if model.model().ranks() => Err(Failure(format!(
+            "the model `{}` gives texts a score and no vector (`pooling_type` is 4, rank)",
+            model.source_text()
+        ))
+        .into()),
         "model" if model.model().says_pooling() => Ok(Pooling::Model),
         "model" | "mean" => Ok(Pooling::Mean),
         "cls" => Ok(Pooling::Cls),

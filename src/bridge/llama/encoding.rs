@@ -14,6 +14,9 @@ pub(super) const BATCH: usize = 192;
 pub(super) const SEQUENCES: u32 = 64;
 /// Longer texts are cut here unless somebody says otherwise: what sentence models are trained for.
 pub(super) const MAX_TOKENS: usize = 256;
+/// Said of a model with NaN in it, whose vectors no JSON could hold.
+const NOT_FINITE: &str =
+    "the model computes no numbers (NaN or infinite): its file is damaged, or was made wrongly";
 
 /// Vectors of all texts, one behind the other; `None`: cancelled.
 pub(super) fn encode(
@@ -84,6 +87,12 @@ fn compute(
     }
     for sequence in (0..).take(texts.len()) {
         let vector = context.vector(sequence)?;
+        if !vector.iter().all(|number| number.is_finite()) {
+            return Err(Failure(format!(
+                "{NOT_FINITE}; text {}",
+                vectors.len() / vector.len() + 1
+            )));
+        }
         let length = vector.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
         #[expect(clippy::cast_possible_truncation, reason = "vectors are 32 bits wide")]
         vectors.extend(vector.iter().map(|x| (f64::from(*x) / length.max(1e-12)) as f32));

@@ -17,6 +17,7 @@ mod module;
 mod raw;
 mod sampling;
 mod text;
+mod word_pieces;
 
 pub(super) use module::kernel;
 pub(super) use module::register;

@@ -29,6 +29,11 @@ pub(in super::super) enum Pooling {
     Last,
 }
 
+/// Those that give one vector of the model's length for each text. `RANK` gives one score or some,
+/// `NONE` a vector for each token.
+const WHOLE_VECTORS: [sys::llama_pooling_type; 3] =
+    [sys::LLAMA_POOLING_TYPE_MEAN, sys::LLAMA_POOLING_TYPE_CLS, sys::LLAMA_POOLING_TYPE_LAST];
+
 /// Sizes of a context.
 #[derive(Debug, Clone, Copy)]
 pub(in super::super) struct Shape {
@@ -202,8 +207,13 @@ impl Context {
     /// The vector of a sequence of the last batch, as computed (not normalised).
     pub(in super::super) fn vector(&self, sequence: i32) -> Result<&[f32], Failure> {
         let length = usize::try_from(self.model.embedding_length()).unwrap_or(0);
-        // SAFETY: gives null or `length` floats, valid until the next computation, which needs
-        // `&mut self`.
+        // SAFETY: reads a number of a valid context.
+        let pooling = unsafe { sys::llama_pooling_type(self.pointer.as_ptr()) };
+        if !WHOLE_VECTORS.contains(&pooling) {
+            return Err(Failure("the model makes no vectors of texts".to_owned()));
+        }
+        // SAFETY: gives null or, with these ways of pooling, `n_embd_out` floats (`length`), valid
+        // until the next computation, which needs `&mut self`.
         unsafe {
             let vector = sys::llama_get_embeddings_seq(self.pointer.as_ptr(), sequence);
             if vector.is_null() {

@@ -11,6 +11,7 @@ mod log;
 mod model;
 mod sampler;
 mod threads;
+mod vocabulary;
 
 use std::ffi::CStr;
 use std::ffi::c_char;

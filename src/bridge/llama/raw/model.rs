@@ -5,19 +5,15 @@ use std::ffi::CString;
 use std::ffi::c_char;
 use std::ffi::c_void;
 use std::ptr::NonNull;
+use std::sync::OnceLock;
 
 use llama_cpp_sys_2 as sys;
 
+use super::super::word_pieces::WordPieces;
 use super::Failure;
-use super::THREW;
 use super::Token;
-use super::guard;
-use super::guarded;
 use super::log;
 use crate::bridge::gguf::Source;
-
-/// Longest text that is tokenised; the C interface counts in 32 bits.
-const MAX_TEXT: usize = 1 << 28;
 
 /// Told how far loading is; gives whether to go on.
 pub(in super::super) trait Loading: Sync {
@@ -29,6 +25,8 @@ pub(in super::super) trait Loading: Sync {
 pub(in super::super) struct Model {
     pointer: NonNull<sys::llama_model>,
     vocabulary: NonNull<sys::llama_vocab>,
+    /// See [`Model::tokenize`].
+    pub(super) pieces: OnceLock<WordPieces>,
 }
 
 // SAFETY: llama.cpp only reads a model after loading; contexts of several threads share one.
@@ -79,7 +77,7 @@ impl Model {
         // SAFETY: the model is valid; its vocabulary lives as long.
         let vocabulary = unsafe { sys::llama_model_get_vocab(pointer.as_ptr()) };
         match NonNull::new(vocabulary.cast_mut()) {
-            Some(vocabulary) => Ok(Self { pointer, vocabulary }),
+            Some(vocabulary) => Ok(Self { pointer, vocabulary, pieces: OnceLock::new() }),
             None => Err(Failure("the model has no vocabulary".to_owned())),
         }
     }
@@ -126,8 +124,17 @@ impl Model {
 
     /// Whether the file says how vectors of tokens become one of the text.
     pub(in super::super) fn says_pooling(&self) -> bool {
+        self.pooling_type().is_some()
+    }
+
+    /// Whether it was made to put texts into an order: it gives scores.
+    pub(in super::super) fn ranks(&self) -> bool {
+        self.pooling_type() == Some(sys::LLAMA_POOLING_TYPE_RANK)
+    }
+
+    fn pooling_type(&self) -> Option<sys::llama_pooling_type> {
         let architecture = self.text_of("general.architecture").unwrap_or_default();
-        self.text_of(&format!("{architecture}.pooling_type")).is_some()
+        self.text_of(&format!("{architecture}.pooling_type"))?.parse().ok()
     }
 
     /// Whether its memory cannot be cut at any place.
@@ -204,7 +211,7 @@ impl Model {
     }
 
     /// A scalar key of the file, as text.
-    fn text_of(&self, key: &str) -> Option<String> {
+    pub(super) fn text_of(&self, key: &str) -> Option<String> {
         let key = CString::new(key).ok()?;
         // SAFETY: as above; the key is a C string.
         sized_text(|out, size| unsafe {
@@ -229,76 +236,6 @@ impl Model {
                 Some((key, value))
             })
             .collect()
-    }
-
-    /// Text to tokens. `special`: with what the model wants around a text; `markup`: names of
-    /// control tokens become those tokens.
-    pub(in super::super) fn tokenize(
-        &self,
-        text: &[u8],
-        special: bool,
-        markup: bool,
-    ) -> Result<Vec<Token>, Failure> {
-        if text.len() > MAX_TEXT {
-            return Err(Failure(format!("a text of {} bytes is too long to tokenize", text.len())));
-        }
-        let length = i32::try_from(text.len()).map_err(|error| Failure(error.to_string()))?;
-        let mut tokens: Vec<Token> = vec![0; text.len() / 2 + 16];
-        loop {
-            let room = i32::try_from(tokens.len()).map_err(|error| Failure(error.to_string()))?;
-            let count = guarded("the text cannot be tokenized", |error, size| {
-                // SAFETY: text and tokens are valid for the lengths that are passed.
-                let count = unsafe {
-                    guard::agi_llama_tokenize(
-                        self.vocabulary(),
-                        text.as_ptr().cast(),
-                        length,
-                        tokens.as_mut_ptr(),
-                        room,
-                        special,
-                        markup,
-                        error,
-                        size,
-                    )
-                };
-                (count != THREW).then_some(count)
-            })?;
-            if let Ok(count) = usize::try_from(count) {
-                tokens.truncate(count);
-                return Ok(tokens);
-            }
-            // Too small; the negative number is what it takes.
-            tokens.resize(count.unsigned_abs() as usize, 0);
-        }
-    }
-
-    /// The bytes of a token, appended; `markup`: control tokens as text too.
-    pub(in super::super) fn piece(&self, token: Token, markup: bool, out: &mut Vec<u8>) {
-        if !self.knows(token) {
-            return;
-        }
-        let mut room = 64;
-        loop {
-            let start = out.len();
-            out.resize(start + room, 0);
-            // SAFETY: the token is of this vocabulary, and `out` has `room` bytes from `start` on.
-            let count = unsafe {
-                sys::llama_token_to_piece(
-                    self.vocabulary(),
-                    token,
-                    out[start..].as_mut_ptr().cast(),
-                    i32::try_from(room).unwrap_or(i32::MAX),
-                    0,
-                    markup,
-                )
-            };
-            if let Ok(count) = usize::try_from(count) {
-                out.truncate(start + count);
-                return;
-            }
-            out.truncate(start);
-            room = count.unsigned_abs() as usize;
-        }
     }
 }
 

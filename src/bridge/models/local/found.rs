@@ -49,6 +49,43 @@ impl Found {
     }
 }
 
+/// A file of the directory of models, or a model of this executable, that is none.
+#[derive(Debug)]
+pub struct Unreadable {
+    /// As a model there would be called.
+    pub name: String,
+    pub source: String,
+    pub error: gguf::GgufError,
+}
+
+/// What there is.
+#[derive(Debug, Default)]
+pub struct Listing {
+    /// Those inside this executable, then those of the directory by name.
+    pub models: Vec<Found>,
+    pub unreadable: Vec<Unreadable>,
+}
+
+impl Listing {
+    fn add(&mut self, name: String, source: String) {
+        match Found::read(name.clone(), source.clone()) {
+            Ok(model) => self.models.push(model),
+            Err(error) => self.unreadable.push(Unreadable { name, source, error }),
+        }
+    }
+
+    /// What to do where there is no model to take.
+    fn hint(&self, directory: Option<&Path>) -> String {
+        match self.unreadable.len() {
+            0 => place(directory),
+            count => format!(
+                "{}; of {count} that cannot be read `agi-agent model list` says why",
+                place(directory)
+            ),
+        }
+    }
+}
+
 /// llama.cpp's `llama_ftype`.
 fn quantisation(kind: u64) -> &'static str {
     const NAMES: [(u64, &str); 26] = [
@@ -90,8 +127,7 @@ pub fn find(settings: &ModelSettings) -> Result<Found, ModelError> {
         return the_only(directory);
     }
     if name == "embedded" {
-        let all = embedded();
-        let found = all.into_iter().find(Found::writes);
+        let found = embedded().models.into_iter().find(Found::writes);
         return found.ok_or_else(|| wrong("this executable holds no model that writes text"));
     }
     let source = source(name, directory);
@@ -123,10 +159,14 @@ fn source(name: &str, directory: Option<&Path>) -> Option<String> {
 }
 
 fn the_only(directory: Option<&Path>) -> Result<Found, ModelError> {
-    let mut found: Vec<Found> = listing(directory).into_iter().filter(Found::writes).collect();
+    let mut listing = listing(directory);
+    let mut found: Vec<Found> =
+        std::mem::take(&mut listing.models).into_iter().filter(Found::writes).collect();
     match (found.len(), found.pop()) {
         (1, Some(only)) => Ok(only),
-        (0, _) | (_, None) => Err(wrong("there is no local model").with_hint(place(directory))),
+        (0, _) | (_, None) => {
+            Err(wrong("there is no local model").with_hint(listing.hint(directory)))
+        }
         (_, Some(last)) => {
             let mut names: Vec<&str> = found.iter().map(|model| model.name.as_str()).collect();
             names.push(&last.name);
@@ -138,9 +178,10 @@ fn the_only(directory: Option<&Path>) -> Result<Found, ModelError> {
 
 fn unknown(name: &str, directory: Option<&Path>) -> ModelError {
     let error = wrong(format!("there is no local model `{name}`"));
-    let names: Vec<String> = listing(directory).into_iter().map(|model| model.name).collect();
+    let listing = listing(directory);
+    let names: Vec<&str> = listing.models.iter().map(|model| model.name.as_str()).collect();
     if names.is_empty() {
-        return error.with_hint(place(directory));
+        return error.with_hint(listing.hint(directory));
     }
     error.with_hint(format!("there are: {}", names.join(", ")))
 }
@@ -161,16 +202,19 @@ fn wrong(message: impl Into<String>) -> ModelError {
     ModelError::new(ModelErrorKind::Configuration, message)
 }
 
-fn embedded() -> Vec<Found> {
-    let names = gguf::appended().iter().map(|model| format!("{}{}", gguf::EMBEDDED, model.name));
-    names.filter_map(|name| Found::read(name.clone(), name).ok()).collect()
+fn embedded() -> Listing {
+    let mut listing = Listing::default();
+    for model in gguf::appended() {
+        let name = format!("{}{}", gguf::EMBEDDED, model.name);
+        listing.add(name.clone(), name);
+    }
+    listing
 }
 
-/// All models: those inside this executable, then those of the directory by name. Files that are no
-/// GGUF are left out.
-pub fn listing(directory: Option<&Path>) -> Vec<Found> {
-    let mut found = embedded();
-    let Some(directory) = directory else { return found };
+/// All models, and what looks like one and is none.
+pub fn listing(directory: Option<&Path>) -> Listing {
+    let mut listing = embedded();
+    let Some(directory) = directory else { return listing };
     let mut paths = Vec::new();
     let mut left = MAX_ENTRIES;
     walk(directory, DEPTH, &mut left, &mut paths);
@@ -178,12 +222,9 @@ pub fn listing(directory: Option<&Path>) -> Vec<Found> {
     for path in paths {
         let inside = path.strip_prefix(directory).unwrap_or(&path).with_extension("");
         let name = inside.to_string_lossy().replace('\\', "/");
-        match Found::read(name, path.to_string_lossy().into_owned()) {
-            Ok(model) => found.push(model),
-            Err(error) => tracing::debug!(%error, "not a model"),
-        }
+        listing.add(name, path.to_string_lossy().into_owned());
     }
-    found
+    listing
 }
 
 fn walk(directory: &Path, depth: usize, left: &mut usize, paths: &mut Vec<PathBuf>) {
@@ -233,9 +274,18 @@ mod tests {
             assert_eq!(source(name, Some(directory.path())).as_ref(), Some(&path), "{name}");
         }
         assert_eq!(source("model", Some(directory.path())), None);
-        assert!(listing(Some(directory.path())).is_empty(), "a file that is no GGUF");
+        let all = listing(Some(directory.path()));
+        assert!(all.models.is_empty(), "a file that is no GGUF");
+        let [unreadable] = &all.unreadable[..] else { panic!("{all:?}") };
+        assert_eq!((&unreadable.name[..], &unreadable.source), ("author/model", &path));
+        assert!(unreadable.error.to_string().ends_with("it does not begin with `GGUF`"));
         let error = the_only(Some(directory.path())).unwrap_err();
         assert_eq!(error.message, "there is no local model");
-        assert!(error.hint.unwrap().starts_with("put a GGUF file into"));
+        let hint = error.hint.unwrap();
+        assert!(hint.starts_with("put a GGUF file into"), "{hint}");
+        assert!(
+            hint.ends_with("of 1 that cannot be read `agi-agent model list` says why"),
+            "{hint}"
+        );
     }
 }

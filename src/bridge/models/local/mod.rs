@@ -24,6 +24,8 @@ pub use bench::measure;
 pub use custom::Custom;
 pub(in crate::bridge) use custom::has_transformers;
 pub use found::Found;
+pub use found::Listing;
+pub use found::Unreadable;
 pub use found::find;
 pub use found::listing;
 

@@ -6,6 +6,8 @@ use tokio_util::sync::CancellationToken;
 use super::settings;
 use crate::bridge::models::local;
 use crate::bridge::models::local::Found;
+use crate::bridge::models::local::Listing;
+use crate::bridge::models::local::Unreadable;
 use crate::bridge::models::remote::Endpoint;
 use crate::cli::commands::run::ModelArgs;
 use crate::cli::context::CommandContext;
@@ -28,10 +30,11 @@ pub async fn run(args: &ModelArgs, context: &mut CommandContext) -> Result<ExitC
             None => vec![settings.model.name.clone()],
         },
     };
-    let models = local::listing(settings.model.local.directory.as_deref());
+    let Listing { models, unreadable } = local::listing(settings.model.local.directory.as_deref());
     if context.global.json {
         let mut rows: Vec<_> = names.into_iter().map(|name| json!({"name": name})).collect();
         rows.extend(models.iter().map(row));
+        rows.extend(unreadable.iter().map(unreadable_row));
         context.output.json(&rows)?;
         return Ok(ExitCode::Done);
     }
@@ -39,6 +42,9 @@ pub async fn run(args: &ModelArgs, context: &mut CommandContext) -> Result<ExitC
     names.extend(table(&models));
     for line in names {
         context.output.line(&line)?;
+    }
+    for file in &unreadable {
+        context.output.warning(&file.error.to_string());
     }
     if nothing {
         let place = settings.model.local.directory.unwrap_or_default();
@@ -64,6 +70,15 @@ fn row(model: &Found) -> serde_json::Value {
         "quantisation": model.quantisation(),
         "writes": model.writes(),
         "source": model.source,
+    })
+}
+
+/// A file that is no model, and why.
+fn unreadable_row(file: &Unreadable) -> serde_json::Value {
+    json!({
+        "name": format!("local/{}", file.name),
+        "source": file.source,
+        "unreadable": file.error.to_string(),
     })
 }
 
