@@ -40,6 +40,35 @@ SCHEMAS = {
     "negative": {"type": "number", "maximum": -1.5},
     "around": {"type": "number", "exclusiveMinimum": -2, "exclusiveMaximum": 2.5},
     "whole": {"type": "number", "multipleOf": 1, "maximum": 9},
+    "fraction": {"type": "number", "minimum": 0.5, "maximum": 0.7},
+    "across": {"type": "number", "exclusiveMinimum": -0.25, "maximum": 11.125},
+    "narrow": {
+        "type": "number",
+        "minimum": 99999999999999,
+        "exclusiveMaximum": 100000000000001,
+    },
+    "listed": {
+        "enum": ["a", "bb", 3, {"a": 1}, {"b": 2}], "minLength": 2, "required": ["a"],
+    },
+    "layers": {
+        "type": "array",
+        "allOf": [
+            {"prefixItems": [{"type": "number"}]},
+            {"items": {"type": "integer"}, "maxItems": 3},
+        ],
+    },
+    "one of unlike": {
+        "oneOf": [
+            {"enum": ["x", "y"]},
+            {
+                "type": "object",
+                "properties": {"k": {"type": "integer"}},
+                "required": ["k"],
+            },
+        ]
+    },
+    "few members": {"maxProperties": 1},
+    "ambiguous pattern": {"type": "string", "pattern": "^(\\w+\\s?)+$"},
     "array": {"type": "array", "items": {"type": "boolean"}, "minItems": 2},
     "at most": {"type": "array", "items": {"type": "null"}, "maxItems": 3},
     "none": {"type": "array", "maxItems": 0},

@@ -123,15 +123,57 @@ UNSUPPORTED = [
     ({"propertyNames": {}}, "`propertyNames`"),
     ({"type": "object", "minProperties": 2}, "`minProperties` 2"),
     ({"type": "number", "multipleOf": 0.01}, "`multipleOf` 0.01"),
-    ({"type": "number", "minimum": 0.1, "maximum": 0.9}, "a range of numbers"),
+    (
+        {
+            "type": "number",
+            "minimum": 0.1,
+            "maximum": 0.1 + 1e-13,
+            "exclusiveMinimum": 0.1,
+        },
+        "a range of numbers",
+    ),
+    ({"exclusiveMaximum": 1e17}, "`exclusiveMaximum` this large"),
+    ({"type": "object", "enum": [{"b": 2}], "required": ["a"]}, "no value of `enum`"),
+    ({"allOf": [{"const": 1}, {"const": True}]}, "two values of `const`"),
+    (
+        {
+            "type": "object",
+            "allOf": [
+                {"additionalProperties": {"type": "integer"}},
+                {"properties": {"a": {"type": "string"}}, "required": ["a"]},
+            ],
+        },
+        "nothing is both",
+    ),
+    ({"allOf": [{"$ref": "#"}], "type": "object"}, "leads back to itself"),
+    ({"anyOf": [{"$ref": "#"}, {"type": "null"}]}, "leads back to itself"),
+    (
+        {
+            "type": "object",
+            "properties": {"a": {"type": "null"}},
+            "anyOf": [{"$ref": "#"}, {"required": ["a"]}],
+        },
+        "leads back to itself",
+    ),
+    ({"oneOf": [{"const": 7}, {"minimum": 5}]}, "alternatives 0 and 1"),
+    ({"type": "string", "pattern": "^(a|b)*a(a|b){12}$"}, "more than 500 states"),
+    ({"type": "string", "pattern": "^\\p{L}$"}, "`pattern`"),
+    ({"enum": [f"{'x' * 90}{n}" for n in range(30_000)]}, "grammar is this large"),
+    (
+        {
+            "$ref": "#/$defs/a",
+            "$defs": {"a": {"type": "null"}, "b": {"$id": "http://x/y"}},
+        },
+        "where a part has an `$id`",
+    ),
     ({"$ref": "other.json"}, "`$ref` to `other.json`"),
     ({"$ref": "#/$defs/x"}, "which is not there"),
-    ({"$ref": "#"}, "what nothing can meet"),
+    ({"$ref": "#"}, "leads back to itself"),
     ({"type": "string", "pattern": "(?=a)b"}, "`assert` inside `pattern`"),
     ({"type": "string", "pattern": r"\bx"}, "`at` inside `pattern`"),
     ({"type": "string", "pattern": r"(a)\1"}, "`groupref` inside `pattern`"),
     ({"type": "string", "pattern": "("}, "`pattern` `(`"),
-    ({"type": "string", "pattern": "a+", "maxLength": 3}, "`minLength` or `maxLength`"),
+    ({"type": "string", "pattern": "^aaaa", "maxLength": 3}, "or none of this length"),
     ({"oneOf": [{"type": "number"}, {"type": "integer"}]}, "alternatives 0 and 1"),
     ({"oneOf": [{"type": "object"}, {"required": ["a"]}]}, "alternatives 0 and 1"),
     ({"type": "integer", "minimum": 3, "maximum": 2}, "what nothing can meet"),
@@ -168,3 +210,121 @@ def test_a_grammar_stays_small():
     wide = {"properties": {f"p{n}": {"type": "string"} for n in range(40)}}
     assert len(grammar.for_schema(wide)) < 12_000
     assert len(grammar.for_schema(TREE)) < 8000
+
+
+@pytest.mark.parametrize(
+    "pattern", [r"^(\w+\s?)+$", "^([a-z]+-?)*$", r"^(\S+\s*)+$", "^(a|a?)+(b*)*(c+)+$"]
+)
+def test_a_pattern_is_followed_in_one_reading(pattern):
+    rules = Grammar(grammar.for_schema({"type": "string", "pattern": pattern}))
+    matcher, chance = Matcher(rules), random.Random(pattern)
+    assert matcher.feed('"')
+    for _ in range(100):
+        classes = sorted(c for c in matcher.choices() if c != ((0x22, 0x22),))
+        if not classes:
+            break
+        low, _ = chance.choice(chance.choice(classes))
+        assert matcher.feed(chr(low))
+        assert len(matcher._stacks) <= 16
+    assert rules.shortest["root"].startswith('"')
+
+
+PATTERNS = [
+    ("^a$|^b$", ["a", "b"], ["ab", "", "xa"]),
+    ("b", ["b", "abc"], ["", "a"]),
+    (r"^[\w.]+@[a-z.-]+\.[a-z]{2,}$", ["a.b@c.de"], ["a@b", "@c.de"]),
+    (r"^(\w+\s?)+$", ["two words", "x"], ["", " x", "two  words"]),
+    ("^(?:ab){2,3}$", ["abab", "ababab"], ["ab", "abababab"]),
+    ("^$", [""], ["a"]),
+]
+
+
+@pytest.mark.parametrize(("pattern", "found", "missed"), PATTERNS)
+def test_patterns_mean_what_they_say(pattern, found, missed):
+    schema = {"type": "string", "pattern": pattern}
+    assert all(allows(schema, json.dumps(text)) for text in found)
+    assert not any(allows(schema, json.dumps(text)) for text in missed)
+    listed = {"enum": [*found, *missed], **schema}
+    assert all(allows(listed, json.dumps(text)) for text in found)
+    assert not any(allows(listed, json.dumps(text)) for text in missed)
+
+
+def test_a_pattern_goes_with_lengths():
+    schema = {"type": "string", "pattern": "^a+", "minLength": 2, "maxLength": 3}
+    assert allows(schema, '"aa"')
+    assert allows(schema, '"axy"')
+    assert not allows(schema, '"a"')
+    assert not allows(schema, '"axyz"')
+
+
+def syntax_tree(count):
+    names = [f"t{number}" for number in range(count)]
+    below = {"anyOf": [{"$ref": f"#/$defs/{name}"} for name in names]}
+    return {
+        "$ref": "#/$defs/t0",
+        "$defs": {
+            name: {
+                "type": "object",
+                "properties": {"kind": {"const": name}, "l": below, "r": below},
+                "required": ["kind"],
+                "additionalProperties": False,
+            }
+            for name in names
+        },
+    }
+
+
+@pytest.mark.parametrize("count", [2, 5, 10, 30])
+def test_types_that_contain_each_other_cost_by_their_number(count):
+    text = grammar.for_schema(syntax_tree(count))
+    assert len(text) < 10_000 * count
+    deep = '{"kind":"t0"}'
+    for _ in range(min(8, 2 * count)):
+        deep = '{"kind":"t1","l":' + deep + "}"
+    matcher = Matcher(Grammar(text))
+    assert matcher.feed('{"kind":"t0","r":' + deep + "}")
+    assert matcher.complete
+
+
+def test_a_reference_is_read_as_an_address():
+    schema = {"definitions": {"a b": {"type": "null"}}, "$ref": "#/definitions/a%20b"}
+    assert allows(schema, "null")
+
+
+def test_two_bases_may_share_one():
+    base = {"type": "object", "properties": {"id": {"type": "null"}}}
+    schema = {
+        "allOf": [{"$ref": "#/$defs/left"}, {"$ref": "#/$defs/right"}],
+        "$defs": {
+            "base": base,
+            "left": {"allOf": [{"$ref": "#/$defs/base"}], "required": ["id"]},
+            "right": {"$ref": "#/$defs/base", "properties": {"b": {"type": "null"}}},
+        },
+    }
+    assert allows(schema, '{"id":null,"b":null}')
+    assert not allows(schema, '{"b":null}')
+
+
+@pytest.mark.parametrize(
+    ("text", "inside"),
+    [
+        ("0.5", 1),
+        ("0.7", 1),
+        ("0.69", 1),
+        ("0.50", 1),
+        ("0.71", 0),
+        ("0.49", 0),
+        ("1", 0),
+    ],
+)
+def test_decimals_are_bounded_digit_by_digit(text, inside):
+    assert allows({"type": "number", "minimum": 0.5, "maximum": 0.7}, text) == inside
+    negative = {"type": "number", "minimum": -0.7, "maximum": -0.5}
+    assert allows(negative, f"-{text}") == inside
+
+
+def test_no_decimal_is_rounded_out_of_its_range():
+    narrow = {"type": "number", "minimum": 999999999999998}
+    narrow["exclusiveMaximum"] = 999999999999999
+    assert allows(narrow, "999999999999998")
+    assert not allows(narrow, "999999999999998.9999999999")

@@ -8,7 +8,7 @@ by name, never ignored. Pure: no model, no I/O.
 from __future__ import annotations
 
 from agi_agent.local.grammar._caps import Caps, ImpossibleError, UnsupportedSchemaError
-from agi_agent.local.grammar._rules import Rules, literal
+from agi_agent.local.grammar._rules import Rules, TooLargeError, literal
 from agi_agent.local.grammar._schema import Builder
 
 TYPE_CHECKING = False
@@ -43,8 +43,16 @@ def value_rule(
 
     With `spaced` one blank may follow a colon or a comma.
     """
+    builder = Builder(schema, rules, caps or Caps(), spaced=spaced)
     try:
-        return Builder(schema, rules, caps or Caps(), spaced=spaced).value(schema)
+        builder.require_ends()
+        return builder.value(schema)
     except ImpossibleError as error:
         what = f"what nothing can meet: {error.why}"
         raise UnsupportedSchemaError(what, error.place) from None
+    except TooLargeError:
+        what = "a schema whose grammar is this large"
+        raise UnsupportedSchemaError(what, builder.place) from None
+    except RecursionError:
+        what = "a schema as deep as this"
+        raise UnsupportedSchemaError(what, builder.place) from None

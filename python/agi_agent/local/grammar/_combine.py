@@ -11,6 +11,7 @@ from agi_agent.local.grammar._caps import ImpossibleError, UnsupportedSchemaErro
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     Schema = dict[str, Any]
@@ -23,6 +24,9 @@ ANNOTATIONS = frozenset(
         "contentSchema", "$comment", "$schema", "$id", "$defs", "definitions",
     }
 )  # fmt: skip
+_OF_OBJECTS = frozenset({"properties", "required", "additionalProperties"})
+_OF_OBJECTS |= {"minProperties", "maxProperties"}
+_OF_ARRAYS = ("items", "prefixItems", "minItems", "maxItems", "uniqueItems")
 _LOWER = frozenset({"minimum", "exclusiveMinimum", "minLength", "minItems"})
 _LOWER |= {"minProperties"}
 _UPPER = frozenset({"maximum", "exclusiveMaximum", "maxLength", "maxItems"})
@@ -45,11 +49,9 @@ def types_of(schema: Schema, place: str) -> tuple[str, ...]:
         return tuple(named)
     if named is not None:
         raise UnsupportedSchemaError("`type` that is not a name", place)
-    if "properties" in schema or "required" in schema:
+    if any(key in schema for key in _OF_OBJECTS):
         return ("object",)
-    if "additionalProperties" in schema or "minProperties" in schema:
-        return ("object",)
-    if "items" in schema or "prefixItems" in schema or "minItems" in schema:
+    if any(key in schema for key in _OF_ARRAYS):
         return ("array",)
     if "pattern" in schema or "minLength" in schema or "maxLength" in schema:
         return ("string",)
@@ -70,16 +72,61 @@ def merge(one: Schema, other: Schema, place: str) -> Schema:
     for key, value in other.items():
         if key in ANNOTATIONS:
             result.setdefault(key, value)
-        elif key not in result or result[key] == value:
+        elif key in _MEMBERS or key in _ELEMENTS:
+            continue
+        elif key not in result or same(result[key], value):
             result[key] = value
         else:
             result[key] = _both(key, result[key], value, place)
-    closed = [s for s in (one, other) if s.get("additionalProperties") is False]
-    for schema in closed:
-        names = schema.get("properties", {})
-        known = result.get("properties", {})
-        result["properties"] = {n: s for n, s in known.items() if n in names}
-    return result
+    return result | _members(one, other, place) | _elements(one, other, place)
+
+
+_MEMBERS = ("properties", "additionalProperties")
+_ELEMENTS = ("prefixItems", "items")
+
+
+def _members(one: Schema, other: Schema, place: str) -> Schema:
+    """`properties` of both; what one does not name meets its `additionalProperties`."""
+    if not any(key in other for key in _MEMBERS):
+        return {}
+    ours, theirs = one.get("properties", {}), other.get("properties", {})
+    if not isinstance(ours, dict) or not isinstance(theirs, dict):
+        raise UnsupportedSchemaError("`properties` of this form", place)
+    rest = one.get("additionalProperties", True)
+    others = other.get("additionalProperties", True)
+    found: Schema = {}
+    if "properties" in one or "properties" in other:
+        found["properties"] = {
+            name: all_of(ours.get(name, rest), theirs.get(name, others))
+            for name in [*ours, *(name for name in theirs if name not in ours)]
+        }
+    if "additionalProperties" in one or "additionalProperties" in other:
+        found["additionalProperties"] = all_of(rest, others)
+    return found
+
+
+def _elements(one: Schema, other: Schema, place: str) -> Schema:
+    """`prefixItems` of both; beyond those of one its `items` hold."""
+    if not any(key in other for key in _ELEMENTS):
+        return {}
+    ours, theirs = one.get("prefixItems", []), other.get("prefixItems", [])
+    rest, others = one.get("items", True), other.get("items", True)
+    if any(isinstance(items, list) for items in (rest, others)):
+        raise UnsupportedSchemaError("`items` as a list (use `prefixItems`)", place)
+    found: Schema = {}
+    if ours or theirs:
+        count = max(len(ours), len(theirs))
+        found["prefixItems"] = [
+            all_of(a, b)
+            for a, b in zip(
+                [*ours, *[rest] * (count - len(ours))],
+                [*theirs, *[others] * (count - len(theirs))],
+                strict=True,
+            )
+        ]
+    if "items" in one or "items" in other:
+        found["items"] = all_of(rest, others)
+    return found
 
 
 def _both(key: str, one: Any, other: Any, place: str) -> Any:
@@ -91,19 +138,11 @@ def _both(key: str, one: Any, other: Any, place: str) -> Any:
         return _both_types(one, other, place)
     if key == "required":
         return [*one, *(name for name in other if name not in one)]
-    if key == "properties":
-        merged = dict(one)
-        for name, schema in other.items():
-            known = merged.get(name)
-            merged[name] = schema if known is None else all_of(known, schema, place)
-        return merged
     if key == "enum":
         left = [value for value in one if any(same(value, v) for v in other)]
         if not left:
             raise ImpossibleError("no value is in both lists of `enum`", place)
         return left
-    if key in ("items", "additionalProperties"):
-        return all_of(one, other, place)
     if key == "allOf":
         return [*one, *other]
     if key in ("anyOf", "oneOf", "$ref"):
@@ -113,13 +152,13 @@ def _both(key: str, one: Any, other: Any, place: str) -> Any:
     raise UnsupportedSchemaError(f"two values of `{key}`", place)
 
 
-def all_of(one: Any, other: Any, place: str) -> Any:
+def all_of(one: Any, other: Any) -> Any:
     """Give what meets both of two schemas, which may be true or false."""
     if one is True or other is False:
         return other
     if other is True or one is False:
         return one
-    return {"allOf": [one, other]} if one != other else one
+    return one if same(one, other) else {"allOf": [one, other]}
 
 
 def _both_types(one: Any, other: Any, place: str) -> list[str]:
@@ -164,24 +203,27 @@ def is_of(value: Any, types: tuple[str, ...]) -> bool:
     return "number" in types or ("integer" in types and whole)
 
 
-def disjoint(one: Any, other: Any, place: str) -> bool:
-    """Say whether surely no value meets both schemas."""
+def disjoint(
+    one: Any, other: Any, place: str, may_meet: Callable[[Any, Any], bool]
+) -> bool:
+    """Say whether surely no value meets both schemas.
+
+    `may_meet` says whether a value may meet a schema.
+    """
     if one is False or other is False:
         return True
     if not isinstance(one, dict) or not isinstance(other, dict):
         return False
-    ours, theirs = values_of(one), values_of(other)
-    if ours is not None and theirs is not None:
-        return not any(same(a, b) for a in ours for b in theirs)
-    if ours is not None and all(not is_of(v, types_of(other, place)) for v in ours):
-        return True
-    if theirs is not None and all(not is_of(v, types_of(one, place)) for v in theirs):
-        return True
+    for values in values_of(one), values_of(other):
+        if values is not None:
+            return not any(may_meet(v, one) and may_meet(v, other) for v in values)
     types = {*_known_types(one)} & {*_known_types(other)}
     for pair in (one, other), (other, one):
         if "number" in _known_types(pair[0]) and "integer" in _known_types(pair[1]):
             types.add("integer")
-    return not types or (types == {"object"} and _disjoint_objects(one, other, place))
+    return not types or (
+        types == {"object"} and _disjoint_objects(one, other, place, may_meet)
+    )
 
 
 def _known_types(schema: Schema) -> tuple[str, ...]:
@@ -192,16 +234,19 @@ def _known_types(schema: Schema) -> tuple[str, ...]:
     return (named,) if isinstance(named, str) else tuple(named)
 
 
-def _disjoint_objects(one: Schema, other: Schema, place: str) -> bool:
+def _disjoint_objects(
+    one: Schema, other: Schema, place: str, may_meet: Callable[[Any, Any], bool]
+) -> bool:
     ours, theirs = one.get("properties", {}), other.get("properties", {})
     needed, wanted = one.get("required", []), other.get("required", [])
     if other.get("additionalProperties") is False and set(needed) - set(theirs):
         return True
     if one.get("additionalProperties") is False and set(wanted) - set(ours):
         return True
-    shared = [name for name in needed if name in wanted]
+    # A member that only one of them asks for is there in whatever meets both.
     return any(
-        disjoint(ours.get(name, True), theirs.get(name, True), place) for name in shared
+        disjoint(ours.get(name, True), theirs.get(name, True), place, may_meet)
+        for name in dict.fromkeys([*needed, *wanted])
     )
 
 

@@ -6,6 +6,8 @@ for the same number.
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from fractions import Fraction
 
 from agi_agent.local.grammar._caps import Caps, ImpossibleError, UnsupportedSchemaError
@@ -15,6 +17,12 @@ if TYPE_CHECKING:
     from typing import Any
 
     from agi_agent.local.grammar._rules import Rules
+
+_EXACT = 15
+"""Digits that every decimal keeps in a double."""
+_LARGEST = 10**300
+_WHOLE = 2**53
+"""From here on readers round whole numbers, upwards too."""
 
 
 def integer(rules: Rules, low: int | None, high: int | None, caps: Caps) -> str:
@@ -45,15 +53,24 @@ def number(rules: Rules, bounds: Bounds, caps: Caps, place: str) -> str:
     if bounds.low is None and bounds.high is None:
         whole = f'("0" | [1-9] [0-9]{{0,{caps.digits - 1}}})'
         # Without a fraction that is all zeros `-0.0` cannot be written either.
-        body = f'"-"? {whole} {_fraction(caps)} | "0" | "-"? [1-9] '
+        fraction = f'"." [0-9]{{0,{caps.fraction - 1}}} [1-9]'
+        body = f'"-"? {whole} {fraction} | "0" | "-"? [1-9] '
         return rules.add("number", body + f"[0-9]{{0,{caps.digits - 1}}}")
+    low, high = bounds.low, bounds.high
+    single = bounds.above or bounds.below
+    if (
+        low is not None
+        and high is not None
+        and (low > high or (single and low == high))
+    ):
+        raise ImpossibleError(f"no number from {low} to {high}", place)
     first, last = bounds.integers()
     choices = []
     if first is None or last is None or first <= last:
         choices.append(integer(rules, first, last, caps))
     choices += _between(rules, bounds, caps)
     if not choices:
-        raise UnsupportedSchemaError("a range of numbers without a whole one", place)
+        raise UnsupportedSchemaError("a range of numbers this narrow", place)
     return rules.add("number-in", " | ".join(choices))
 
 
@@ -100,29 +117,118 @@ class Bounds:
 
 
 def _between(rules: Rules, bounds: Bounds, caps: Caps) -> list[str]:
-    """Decimals that lie between two neighbouring integers of the range.
-
-    Their fraction is not zero, so that it does not matter whether the ends are in.
-    """
+    """Decimals that are not whole."""
     low, high = bounds.low, bounds.high
-    floor = None if low is None else -((-low.numerator) // low.denominator)
-    ceiling = None if high is None else high.numerator // high.denominator
     choices = []
-    if ceiling is None or ceiling >= 1:
-        first = max(floor or 0, 0)
-        last = None if ceiling is None else ceiling - 1
-        if last is None or first <= last:
-            choices.append(f"{integer(rules, first, last, caps)} {_fraction(caps)}")
-    if floor is None or floor <= -1:
-        first = max(-ceiling if ceiling is not None else 0, 0)
-        last = None if floor is None else -floor - 1
-        if last is None or first <= last:
-            choices.append(f'"-" {integer(rules, first, last, caps)} {_fraction(caps)}')
+    if high is None or high > 0:
+        start = _Edge(max(low or Fraction(0), Fraction(0)), bounds.above)
+        stop = None if high is None else _Edge(high, bounds.below)
+        choices += _positive_decimals(rules, start, stop, caps)
+    if low is None or low < 0:
+        start = _Edge(max(-(high or Fraction(0)), Fraction(0)), bounds.below)
+        stop = None if low is None else _Edge(-low, bounds.above)
+        choices += [f'"-" ({t})' for t in _positive_decimals(rules, start, stop, caps)]
     return choices
 
 
-def _fraction(caps: Caps) -> str:
-    return f'"." [0-9]{{0,{caps.fraction - 1}}} [1-9]'
+@dataclass(frozen=True)
+class _Edge:
+    """One end of a range, `open` where it is not in it itself."""
+
+    at: Fraction
+    open: bool
+
+
+def _positive_decimals(
+    rules: Rules, start: _Edge, stop: _Edge | None, caps: Caps
+) -> list[str]:
+    """Expressions for the decimals of a range from 0 upwards that are not whole."""
+    first = math.floor(start.at)
+    last = None if stop is None else math.floor(stop.at)
+    choices = []
+    if first == last:
+        return _cell(first, start, stop, caps)
+    if start.at != first:
+        choices += _cell(first, start, None, caps)
+        first += 1
+    if stop is not None and last is not None and stop.at != last:
+        choices += _cell(last, None, stop, caps)
+    end = 10**_EXACT - 1 if last is None else min(last - 1, 10**_EXACT - 1)
+    while first <= end:
+        places = _places(first, caps)
+        # Numbers of one length have room for one number of decimals.
+        same = end if places == 0 else _last_with(first, places, caps)
+        if places > 0:
+            whole = integer(rules, first, min(same, end), caps)
+            choices.append(f'{whole} "." [0-9]{{0,{places - 1}}} [1-9]')
+        first = min(same, end) + 1
+    return choices
+
+
+def _places(whole: int, caps: Caps) -> int:
+    """How many decimals behind a whole number are told apart by a double.
+
+    Decimals of up to 15 digits keep their order when they are read; longer ones can be
+    rounded out of the range.
+    """
+    return min(caps.fraction, _EXACT - (len(str(whole)) if whole else 0))
+
+
+def _last_with(whole: int, places: int, caps: Caps) -> int:
+    """The last number that has room for as many decimals as `whole`."""
+    digits = len(str(whole))
+    while _places(10**digits, caps) == places:
+        digits += 1
+    # 0 has room for one more than 1 to 9.
+    return 0 if whole == 0 and _places(1, caps) != places else 10**digits - 1
+
+
+def _cell(whole: int, start: _Edge | None, stop: _Edge | None, caps: Caps) -> list[str]:
+    """Decimals behind one whole number, by the ends that lie within it."""
+    places = _places(whole, caps)
+    if places <= 0:
+        return []
+    least, most = 1, 10**places - 1
+    if start is not None:
+        scaled = (start.at - whole) * 10**places
+        least = max(least, math.ceil(scaled) + (start.open and scaled.denominator == 1))
+    if stop is not None:
+        scaled = (stop.at - whole) * 10**places
+        most = min(most, math.floor(scaled) - (stop.open and scaled.denominator == 1))
+    if least > most:
+        return []
+    low, high = (str(end).zfill(places) for end in (least, most))
+    return [f'"{whole}." ({" | ".join(_decimals(low, high))})']
+
+
+def _decimals(low: str, high: str) -> list[str]:
+    """Expressions for decimals from `low` to `high`, of so many digits or fewer."""
+    if not low:
+        return ['""']
+    rest = len(low) - 1
+    more = f" [0-9]{{0,{rest}}}" if rest else ""
+    first, last = int(low[0]), int(high[0])
+    zeros, nines = "0" * rest, "9" * rest
+    choices = []
+    if first == last:
+        return _after(low[0], _decimals(low[1:], high[1:]), low[1:])
+    if low[1:] != zeros:
+        choices += _after(low[0], _decimals(low[1:], nines), low[1:])
+        first += 1
+    if high[1:] != nines:
+        choices += _after(high[0], _decimals(zeros, high[1:]), zeros)
+        last -= 1
+    if first <= last:
+        choices.append(_digits(str(first), str(last)) + more)
+    return choices
+
+
+def _after(digit: str, parts: list[str], low: str) -> list[str]:
+    found = [f'"{digit}"' if part == '""' else f'"{digit}" {part}' for part in parts]
+    alone = f'"{digit}"'
+    if low and not low.strip("0") and alone not in found:
+        found.append(alone)
+    return list(dict.fromkeys(found))
 
 
 def _end(schema: dict[str, Any], key: str, place: str) -> Fraction | None:
@@ -131,6 +237,10 @@ def _end(schema: dict[str, Any], key: str, place: str) -> Fraction | None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise UnsupportedSchemaError(f"`{key}` that is not a number", place)
+    if not abs(value) < _LARGEST or (
+        key.startswith("exclusive") and abs(value) >= _WHOLE
+    ):
+        raise UnsupportedSchemaError(f"`{key}` this large", place)
     return Fraction(str(value))
 
 

@@ -23,7 +23,10 @@ def object_(builder: Builder, schema: Schema, place: str) -> str:
     extra = schema.get("additionalProperties")
     if extra is None and not properties and not required:
         # Nothing is said of the members: any are meant.
-        extra = schema.get("unevaluatedProperties", True)
+        extra = True
+    if schema.get("additionalProperties") is None:
+        # Names that nothing else speaks of: with `false` there are none.
+        extra = False if schema.get("unevaluatedProperties") is False else extra
     known = dict(properties)
     for name in required:
         if name not in known:
@@ -58,8 +61,8 @@ def listing(builder: Builder, item: str, least: int, most: int) -> str:
 
 def array(builder: Builder, schema: Schema, place: str) -> str:
     """Give an expression for the arrays that a schema allows."""
-    least = _count(schema, "minItems", place) or 0
-    most = _count(schema, "maxItems", place)
+    least = _strings.length(schema, "minItems", place) or 0
+    most = _strings.length(schema, "maxItems", place)
     if most is None:
         most = max(builder.caps.array, least)
     if schema.get("uniqueItems") and most > 1:
@@ -110,8 +113,8 @@ def _free_range(
     place: str,
 ) -> tuple[int, int]:
     """How many members of free names there may be."""
-    least = _count(schema, "minProperties", place) or 0
-    most = _count(schema, "maxProperties", place)
+    least = _strings.length(schema, "minProperties", place) or 0
+    most = _strings.length(schema, "maxProperties", place)
     sure = sum(must for _, must in members)
     wanted = max(0, least - sure)
     if most is not None and most < len(members):
@@ -183,12 +186,3 @@ def _joined(builder: Builder, item: str, least: int, most: int) -> str:
     rest = rules.repeat("more", more, max(least - 1, 0), most - 1)
     text = item if most == 1 else f"{item} {rest}"
     return text if least else f"({text})?"
-
-
-def _count(schema: Schema, key: str, place: str) -> int | None:
-    value = schema.get(key)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-        raise UnsupportedSchemaError(f"`{key}` that is not a count", place)
-    return int(value)

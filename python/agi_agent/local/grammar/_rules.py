@@ -10,6 +10,13 @@ _CHUNK = 64
 """Repetitions longer than this are built of chunks: llama.cpp expands `{m,n}` to one
 rule per step, and refuses more than 2,000."""
 
+_MOST = 2 << 20
+"""Characters of a grammar: what a kernel reads in well below a second."""
+
+
+class TooLargeError(Exception):
+    """A grammar has grown beyond what kernels read."""
+
 
 class Rules:
     """The rules of one grammar, in the order they were made."""
@@ -18,18 +25,29 @@ class Rules:
         """Start without any rule."""
         self._bodies: dict[str, str] = {}
         self._names: dict[str, str] = {}
+        self._numbers: dict[str, int] = {}
+        self._size = 0
 
     def add(self, hint: str, body: str) -> str:
-        """Give the name of a rule with this body, a new one where there is none."""
+        """Give the name of a rule with this body, a new one where there is none.
+
+        Raises:
+            TooLargeError: The grammar has grown too large.
+        """
         known = self._names.get(body)
         if known is not None:
             return known
         stem = "".join(c if c.isascii() and c.isalnum() else "-" for c in hint)
         stem = stem.strip("-") or "rule"
-        name, number = stem, 1
+        number = self._numbers.get(stem, 0) + 1
+        name = stem if number == 1 else f"{stem}-{number}"
         while name in self._bodies or name == "root":
             number += 1
             name = f"{stem}-{number}"
+        self._numbers[stem] = number
+        self._size += len(name) + len(body) + 6
+        if self._size > _MOST:
+            raise TooLargeError
         self._bodies[name] = body
         self._names[body] = name
         return name

@@ -9,10 +9,17 @@ language is finite and every text in it ends.
 from __future__ import annotations
 
 from agi_agent import _json_text
-from agi_agent.local.grammar import _combine, _numbers, _objects, _strings
+from agi_agent.local.grammar import (
+    _combine,
+    _cycles,
+    _numbers,
+    _objects,
+    _strings,
+    _valid,
+)
 from agi_agent.local.grammar._caps import Caps, ImpossibleError, UnsupportedSchemaError
-from agi_agent.local.grammar._combine import ANNOTATIONS, TYPES, types_of, values_of
-from agi_agent.local.grammar._rules import Rules, literal
+from agi_agent.local.grammar._combine import ANNOTATIONS, types_of, values_of
+from agi_agent.local.grammar._rules import Rules, TooLargeError, literal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,8 +33,10 @@ _REFUSED = (
     "dependencies", "unevaluatedItems", "$dynamicRef", "$recursiveRef",
     "additionalItems",
 )  # fmt: skip
-_REFERENCES = 64
-"""`$ref` to `$ref` to … so often is a circle."""
+_VALUES = 200_000
+"""Parts of one schema, with everything that is said twice."""
+_LEVELS = 16
+"""How deep values of one group of types are inside of each other, of many types too."""
 
 
 class Builder:
@@ -46,7 +55,13 @@ class Builder:
         self.caps = caps
         self.colon = '":" " "?' if spaced else '":"'
         self.comma = '"," " "?' if spaced else '","'
-        self._active: dict[str, int] = {}
+        self.place = ""
+        self._values = 0
+        self._moved: bool | None = None
+        self._groups: dict[str, tuple[int, int]] | None = None
+        # Levels by group, pointers that led to the value at hand, and what is known.
+        self._levels: dict[int, int] = {}
+        self._here: tuple[str, ...] = ()
         self._known: dict[tuple[Any, ...], str] = {}
 
     def value(self, schema: Any, place: str = "") -> str:
@@ -56,6 +71,18 @@ class Builder:
             UnsupportedSchemaError: It says something that cannot be enforced.
             ImpossibleError: It allows nothing.
         """
+        before, self._here = self._here, ()
+        try:
+            return self._value(schema, place)
+        finally:
+            self._here = before
+
+    def _value(self, schema: Any, place: str) -> str:
+        """The same for the value at hand, which pointers may have led to."""
+        self.place = place
+        self._values += 1
+        if self._values > _VALUES:
+            raise TooLargeError
         if schema is True:
             return self.anything(self.caps.depth)
         if schema is False:
@@ -65,9 +92,11 @@ class Builder:
         pointer = schema.get("$ref")
         if pointer is not None:
             return self._reference(schema, pointer, place)
-        self._refuse(schema, place)
+        self.refuse(schema, place)
         if "allOf" in schema:
-            return self.value(self._flat(schema, place), place)
+            followed: list[str] = []
+            flat = self._flat(schema, place, followed)
+            return self._inside(followed, flat, place)
         for key in ("anyOf", "oneOf"):
             if key in schema:
                 return self._alternatives(schema, key, place)
@@ -75,6 +104,15 @@ class Builder:
         if values is not None:
             return self._listed(schema, values, place)
         return self._typed(schema, place)
+
+    def require_ends(self) -> None:
+        """Raise where a `$ref` leads back to itself without going into a value.
+
+        Also where nothing here would follow it: validators do.
+        """
+        for circle in _cycles.groups(self.document, here=True):
+            what = f"a `$ref` that leads back to itself (`{circle}`)"
+            raise UnsupportedSchemaError(what, circle.lstrip("#"))
 
     def anything(self, depth: int) -> str:
         """Give an expression for any JSON value of at most so many levels."""
@@ -87,20 +125,32 @@ class Builder:
             choices.append(_objects.listing(self, below, 0, self.caps.array))
         return self.rules.add("value", " | ".join(choices))
 
-    def resolved(self, schema: Any, place: str) -> Any:
+    def _resolved(self, schema: Any, place: str, followed: list[str]) -> Any:
         """Follow `$ref` and `allOf` at the top of a schema, and nothing below."""
-        for _ in range(_REFERENCES):
-            if not isinstance(schema, dict):
-                return schema
-            if "$ref" in schema:
-                schema = self._with_siblings(schema, self._target(schema, place), place)
-            elif "allOf" in schema:
-                schema = self._flat(schema, place)
-            else:
-                return schema
-        raise UnsupportedSchemaError("a `$ref` that leads back to itself", place)
+        before = self._here
+        try:
+            while isinstance(schema, dict) and ("$ref" in schema or "allOf" in schema):
+                if "$ref" not in schema:
+                    schema = self._flat(schema, place, followed)
+                    continue
+                target = self.target(schema, place)
+                self._here = self._further(schema["$ref"], place)
+                if schema["$ref"] not in followed:
+                    followed.append(schema["$ref"])
+                schema = self._with_siblings(schema, target, place, followed)
+            return schema
+        finally:
+            self._here = before
 
-    def _refuse(self, schema: Schema, place: str) -> None:
+    def _further(self, pointer: str, place: str) -> tuple[str, ...]:
+        """The pointers that led to the value at hand, with one more."""
+        if pointer in self._here:
+            what = f"a `$ref` that leads back to itself (`{pointer}`)"
+            raise UnsupportedSchemaError(what, place)
+        return (*self._here, pointer)
+
+    def refuse(self, schema: Schema, place: str) -> None:
+        """Raise where a keyword stands that no grammar holds."""
         for key in _REFUSED:
             empty = key == "patternProperties" and not schema.get(key)
             if key in schema and not empty:
@@ -112,7 +162,7 @@ class Builder:
         choices = []
         problem: ImpossibleError | None = None
         types = types_of(schema, place)
-        if types == TYPES and not any(key in schema for key in ("type", "format")):
+        if not any(key in schema for key in _ASSERTIONS):
             return self.anything(self.caps.depth)
         for name in types:
             if name == "integer" and "number" in types:
@@ -152,14 +202,8 @@ class Builder:
 
     def _listed(self, schema: Schema, values: list[Any], place: str) -> str:
         """`const` and `enum`: those of the values that meet the other keywords."""
-        extra = schema.keys() - ANNOTATIONS - {"const", "enum", "type", "format"}
-        known = [key for key in extra if key in _ASSERTIONS]
-        if known and types_of(schema, place) != ("object",):
-            raise UnsupportedSchemaError(f"`enum` together with `{known[0]}`", place)
-        if "const" in schema and "enum" in schema:
-            values = [v for v in schema["enum"] if _combine.same(v, schema["const"])]
-        if "type" in schema:
-            values = [v for v in values if _combine.is_of(v, types_of(schema, place))]
+        others = {k: v for k, v in schema.items() if k not in ("const", "enum")}
+        values = [v for v in values if _valid.meets(self, v, others, place)]
         if not values:
             raise ImpossibleError("no value of `enum` is allowed", place)
         return self._either([literal(_json_text.dumps(value)) for value in values])
@@ -177,9 +221,11 @@ class Builder:
         for number, option in enumerate(options):
             at = f"{place}/{key}/{number}"
             try:
+                followed: list[str] = []
                 if rest.keys() - ANNOTATIONS:
-                    option = _combine.merge(self._open(option, at), rest, at)
-                choices.append(self.value(option, at))
+                    opened = self._open(option, at, followed)
+                    option = _combine.merge(opened, rest, at)
+                choices.append(self._inside(followed, option, at))
             except ImpossibleError as error:
                 problem = error
         if not choices:
@@ -187,21 +233,32 @@ class Builder:
         return self._either(choices)
 
     def _require_disjoint(self, options: list[Any], place: str) -> None:
-        flat = [self.resolved(option, place) for option in options]
+        def may_meet(value: Any, schema: Any) -> bool:
+            return _valid.meets(self, value, schema, place, perhaps=True)
+
+        flat = []
+        for number, option in enumerate(options):
+            try:
+                flat.append(self._resolved(option, f"{place}/{number}", []))
+            except ImpossibleError:
+                flat.append(False)
         for number, one in enumerate(flat):
             for later in range(number + 1, len(flat)):
-                if not _combine.disjoint(one, flat[later], place):
+                if not _combine.disjoint(one, flat[later], place, may_meet):
                     what = f"`oneOf` whose alternatives {number} and {later} overlap"
                     raise UnsupportedSchemaError(what, place)
 
-    def _open(self, option: Any, place: str) -> Schema:
+    def _open(self, option: Any, place: str, followed: list[str]) -> Schema:
         """An alternative as an object that can be merged."""
-        option = self.resolved(option, place)
+        option = self._resolved(option, place, followed)
         if option is False:
             raise ImpossibleError("`false` allows nothing", place)
+        if isinstance(option, dict) and option.get("unevaluatedProperties") is False:
+            # It would speak of what is merged with it, too.
+            raise UnsupportedSchemaError("`unevaluatedProperties` in a part", place)
         return option if isinstance(option, dict) else {}
 
-    def _flat(self, schema: Schema, place: str) -> Schema:
+    def _flat(self, schema: Schema, place: str, followed: list[str]) -> Schema:
         """`allOf` as one schema."""
         merged = {key: value for key, value in schema.items() if key != "allOf"}
         parts = schema["allOf"]
@@ -209,31 +266,62 @@ class Builder:
             raise UnsupportedSchemaError("`allOf` that is not a list", place)
         for number, part in enumerate(parts):
             at = f"{place}/allOf/{number}"
-            merged = _combine.merge(merged, self._open(part, at), at)
+            merged = _combine.merge(merged, self._open(part, at, followed), at)
         return merged
 
-    def _reference(self, schema: Schema, pointer: Any, place: str) -> str:
-        target = self._target(schema, place)
-        depth = self._active.get(pointer, 0)
-        if depth > self.caps.recursion:
-            raise ImpossibleError(f"`{pointer}` is inside of itself too often", place)
-        siblings = {k: v for k, v in schema.items() if k != "$ref"}
-        bare = not siblings.keys() - ANNOTATIONS
-        key = (pointer, tuple(sorted((p, n) for p, n in self._active.items() if n)))
-        if bare and key in self._known:
-            return self._known[key]
-        self._active[pointer] = depth + 1
+    def _inside(self, followed: list[str], schema: Any, place: str) -> str:
+        """What a schema allows that pointers have led to."""
+        before, levels = self._here, dict(self._levels)
+        self._here = (*before, *followed)
         try:
-            merged = target if bare else self._with_siblings(schema, target, place)
-            result = self.value(merged, pointer.lstrip("#"))
+            for pointer in followed:
+                self._enter(pointer, place)
+            return self._value(schema, place)
         finally:
-            self._active[pointer] = depth
-        if bare:
-            result = self.rules.add(pointer.rpartition("/")[2] or "top", result)
-            self._known[key] = result
-        return result
+            self._here, self._levels = before, levels
 
-    def _with_siblings(self, schema: Schema, target: Any, place: str) -> Any:
+    def _enter(self, pointer: str, place: str) -> None:
+        """Count a level of the group that a pointer belongs to."""
+        if self._groups is None:
+            self._groups = _cycles.groups(self.document)
+        group, size = self._groups.get(pointer, (-1, 0))
+        if size == 0:
+            return
+        level = self._levels.get(group, -1) + 1
+        depth = self.caps.recursion * size
+        if level > min(depth, max(_LEVELS, size + self.caps.recursion)):
+            raise ImpossibleError(f"`{pointer}` is inside of itself too often", place)
+        self._levels[group] = level
+
+    def _reference(self, schema: Schema, pointer: Any, place: str) -> str:
+        target = self.target(schema, place)
+        levels_before, here = dict(self._levels), self._here
+        further = self._further(pointer, place)
+        self._enter(pointer, place)
+        self._here = further
+        try:
+            siblings = {k: v for k, v in schema.items() if k not in ANNOTATIONS}
+            levels = tuple(sorted(self._levels.items()))
+            key = (_json_text.dumps(siblings), levels)
+            if key not in self._known:
+                self._known[key] = self._referred(siblings, pointer, target, place)
+            return self._known[key]
+        finally:
+            self._levels, self._here = levels_before, here
+
+    def _referred(self, siblings: Schema, pointer: str, target: Any, place: str) -> str:
+        inner = pointer.lstrip("#")
+        if len(siblings) == 1:
+            result = self._value(target, inner)
+        else:
+            followed: list[str] = []
+            merged = self._with_siblings(siblings, target, place, followed)
+            result = self._inside(followed, merged, inner)
+        return self.rules.add(pointer.rpartition("/")[2] or "top", result)
+
+    def _with_siblings(
+        self, schema: Schema, target: Any, place: str, followed: list[str]
+    ) -> Any:
         siblings = {
             key: value
             for key, value in schema.items()
@@ -241,25 +329,26 @@ class Builder:
         }
         if not siblings:
             return target
-        return _combine.merge(self._open(target, place), siblings, place)
+        return _combine.merge(self._open(target, place, followed), siblings, place)
 
-    def _target(self, schema: Schema, place: str) -> Any:
+    def target(self, schema: Schema, place: str) -> Any:
+        """Give what the `$ref` of a schema leads to.
+
+        Raises:
+            UnsupportedSchemaError: It leads out of the document, or nowhere.
+        """
         pointer = schema["$ref"]
         if not isinstance(pointer, str) or pointer[:2] not in ("#", "#/"):
             raise UnsupportedSchemaError(f"`$ref` to `{pointer}`", place)
-        found = self.document
-        for step in pointer.split("/")[1:]:
-            step = step.replace("~1", "/").replace("~0", "~")
-            if isinstance(found, dict) and step in found:
-                found = found[step]
-            elif (
-                isinstance(found, list) and step.isdecimal() and int(step) < len(found)
-            ):
-                found = found[int(step)]
-            else:
-                what = f"`$ref` to `{pointer}`, which is not there"
-                raise UnsupportedSchemaError(what, place)
-        return found
+        if self._moved is None:
+            self._moved = _cycles.nested_ids(self.document)
+        if self._moved:
+            raise UnsupportedSchemaError("`$ref` where a part has an `$id`", place)
+        try:
+            return _cycles.target(self.document, pointer)
+        except _cycles.MissingError:
+            what = f"`$ref` to `{pointer}`, which is not there"
+            raise UnsupportedSchemaError(what, place) from None
 
     def _either(self, choices: list[str]) -> str:
         unique = list(dict.fromkeys(choices))
@@ -273,6 +362,6 @@ _ASSERTIONS = frozenset(
         "pattern", "minLength", "maxLength", "minimum", "maximum", "exclusiveMinimum",
         "exclusiveMaximum", "multipleOf", "items", "prefixItems", "minItems",
         "maxItems", "uniqueItems", "properties", "required", "additionalProperties",
-        "minProperties", "maxProperties",
+        "minProperties", "maxProperties", "type", "format",
     }
 )  # fmt: skip
