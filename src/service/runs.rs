@@ -145,6 +145,11 @@ pub(super) fn task(start: &RunStart) -> Result<Task, Failure> {
             }
         }
     }
+    let is_blank = |part: &Part| matches!(part, Part::Text { text } if text.trim().is_empty());
+    if input.iter().all(is_blank) {
+        return Err(Failure::new(FailureKind::InvalidParams, "there is no task")
+            .with_hint("`task` or a text of `input` says what is to be done"));
+    }
     Ok(Task {
         input,
         session,

@@ -139,20 +139,20 @@ impl Opener {
 
     /// Whether the path may be read; nothing is opened for reading.
     pub fn check_read(&self, path: &Path) -> Result<(), OpenError> {
-        let located = self.locate(path)?;
+        let located = self.locate(path, Access::Read)?;
         self.judge(path, &located, Access::Read)
     }
 
     /// Whether the path may be written or created.
     pub fn check_write(&self, path: &Path) -> Result<(), OpenError> {
-        let located = self.locate(path)?;
+        let located = self.locate(path, Access::Write)?;
         self.judge(path, &located, Access::Write)
     }
 
     /// Opens a regular file for reading. FIFOs, sockets, devices and directories are refused without
     /// blocking.
     pub fn open_read(&self, path: &Path) -> Result<File, OpenError> {
-        let located = self.locate(path)?;
+        let located = self.locate(path, Access::Read)?;
         self.judge(path, &located, Access::Read)?;
         let Some(object) = located.object else {
             return Err(self.not_found(path, &located.real));
@@ -166,7 +166,7 @@ impl Opener {
     /// The entries of a directory in the order of the file system. An entry that is listed is not yet
     /// allowed: every one is judged when it is opened.
     pub fn read_dir(&self, path: &Path) -> Result<Vec<Entry>, OpenError> {
-        let located = self.locate(path)?;
+        let located = self.locate(path, Access::Read)?;
         self.judge(path, &located, Access::Read)?;
         if located.object.is_none() {
             return Err(self.not_found(path, &located.real));
@@ -182,7 +182,8 @@ impl Opener {
     ///
     /// `mode`: permission bits; `None` keeps those of the old file, or those the umask gives to a new
     /// one. The owner is kept where this process may. A symbolic link is followed if what it leads to
-    /// is inside the rules. A file with further hard links is refused: the other name may be outside.
+    /// is inside the rules. A file with further hard links is refused, as the other name may be outside;
+    /// where everything may be written it is replaced, and the other names keep the old contents.
     pub fn replace(
         &self,
         path: &Path,
@@ -214,7 +215,13 @@ impl Opener {
 
     /// Whether nothing is there, not even what a link leads to.
     pub fn is_absent(&self, path: &Path) -> Result<bool, OpenError> {
-        Ok(self.locate(path)?.object.is_none())
+        Ok(self.locate(path, Access::Write)?.object.is_none())
+    }
+
+    /// By how many names beside this one a file is known (hard links); 0 where it is not there.
+    pub fn other_names(&self, path: &Path) -> u64 {
+        let located = self.locate(path, Access::Read).ok();
+        located.and_then(|located| located.object).map_or(0, |object| object.other_names())
     }
 
     /// Waits until no other writer of ours, in this process or another, is at work in the directory of
@@ -225,7 +232,7 @@ impl Opener {
         path: &Path,
         is_cancelled: &dyn Fn() -> bool,
     ) -> Result<Exclusive, Cancelled> {
-        let directory = self.locate(path).ok().and_then(|located| {
+        let directory = self.locate(path, Access::Write).ok().and_then(|located| {
             self.judge(path, &located, Access::Write).ok()?;
             backend::open_directory(located.real.parent()?).ok()
         });
@@ -241,11 +248,14 @@ impl Opener {
 
     /// What [`Self::replace`] would replace, and the directory that it is in.
     fn replaceable(&self, path: &Path) -> Result<(Located, backend::Directory), OpenError> {
-        let located = self.locate(path)?;
+        let located = self.locate(path, Access::Write)?;
         self.judge(path, &located, Access::Write)?;
         if let Some(object) = &located.object {
             object.must_be_file(path)?;
-            object.must_have_one_name(path)?;
+            // Who may write everywhere may write under the other name too.
+            if !self.inner.rules.is_full() {
+                object.must_have_one_name(path)?;
+            }
         }
         let (parent, _) = split(path, &located.real)?;
         let directory = backend::open_directory(parent)
@@ -255,7 +265,7 @@ impl Opener {
 
     /// Creates a directory and what is missing above it.
     pub fn create_dir_all(&self, path: &Path) -> Result<(), OpenError> {
-        let located = self.locate(path)?;
+        let located = self.locate(path, Access::Write)?;
         self.judge(path, &located, Access::Write)?;
         match &located.object {
             Some(object) => object.must_be_directory(path),
@@ -268,7 +278,7 @@ impl Opener {
     pub fn remove_file(&self, path: &Path) -> Result<(), OpenError> {
         let absolute = self.resolve(path);
         let (parent, name) = split(path, &absolute)?;
-        let located = self.locate(parent)?;
+        let located = self.locate(parent, Access::Write)?;
         let place = Located { real: located.real.join(name), object: None };
         self.judge(path, &place, Access::Write)?;
         let directory = backend::open_directory(&located.real)
@@ -285,7 +295,7 @@ impl Opener {
     }
 
     /// Resolves a path to its real path and pins what is there.
-    fn locate(&self, path: &Path) -> Result<Located, OpenError> {
+    fn locate(&self, path: &Path, access: Access) -> Result<Located, OpenError> {
         if path.as_os_str().is_empty() || path.as_os_str().as_encoded_bytes().contains(&0) {
             let source = io::Error::new(
                 io::ErrorKind::InvalidInput,
@@ -306,7 +316,7 @@ impl Opener {
                 Err(source) => Err(OpenError::io(path, source)),
             },
             Err(source) if source.kind() == io::ErrorKind::NotFound => {
-                locate_absent(path, &absolute)
+                locate_absent(path, &absolute, access)
             }
             Err(source) => Err(OpenError::io(path, source)),
         }
@@ -360,19 +370,20 @@ impl Inner {
 }
 
 /// Where a path that does not exist would be: the real path of the deepest directory that does, and
-/// the rest. A dangling link on the way is refused: its target could appear anywhere later.
-fn locate_absent(path: &Path, absolute: &Path) -> Result<Located, OpenError> {
+/// the rest. Through a dangling link nothing is made: its target could appear anywhere later.
+fn locate_absent(path: &Path, absolute: &Path, access: Access) -> Result<Located, OpenError> {
     let mut rest: Vec<&std::ffi::OsStr> = Vec::new();
     let mut current = absolute;
     loop {
         if std::fs::symlink_metadata(current).is_ok() {
-            let denied = |reason: &str| OpenError::Denied {
-                path: path.to_path_buf(),
-                access: Access::Write,
-                reason: reason.to_owned(),
-            };
-            let real = std::fs::canonicalize(current).map_err(|_| {
-                denied("it is or goes through a symbolic link whose target does not exist")
+            let real = std::fs::canonicalize(current).map_err(|_| match access {
+                Access::Read => OpenError::Dangling { path: path.to_path_buf() },
+                Access::Write => OpenError::Denied {
+                    path: path.to_path_buf(),
+                    access,
+                    reason: "it is or goes through a symbolic link whose target does not exist"
+                        .to_owned(),
+                },
             })?;
             let real = rest.iter().rev().fold(real, |real, name| real.join(name));
             return Ok(Located { real, object: None });

@@ -28,6 +28,13 @@ pub fn schema<T: JsonSchema>() -> Value {
 
 /// Arguments as `T`, or a sentence for the model that says what is wrong and what was expected.
 pub fn parse<T: DeserializeOwned + JsonSchema>(arguments: &Value) -> Result<T, ToolError> {
+    // An array would be taken for the fields in their order, which nobody promises.
+    if !arguments.is_object() {
+        return Err(ToolError::ForModel(format!(
+            "wrong arguments: not an object; expected {}",
+            shape(&schema::<T>())
+        )));
+    }
     T::deserialize_with_path(arguments).map_err(|(path, message)| {
         let place = if path == "." { String::new() } else { format!("`{path}`: ") };
         ToolError::ForModel(format!(
@@ -187,8 +194,9 @@ mod tests {
         );
         let unknown = wrong(json!({"path": "a", "ofset": 1}));
         assert!(unknown.contains("unknown field `ofset`"), "{unknown}");
-        let array = wrong(json!(["a"]));
-        assert!(array.contains("expected"), "{array}");
+        for other in [json!(["a", null, false, null, null]), json!("a"), json!(null)] {
+            assert_eq!(wrong(other), format!("wrong arguments: not an object; {expected}"));
+        }
     }
 
     #[test]

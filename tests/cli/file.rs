@@ -250,3 +250,41 @@ fn killed_writers_leave_the_old_contents_or_the_new() {
     assert_eq!(context.run(["file", "write", "big", "done"]).code, 0);
     assert_eq!(left(), Vec::<std::path::PathBuf>::new());
 }
+
+#[test]
+#[cfg(unix)]
+fn a_link_that_leads_nowhere_is_an_input_error() {
+    let context = workspace();
+    std::os::unix::fs::symlink("nowhere", context.work().join("dangling")).unwrap();
+    let arguments = r#"{"path": "dangling"}"#;
+    let read = ["tool", "run", "file_read", "--args", arguments];
+    let commands: [&[&str]; 4] = [
+        &["file", "read", "dangling"],
+        &["file", "stats", "dangling"],
+        &["file", "hash", "dangling"],
+        &read,
+    ];
+    for command in commands {
+        let finished = context.run(command);
+        assert_eq!(finished.code, 42, "{command:?}: {}", finished.stderr);
+        assert!(finished.stderr.contains("leads nowhere"), "{}", finished.stderr);
+        assert!(!finished.stderr.contains("sandbox"), "{}", finished.stderr);
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn a_person_changes_a_file_with_further_names_and_is_told_of_them() {
+    let context = workspace();
+    std::fs::hard_link(context.work().join("a.txt"), context.work().join("b.txt")).unwrap();
+    let edited = context.run(["file", "edit", "a.txt", "--old", "two", "--new", "2"]);
+    assert_eq!(edited.code, 0, "{}", edited.stderr);
+    assert!(edited.stderr.contains("they keep the old contents"), "{}", edited.stderr);
+    let text = |name: &str| std::fs::read_to_string(context.work().join(name)).unwrap();
+    assert_eq!(
+        (text("a.txt"), text("b.txt")),
+        ("one\n2 words\n".into(), "one\ntwo words\n".into())
+    );
+    let written = context.run(["file", "write", "b.txt", "x"]);
+    assert!(!written.stderr.contains("hard links"), "it has one name now: {}", written.stderr);
+}

@@ -163,3 +163,17 @@ fn the_end_of_the_input_is_the_end() {
 fn serving_needs_to_be_told_how() {
     assert_eq!(TestContext::new().run(["serve"]).code, 2);
 }
+
+#[test]
+fn a_task_of_blanks_is_none() {
+    let context = TestContext::new();
+    let mut service = Service::start(&context);
+    for params in
+        [json!({"task": "  "}), json!({"task": "", "input": [{"type": "text", "text": "\n"}]})]
+    {
+        let answer = service.ask("run.start", params);
+        assert_eq!(answer["error"]["kind"], "invalid_params", "{answer}");
+        assert_eq!(answer["error"]["message"], "there is no task", "{answer}");
+    }
+    assert_eq!(service.end(), Some(0));
+}

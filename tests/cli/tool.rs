@@ -134,3 +134,14 @@ fn thousands_of_calls_in_one_reply_come_to_their_end() {
     };
     assert_eq!(finished.stdout.lines().filter(of_calls).count(), 3000);
 }
+
+#[test]
+fn arguments_are_an_object_and_nothing_else() {
+    let context = TestContext::new();
+    context.write("aa", "text");
+    for other in [r#"["aa", null, null]"#, "\"aa\"", "null"] {
+        let finished = context.run(["tool", "run", "file_read", "--args", other]);
+        assert_ne!(finished.code, 0, "{other}: {}", finished.stdout);
+        assert!(finished.stderr.contains("object"), "{other}: {}", finished.stderr);
+    }
+}

@@ -170,8 +170,8 @@ def finish(
 
 
 def number(value: Any) -> int:
-    """Read a token count; nothing and nonsense count as 0."""
-    if isinstance(value, int | float) and not isinstance(value, bool) and value > 0:
+    """Read a token count; nothing and nonsense (also what no counter holds) count as 0."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 2**53:
         return int(value)
     return 0
 

@@ -18,6 +18,9 @@ pub enum OpenError {
     /// Nothing there; `nearest` is the existing path with the most similar name.
     #[error("`{}` does not exist", path.display())]
     NotFound { path: PathBuf, nearest: Option<PathBuf> },
+    /// A symbolic link is there, but not what it names.
+    #[error("`{}` is, or goes through, a symbolic link that leads nowhere", path.display())]
+    Dangling { path: PathBuf },
     /// A directory, FIFO, socket or device where a file is needed (or a file where a directory is).
     #[error("`{}` is {kind}", path.display())]
     NotAFile { path: PathBuf, kind: &'static str },
@@ -49,7 +52,10 @@ impl OpenError {
                 Some("use the memory tools, or `agi-agent config` and `agi-agent memory`".to_owned())
             }
             Self::Changed { .. } => Some("nothing was written; read it again".to_owned()),
-            Self::NotFound { .. } | Self::NotAFile { .. } | Self::Io { .. } => None,
+            Self::NotFound { .. }
+            | Self::Dangling { .. }
+            | Self::NotAFile { .. }
+            | Self::Io { .. } => None,
         }
     }
 }

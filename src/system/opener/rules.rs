@@ -97,6 +97,11 @@ impl Rules {
         }
     }
 
+    /// Whether everything may be written, but for what is the agent's own.
+    pub(super) fn is_full(&self) -> bool {
+        self.full
+    }
+
     pub(super) fn cwd(&self) -> &Path {
         &self.cwd
     }

@@ -149,6 +149,12 @@ fn a_dangling_link_is_refused_and_its_target_not_made() {
     symlink(&target, tree.workspace.join("dangling")).unwrap();
     assert!(is_denied(opener.replace(Path::new("dangling"), b"x", None)));
     assert!(is_denied(opener.create_dir_all(Path::new("dangling/sub"))));
+    for error in [
+        opener.open_read(Path::new("dangling")).unwrap_err(),
+        opener.check_read(Path::new("dangling/sub")).unwrap_err(),
+    ] {
+        assert!(matches!(error, OpenError::Dangling { .. }), "{error}");
+    }
     assert!(!target.exists());
 }
 

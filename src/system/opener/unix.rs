@@ -98,6 +98,15 @@ impl Pinned {
         Err(OpenError::io(path, source))
     }
 
+    /// Of a directory none: there the count is of something else.
+    #[allow(clippy::useless_conversion, reason = "the type of the field differs by platform")]
+    pub(super) fn other_names(&self) -> u64 {
+        match self.kind() {
+            FileType::RegularFile => u64::from(self.stat.st_nlink).saturating_sub(1),
+            _ => 0,
+        }
+    }
+
     fn kind(&self) -> FileType {
         FileType::from_raw_mode(self.stat.st_mode)
     }

@@ -51,6 +51,12 @@ impl Pinned {
         Err(OpenError::NotAFile { path: path.to_path_buf(), kind: "not a directory" })
     }
 
+    /// Not known.
+    #[expect(clippy::unused_self, reason = "as on Unix")]
+    pub(super) fn other_names(&self) -> u64 {
+        0
+    }
+
     pub(super) fn must_have_one_name(&self, _path: &Path) -> Result<(), OpenError> {
         Ok(())
     }

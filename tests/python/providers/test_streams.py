@@ -8,6 +8,7 @@ import pytest
 
 import streams
 from agi_agent import _errors, _json_text, providers
+from agi_agent.providers import _base
 
 CHAT: dict[str, Any] = {"provider": "openai"}
 RESPONSES: dict[str, Any] = {"provider": "openai", "api": "responses"}
@@ -259,6 +260,12 @@ def test_a_finished_stream_is_closed_by_its_last_event() -> None:
     with pytest.raises(_errors.PayloadError):
         providers.feed(payload)
     assert providers.close({"stream": number, "complete": False}) == {}
+
+
+def test_a_count_is_what_a_counter_holds() -> None:
+    assert [_base.number(value) for value in (3, 2.0, 2**53 - 1)] == [3, 2, 2**53 - 1]
+    for nonsense in (1e30, 2**64, float("inf"), float("nan"), -1, True, "3", None):
+        assert _base.number(nonsense) == 0
 
 
 def test_tools_are_read_and_written_once() -> None:

@@ -16,6 +16,7 @@ use crate::files::changing::edit::Replacement;
 use crate::files::changing::patch;
 use crate::files::changing::write;
 use crate::files::changing::write::Change;
+use crate::files::changing::write::ChangeKind;
 use crate::files::finding::name::shown;
 use crate::files::read;
 use crate::files::read::Window;
@@ -134,7 +135,9 @@ pub(super) fn write(
 ) -> Result<ExitCode, CommandError> {
     let text = text_or_stdin(args.text.clone())?;
     let cancel = CancellationToken::new();
+    let names = opener.other_names(&args.path);
     let change = write::write(opener, &args.path, text.as_bytes(), args.append, &cancel)?;
+    tell_other_names(&args.path, names, &change, context);
     if context.global.json {
         context.output.json(&json!({
             "path": args.path.to_string_lossy(),
@@ -154,6 +157,7 @@ pub(super) fn edit(
     context: &mut CommandContext,
 ) -> Result<ExitCode, CommandError> {
     let cancel = CancellationToken::new();
+    let names = opener.other_names(&args.path);
     let (count, noun, change) = match (args.old, args.new, &args.patch) {
         (Some(old), Some(new), _) => {
             let replacement = Replacement { old, new, all: args.all };
@@ -166,7 +170,18 @@ pub(super) fn edit(
         }
         _ => return Err(CommandError::usage("give `--old` and `--new`, or `--patch`")),
     };
+    tell_other_names(&args.path, names, &change, context);
     tell(&args.path.to_string_lossy(), count, noun, &change, context)
+}
+
+/// A file is replaced, so that its further names go on meaning the old one.
+fn tell_other_names(path: &Path, names: u64, change: &Change, context: &mut CommandContext) {
+    if names > 0 && change.kind == ChangeKind::Modified {
+        let path = shown(path);
+        context.output.warning(&format!(
+            "`{path}` had {names} more names (hard links); they keep the old contents"
+        ));
+    }
 }
 
 fn patch_text(file: &Path, opener: &Opener) -> Result<String, CommandError> {
