@@ -1,9 +1,9 @@
 """Chat templates of models: Jinja programs that came with the weights, in a sandbox.
 
 A template is a stranger's program. It runs in Jinja's immutable sandbox: no attribute
-that begins with an underscore, nothing of ours can be changed, ranges are bounded. What
-templates of the Hugging Face hub expect is there and no more. What a template can do is
-found out by trying, not by its name.
+that begins with an underscore, nothing of ours can be changed, what it makes is bounded
+(`_bounded`). What templates of the Hugging Face hub expect is there and no more. What a
+template can do is found out by trying, not by its name.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import json
 
 import jinja2
 from jinja2.ext import Extension, loopcontrols
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from agi_agent import _errors
+from agi_agent.local._bounded import BoundedEnvironment
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -109,7 +109,8 @@ class ChatTemplate:
         self.text = text
         self._marks = {"bos_token": bos, "eos_token": eos}
         try:
-            self._program = _environment().from_string(text)
+            self._environment = _environment()
+            self._program = self._environment.from_string(text)
         except jinja2.TemplateError as error:
             message = f"the model's chat template is broken: {error}"
             raise _errors.ConfigurationError(message) from None
@@ -159,6 +160,7 @@ class ChatTemplate:
         *,
         thinking: bool,
     ) -> str:
+        self._environment.begin()
         return self._program.render(
             messages=messages,
             tools=tools or None,
@@ -181,11 +183,11 @@ class ChatTemplate:
         return f"{_MARK}{word}" in text
 
 
-def _environment() -> ImmutableSandboxedEnvironment:
-    environment = ImmutableSandboxedEnvironment(
+def _environment() -> BoundedEnvironment:
+    environment = BoundedEnvironment(
         trim_blocks=True, lstrip_blocks=True, extensions=[_Generation, loopcontrols]
     )
-    environment.filters["tojson"] = _tojson
+    environment.bound("tojson", _tojson)
     environment.globals["raise_exception"] = _raise_exception
     environment.globals["strftime_now"] = _strftime_now
     return environment

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+
 import pytest
 from templates import FAMILIES, GEMMA, LLAMA3, MISTRAL, QWEN3, TEMPLATES
 
@@ -118,6 +120,64 @@ def test_a_template_cannot_do_what_it_likes(text):
     assert not template.system
     with pytest.raises(_errors.InvalidRequestError, match="chat template refuses"):
         template.render([{"role": "user", "content": "x"}])
+
+
+DOUBLED = "{% set n = namespace(x='x') %}{% for i in range(40) %}{% set n.x = STEP %}"
+DOUBLED += "{% endfor %}{{ n.x | length }}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ ('x' * 2000000000) | length }}",
+        "{{ 2000000000 * [1] }}",
+        "{{ 'a' | center(3000000000) }}",
+        "{{ 'a'.center(3000000000) }}",
+        "{{ 'a'.zfill(3000000000) }}",
+        "{{ '%1000000000d' % 3 }}",
+        "{{ '%*d' % (1000000000, 3) }}",
+        "{{ '%1000000000d' | format(3) }}",
+        "{{ '{:>2000000000}'.format(3) }}",
+        "{{ '{:>{}}'.format(3, 2000000000) }}",
+        "{{ ('a' * 1000000) | replace('a', 'b' * 1000000) }}",
+        "{{ ('a' * 1000000).replace('a', 'b' * 1000000) }}",
+        "{{ ('\\t' * 1000000).expandtabs(1000000) }}",
+        "{{ ('\\n' * 1000000) | indent(1000000) }}",
+        "{{ (['a'] * 1000000) | join('b' * 1000000) }}",
+        "{{ ('b' * 1000000).join(['a'] * 1000000) }}",
+        "{{ range(99999) | map('center', 1000000) | list | length }}",
+        "{{ 10 ** 1000000000 }}",
+        "{{ lipsum(n=100000) }}",
+        "{% set x = 'x' * 1000000 %}{% for i in range(99999) %}{{ x }}{% endfor %}",
+        "{% set x = 'x' * 1000000 %}{% set y %}{% for i in range(99999) %}{{ x }}"
+        "{% endfor %}{% endset %}{{ y | length }}",
+        DOUBLED.replace("STEP", "n.x ~ n.x"),
+        DOUBLED.replace("STEP", "n.x + n.x"),
+        DOUBLED.replace("STEP", "n.x * 2"),
+        DOUBLED.replace("STEP", "[n.x, n.x]").replace("length", "tojson"),
+        DOUBLED.replace("STEP", "[n.x, n.x]").replace(" | length", ""),
+    ],
+)
+def test_a_template_cannot_take_all_memory(text):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    template = ChatTemplate(text)
+    with pytest.raises(_errors.InvalidRequestError, match="chat template refuses"):
+        template.render([{"role": "user", "content": "x"}])
+    # Kilobytes: all of what may be made, and not one of the texts that were asked for.
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 700_000
+
+
+def test_what_templates_do_with_texts_is_left_to_them():
+    text = (
+        "{{ 'ab' * 3 }}|{{ 'a' ~ 1 ~ none }}|{{ '%03d' % 7 }}|"
+        "{{ '%s-%s' | format(1, 2) }}|"
+        "{{ '{:>4}{x}'.format(1, x=2) }}|{{ 'a\\nb' | indent(2) }}|"
+        "{{ ['a', 1] | join(', ') }}|"
+        "{{ 'aXa'.replace('X', '-') }}|{{ ', '.join(['a', 'b']) }}|{{ 2 ** 8 }}|"
+        "{{ [3, 1] | sort | first }}|{{ messages | map(attribute='content') | join }}"
+    )
+    given = "ababab|a1None|007|1-2|   12|a\n  b|a, 1|a-a|a, b|256|1|x"
+    assert ChatTemplate(text).render([{"role": "user", "content": "x"}]) == given
 
 
 def test_what_begins_with_an_underscore_is_not_there():

@@ -1,6 +1,6 @@
-r"""Regular expressions as automata, for patterns that can be read in several ways.
+"""Regular expressions as automata, for patterns that can be read in several ways.
 
-A kernel follows every reading of a text at once, so `^(\w+\s?)+$` would double them
+A kernel follows every reading of a text at once, so `^(a+b?)+$` would double them
 with each letter. Here such a pattern becomes a deterministic automaton and that a
 right-linear grammar: one reading, whatever the pattern. Knows regular expressions and
 rules, no JSON Schema beyond the lengths of a string.
