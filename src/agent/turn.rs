@@ -13,6 +13,8 @@ use crate::memory::MemoryHandle;
 use crate::protocol::Approver;
 use crate::protocol::Event;
 use crate::protocol::ExitCode;
+use crate::protocol::ItemBody;
+use crate::protocol::ItemStatus;
 use crate::protocol::Message;
 use crate::protocol::ModelError;
 use crate::protocol::ModelErrorKind;
@@ -257,8 +259,9 @@ impl Turns<'_> {
     /// Asks the model, after making room where the conversation fills its window.
     async fn ask_with_room(&mut self) -> Result<ModelReply, ModelError> {
         let room = self.room_for_input();
-        if self.state.tokens(self.fixed_tokens()) > room * FULL_PERCENT / 100 {
-            self.compact(room * TARGET_PERCENT / 100).await;
+        let is_full = self.state.tokens(self.fixed_tokens()) > room * FULL_PERCENT / 100;
+        if is_full && !self.compact(self.target(room)).await {
+            self.tell_of_no_room();
         }
         let request = self.request();
         let result = self.ask(&request).await;
@@ -299,6 +302,28 @@ impl Turns<'_> {
         let window = self.parts.model.info().context_window;
         let reply = self.parts.max_output_tokens.map_or(REPLY_TOKENS, u64::from);
         window - reply.min(window / 4)
+    }
+
+    /// What compaction aims at. Where instructions and tools alone take most of a small window: half of
+    /// what they leave.
+    fn target(&self, room: u64) -> u64 {
+        let (usual, fixed) = (room * TARGET_PERCENT / 100, self.fixed_tokens());
+        if usual >= fixed + fixed / 2 { usual } else { fixed + room.saturating_sub(fixed) / 2 }
+    }
+
+    /// Nothing can be left out: the model is asked all the same, since our estimate may be wrong.
+    fn tell_of_no_room(&mut self) {
+        let window = self.parts.model.info().context_window;
+        let fixed = self.fixed_tokens();
+        let note = format!(
+            "the conversation is too large for the model's context window of {window} tokens, of which \
+             instructions and tools take about {fixed}; if it is larger, set `model.context_window`"
+        );
+        if !self.state.notes.contains(&note) {
+            let message = note.clone();
+            self.emitter.instant(ItemStatus::Completed, ItemBody::Error { message });
+            self.state.notes.push(note);
+        }
     }
 
     fn fixed_tokens(&self) -> u64 {

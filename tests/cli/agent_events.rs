@@ -88,3 +88,20 @@ fn the_project_and_the_memory_reach_the_model() {
     let finished = run_script(&context, &script, &[]);
     assert_eq!(finished.code, 0, "{}", finished.stderr);
 }
+
+/// Where instructions and tools take most of a small window, what they leave is used; where they leave
+/// nothing, the person is told.
+#[test]
+fn a_small_window_is_made_room_in_or_told_of() {
+    for (window, has_room) in [(500, false), (1_000, false), (3_000, true), (4_096, true)] {
+        let context = TestContext::new();
+        context.write("big.txt", "twenty-four bytes here.\n".repeat(1_000));
+        let read = json!({"tool_calls": [{"name": "file_read", "arguments": {"path": "big.txt"}}]});
+        let script = json!({"context_window": window, "turns": [read, {"text": "done"}]});
+        let finished = run_script(&context, &script, &["--output-format", "jsonl"]);
+        assert_eq!(finished.code, 0, "{window}: {}", finished.stderr);
+        let compacted = finished.stdout.contains("compacted");
+        let told = finished.stdout.contains("too large for the model's context window of");
+        assert_eq!((compacted, told), (has_room, !has_room), "{window}: {}", finished.stdout);
+    }
+}
