@@ -73,6 +73,27 @@ fn each_limit_holds_and_is_named() {
         // One process that asks for too much hears it from the kernel and may go on without.
         let python = format!("{PYTHON} -I -c 'x = bytearray(1 << 30)'");
         hits(ground, rows, "memory", "limits.command.memory=300MiB", &python);
+        // Shared memory is nobody's own, and counts as well: mapped, or only open.
+        let fill = "for i in range(0, 300 << 20, 4096): m[i] = 1";
+        let shared =
+            format!("import mmap, time\nm = mmap.mmap(-1, 300 << 20)\n{fill}\ntime.sleep(9)");
+        let writing =
+            "f = os.memfd_create('x')\nfor i in range(300): os.write(f, b'x' * (1 << 20))";
+        let kept = format!("import os, time\n{writing}\ntime.sleep(9)");
+        for code in [shared, kept] {
+            let python = format!("{PYTHON} -I -c \"{code}\"");
+            hits(ground, rows, "memory", "limits.command.memory=100MiB", &python);
+            let (data, _) = shell(
+                ground,
+                &["limits.command.memory=500MiB"],
+                &python.replace("sleep(9)", "sleep(1)"),
+            );
+            rows.row(
+                format!("{} less is let be", ground.setting),
+                data["exit_code"] == 0,
+                &data.to_string(),
+            );
+        }
         // None of these has too much, all together have.
         let (one, all) = (holder(90), "limits.command.memory=300MiB");
         let together = format!("for i in 1 2 3 4 5 6; do ({one}) & done; wait");

@@ -4,6 +4,9 @@
 //! Each look costs some microseconds per process, ten times a second; a command that ends before the
 //! first one costs nothing. Only counts: ending is [`super::super::keeper`]'s.
 
+use std::collections::BTreeSet;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -15,16 +18,22 @@ use super::super::spec::Limits;
 
 /// From one look to the next.
 const PERIOD: Duration = Duration::from_millis(100);
+/// Looking through open files takes at most one part in so many of the time.
+const PATIENCE: u32 = 20;
 
 /// The watch over one command's processes.
 pub(in super::super) struct Tree {
     limits: Limits,
     next: Instant,
+    /// Bytes of open files in memory, and when they are counted again.
+    counted: u64,
+    next_count: Instant,
 }
 
 impl Tree {
     pub(in super::super) fn new(limits: Limits) -> Self {
-        Self { limits, next: Instant::now() + PERIOD }
+        let now = Instant::now();
+        Self { limits, next: now + PERIOD, counted: 0, next_count: now }
     }
 
     /// How long the next look can wait.
@@ -44,17 +53,51 @@ impl Tree {
         looked.0
     }
 
-    fn judge(&self, members: &[Pid]) -> Option<Limit> {
+    fn judge(&mut self, members: &[Pid]) -> Option<Limit> {
         if members.iter().map(|pid| threads(*pid)).sum::<u64>() > self.limits.processes {
             return Some(Limit::Processes);
         }
-        // Forked processes share pages until one of them writes: counted fully first, which is cheap and
-        // never too little, and by their shares only where that is too much.
-        let sum = |memory: fn(Pid) -> Option<u64>| -> u64 {
-            members.iter().filter_map(|pid| memory(*pid)).sum()
-        };
-        let too_much = sum(resident) > self.limits.memory && sum(share) > self.limits.memory;
-        too_much.then_some(Limit::Memory)
+        // Cheap and never too little first: all that is resident, files' pages too. What nobody maps is in
+        // no process's count, and is looked for as often as that takes little of the time.
+        let most = members.iter().filter_map(|pid| resident(*pid)).sum::<u64>();
+        let unmapped = self.unmapped(members);
+        if most.saturating_add(unmapped) <= self.limits.memory {
+            return None;
+        }
+        let held = members.iter().filter_map(|pid| share(*pid)).fold(Held::default(), Held::and);
+        // Files in memory are counted where they are mapped and where they are open: once is enough, and
+        // the larger count is.
+        let all = held.own.saturating_add(held.shared.max(unmapped));
+        (all > self.limits.memory).then_some(Limit::Memory)
+    }
+
+    /// Bytes of files without a name that live in memory, as they were counted last.
+    fn unmapped(&mut self, members: &[Pid]) -> u64 {
+        let start = Instant::now();
+        if start >= self.next_count {
+            let mut seen = BTreeSet::new();
+            let counted = members.iter().map(|pid| open_in_memory(*pid, &mut seen)).sum();
+            self.counted = counted;
+            self.next_count = start + start.elapsed() * PATIENCE;
+        }
+        self.counted
+    }
+}
+
+/// Bytes that are in memory for a command only.
+#[derive(Debug, Clone, Copy, Default)]
+struct Held {
+    /// No file's.
+    own: u64,
+    /// Shared with others by intent: shared mappings, files in memory. Each page is divided among those who
+    /// map it.
+    shared: u64,
+}
+
+impl Held {
+    fn and(self, other: Self) -> Self {
+        let (own, shared) = (self.own + other.own, self.shared + other.shared);
+        Self { own, shared }
     }
 }
 
@@ -66,23 +109,49 @@ fn threads(pid: Pid) -> u64 {
     tasks.map_or(0, |found| u64::from(found.st_nlink).saturating_sub(2))
 }
 
-/// Bytes of a process that are no file's.
+/// Bytes of a process that are in memory, whatever they are.
 fn resident(pid: Pid) -> Option<u64> {
     let text = std::fs::read_to_string(format!("/proc/{}/statm", pid.as_raw_nonzero())).ok()?;
-    let mut pages = text.split(' ').skip(1).map(str::parse::<u64>);
-    let (all, shared) = (pages.next()?.ok()?, pages.next()?.ok()?);
-    Some(all.saturating_sub(shared).saturating_mul(rustix::param::page_size() as u64))
+    let pages = text.split(' ').nth(1)?.parse::<u64>().ok()?;
+    Some(pages.saturating_mul(rustix::param::page_size() as u64))
 }
 
-/// The same with each shared page divided among those who share it; all of it where the kernel does not
-/// say.
-fn share(pid: Pid) -> Option<u64> {
-    let path = format!("/proc/{}/smaps_rollup", pid.as_raw_nonzero());
-    let share = std::fs::read_to_string(path).ok().and_then(|text| {
-        let line = text.lines().find_map(|line| line.strip_prefix("Pss_Anon:"))?;
-        line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
-    });
-    share.or_else(|| resident(pid))
+/// What a process holds, with each shared page divided among those who share it; not divided where the
+/// kernel does not say.
+fn share(pid: Pid) -> Option<Held> {
+    let read =
+        |file: &str| std::fs::read_to_string(format!("/proc/{}/{file}", pid.as_raw_nonzero())).ok();
+    let of = |text: &str, own: &str, shared: &str| {
+        Some(Held { own: kilobytes(text, own)?, shared: kilobytes(text, shared)? })
+    };
+    let shares = read("smaps_rollup").and_then(|text| of(&text, "Pss_Anon:", "Pss_Shmem:"));
+    shares.or_else(|| of(&read("status")?, "RssAnon:", "RssShmem:"))
+}
+
+/// A line of `/proc` in bytes.
+fn kilobytes(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
+}
+
+/// Bytes of the files that `memfd_create` made and that a process has open, but for those in `seen`.
+fn open_in_memory(pid: Pid, seen: &mut BTreeSet<u64>) -> u64 {
+    let Ok(open) = std::fs::read_dir(format!("/proc/{}/fd", pid.as_raw_nonzero())) else {
+        return 0;
+    };
+    let mut bytes = 0_u64;
+    for descriptor in open.flatten().map(|entry| entry.path()) {
+        // Only the link is read of others: what is behind it may be slow to say anything.
+        let is_in_memory = std::fs::read_link(&descriptor)
+            .is_ok_and(|link| link.as_os_str().as_bytes().starts_with(b"/memfd:"));
+        if is_in_memory
+            && let Ok(found) = std::fs::metadata(&descriptor)
+            && seen.insert(found.ino())
+        {
+            bytes = bytes.saturating_add(found.blocks().saturating_mul(512));
+        }
+    }
+    bytes
 }
 
 #[cfg(test)]
@@ -106,6 +175,7 @@ mod tests {
         assert_eq!(judge(little, &[me]), Some(Limit::Memory));
         // Whoever is gone counts for nothing.
         assert_eq!(judge(few, &[]), None);
+        assert_eq!(judge(Limits { memory: 0, ..generous }, &[]), None);
     }
 
     #[test]
