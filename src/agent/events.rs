@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
+use std::sync::OnceLock;
 use std::sync::PoisonError;
 use std::time::Duration;
 
@@ -17,10 +18,14 @@ use crate::protocol::EventSink;
 use crate::protocol::Item;
 use crate::protocol::ItemBody;
 use crate::protocol::ItemStatus;
+use crate::protocol::Outcome;
 use crate::protocol::RungTaken;
 use crate::protocol::event::EVENT_VERSION;
 use crate::protocol::event::Envelope;
+use crate::protocol::secrets::Vault;
 use crate::system::clock;
+
+use super::concealed;
 
 /// The memory answers within a few milliseconds, unless somebody has it locked.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -53,6 +58,8 @@ pub(super) struct Emitter {
     sink: Arc<dyn EventSink>,
     /// Never held across an await or a call of the sink that could come back here.
     items: Mutex<Items>,
+    /// What nobody is told; from when the conversation is known.
+    vault: OnceLock<Arc<Vault>>,
 }
 
 struct Items {
@@ -71,7 +78,20 @@ struct OpenItem {
 impl Emitter {
     pub(super) fn new(sink: Arc<dyn EventSink>) -> Self {
         let items = Items { next: 0, open: Vec::new(), last_event: Instant::now(), rung: None };
-        Self { sink, items: Mutex::new(items) }
+        Self { sink, items: Mutex::new(items), vault: OnceLock::new() }
+    }
+
+    /// From here on the values of this vault are told to nobody. Only the first one counts.
+    pub(super) fn keep_secret(&self, vault: &Arc<Vault>) {
+        self.vault.set(Arc::clone(vault)).ok();
+    }
+
+    /// The outcome as it may be told.
+    pub(super) fn without_secrets(&self, mut outcome: Outcome) -> Outcome {
+        if let Some(vault) = self.vault.get() {
+            concealed::in_outcome(vault, &mut outcome);
+        }
+        outcome
     }
 
     fn items(&self) -> MutexGuard<'_, Items> {
@@ -79,7 +99,10 @@ impl Emitter {
     }
 
     /// Sends an event that is no item's.
-    pub(super) fn event(&self, event: Event) {
+    pub(super) fn event(&self, mut event: Event) {
+        if let Some(vault) = self.vault.get() {
+            concealed::in_event(vault, &mut event);
+        }
         self.items().last_event = Instant::now();
         self.sink.emit(event);
     }

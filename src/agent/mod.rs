@@ -8,6 +8,7 @@ pub mod approval;
 pub mod budget;
 mod calls;
 pub mod cancel;
+mod concealed;
 mod conditions;
 pub mod context;
 mod conversations;
@@ -172,6 +173,7 @@ impl Agent {
                 withheld: self.parts.approval.withheld.clone(),
             },
         );
+        let outcome = emitter.without_secrets(outcome);
         emitter.event(Event::Result(Box::new(outcome.clone())));
         outcome
     }
@@ -199,6 +201,7 @@ impl Agent {
         let session_id = session.id().to_owned();
         emitter.event(Event::ThreadStarted { thread_id: session_id.clone(), model });
         let (vault, allowed) = self.shared(&session_id, &history);
+        emitter.keep_secret(&vault);
         let request =
             Message { role: Role::User, parts: input::concealed(task.input, &vault, emitter) };
         let mut state = RunState::new(history);
@@ -382,12 +385,14 @@ fn words(part: &Part) -> Option<String> {
     }
 }
 
-/// The text of a part that came from the world.
+/// The text of a part that has, or may have, placeholders.
 fn text_of(part: &Part) -> Option<&str> {
     match part {
         Part::Text { text } => Some(text),
         Part::ToolResult(result) => Some(&result.text),
-        Part::Image { .. } | Part::Reasoning { .. } | Part::ToolCall(_) => None,
+        // It may hold placeholders.
+        Part::ToolCall(call) => Some(&call.arguments),
+        Part::Image { .. } | Part::Reasoning { .. } => None,
     }
 }
 

@@ -35,6 +35,7 @@ use super::calls::CallRoom;
 use super::calls::Flow;
 use super::cancel::CancelReason;
 use super::cancel::Cancellation;
+use super::concealed;
 use super::conditions;
 use super::events::Emitter;
 use super::events::until_cancelled;
@@ -157,7 +158,10 @@ impl Turns<'_> {
 
     /// Adds a message to the conversation and to the stored session.
     pub(super) async fn say(&mut self, message: Message) {
-        self.session.append(&message, self.emitter).await;
+        let stored = concealed::to_store(self.vault(), &message);
+        if !stored.parts.is_empty() || message.parts.is_empty() {
+            self.session.append(&stored, self.emitter).await;
+        }
         self.state.messages.push(message);
     }
 
@@ -171,7 +175,7 @@ impl Turns<'_> {
         if reply.message.parts.is_empty() {
             self.state.usage.add(&reply.usage);
         } else {
-            self.say(reply.message.clone()).await;
+            self.say(concealed::in_conversation(self.vault(), &reply.message)).await;
             self.state.count(&reply.usage);
         }
         reply.message.tool_calls().cloned().collect()
@@ -280,10 +284,12 @@ impl Turns<'_> {
     }
 
     async fn ask(&self, request: &ModelRequest) -> Result<ModelReply, ModelError> {
-        let model = self.parts.model.as_ref();
-        let nothing = Vault::default();
-        let vault = self.context.vault.as_deref().unwrap_or(&nothing);
-        model_call::ask(model, request, vault, self.emitter, self.cancel, self.parts.pacing).await
+        let (model, vault, pacing) = (self.parts.model.as_ref(), self.vault(), self.parts.pacing);
+        model_call::ask(model, request, vault, self.emitter, self.cancel, pacing).await
+    }
+
+    fn vault(&self) -> &Vault {
+        concealed::vault_of(&self.context)
     }
 
     fn request(&self) -> ModelRequest {
@@ -369,7 +375,7 @@ impl Turns<'_> {
             Some(Ok(reply)) => {
                 self.state.usage.add(&reply.usage);
                 self.state.pay(self.parts.prices.of(reply.rung, &reply.usage));
-                let text = reply.message.plain_text();
+                let text = self.vault().conceal_said(&reply.message.plain_text()).into_owned();
                 if text.trim().is_empty() { compact::digest(removed) } else { text }
             }
             Some(Err(error)) => {
@@ -420,10 +426,7 @@ impl Turns<'_> {
 
     /// Providers quote keys that they do not know.
     fn without_secrets(&self, text: String) -> String {
-        match &self.context.vault {
-            Some(vault) => vault.conceal(&text, None).into_owned(),
-            None => text,
-        }
+        self.vault().conceal(&text, None).into_owned()
     }
 
     fn note_model_error(&mut self, error: ModelError) {

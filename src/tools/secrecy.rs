@@ -43,6 +43,10 @@ pub(super) fn admit(
             })?;
         }
         Effect::Remember | Effect::Process | Effect::Network => {
+            if effect == Effect::Remember && vault.conceal_data(&mut arguments) {
+                let reason = "it holds the value of a secret, which is not remembered";
+                return Err(ToolError::ForModel(format!("{reason}; say where it is kept instead")));
+            }
             each_text(&mut arguments, &mut |text| match Vault::placeholder_in(text) {
                 None => Ok(()),
                 Some(placeholder) => Err(ToolError::ForModel(format!(

@@ -1,8 +1,8 @@
 //! The forms in which a known secret turns up when a command has encoded, reversed or wrapped it.
 //!
 //! Only what can be computed from the value beforehand is looked for: base64 at each of its three
-//! alignments, hexadecimal, percent and JSON escapes, backwards, and any of these broken into lines.
-//! What a program encrypts or compresses is out of reach.
+//! alignments, hexadecimal (also spaced, grouped and dumped: [`Digits`]), percent and JSON escapes,
+//! backwards, and any of these broken into lines. What a program encrypts or compresses is out of reach.
 
 use std::ops::Range;
 
@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use memchr::memmem::Finder;
 
+use super::digits::Digits;
 use crate::protocol::hex;
 
 /// Characters of base64 next to the certain ones that hold a few bits of the secret as well.
@@ -21,6 +22,8 @@ pub(super) struct Form {
     pub(super) kind: String,
     finder: Finder<'static>,
     is_base64: bool,
+    /// Digits that are also found with something between them.
+    is_digits: bool,
 }
 
 /// All forms of a value; its own is the first.
@@ -43,8 +46,10 @@ pub(super) fn of(name: &str, value: &str) -> Vec<Form> {
             add("base64", base64_middle(&engine, value.as_bytes(), alignment));
         }
     }
+    let digits = hex(value.as_bytes());
     let form = |(kind, text): (String, String)| Form {
         is_base64: kind.ends_with("-base64"),
+        is_digits: kind.ends_with("-hex") && text == digits,
         finder: Finder::new(text.as_bytes()).into_owned(),
         kind,
     };
@@ -67,6 +72,14 @@ pub(super) fn find<'a>(forms: &'a [Form], text: &str) -> Vec<(Range<usize>, &'a 
                 if range.len() > form.length() {
                     found.push((form.widened(text, range), form.kind.as_str()));
                 }
+            }
+        }
+    }
+    if forms.iter().any(|form| form.is_digits) {
+        for digits in [Digits::spaced(text), Digits::dumped(text)] {
+            for form in forms.iter().filter(|form| form.is_digits) {
+                let places = digits.find(&form.finder).into_iter();
+                found.extend(places.map(|range| (range, form.kind.as_str())));
             }
         }
     }

@@ -5,9 +5,11 @@
 //! printed or serialised. Text that merely looks like a placeholder gets one of its own, so that
 //! nobody but the vault can write a true one.
 
+mod digits;
 mod encoded;
 mod forms;
 mod patterns;
+mod said;
 mod vault;
 
 pub use patterns::has_beginning_of_secret;

@@ -222,6 +222,15 @@ impl Inner {
                 spans.extend(found.map(|(at, _)| (at..at + value.len(), placeholder.clone())));
             }
         }
+        if !spans.is_empty() {
+            // A value may be part of a placeholder's name; a true one says nothing.
+            let mut true_ones = placeholders(text);
+            true_ones.retain(|range| self.by_placeholder.contains_key(&text[range.clone()]));
+            let holds = |outer: &Range<usize>, inner: &Range<usize>| {
+                outer.start <= inner.start && inner.end <= outer.end
+            };
+            spans.retain(|(span, _)| !true_ones.iter().any(|range| holds(range, span)));
+        }
         without_overlaps(spans)
     }
 

@@ -2,6 +2,7 @@
 
 mod canaries;
 mod commands;
+mod known_values;
 mod strangers;
 #[cfg(unix)]
 mod terminal;
