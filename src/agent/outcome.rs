@@ -57,9 +57,7 @@ pub fn outcome(mut state: RunState, ending: Ending) -> Outcome {
             .iter()
             .filter(|denial| !denial.resolved)
             .map(|Denial { tool, target, reason, .. }| {
-                let hint = state.missing_rules.get(target).map(|rule| {
-                    format!("`--net {rule}` opens that host to commands and `web_fetch`")
-                });
+                let hint = state.ways_out.get(target).cloned();
                 (format!("declined: `{tool}` on `{target}`: {reason}"), hint)
             })
             .collect();

@@ -76,8 +76,8 @@ pub struct RunState {
     /// The rung that children really got.
     pub sandbox: Option<String>,
     pub guard: LoopGuard,
-    /// For what was refused (as its denial names it) the host rule that would open it.
-    pub missing_rules: HashMap<String, String>,
+    /// For what was refused (as its denial names it) what would let it through.
+    pub ways_out: HashMap<String, String>,
     /// What went wrong without changing how the run ends.
     pub notes: Vec<String>,
     /// What a person allowed for the rest of the session.

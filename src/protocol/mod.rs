@@ -28,7 +28,7 @@ pub use model::{
     StopReason,
 };
 pub use outcome::{CallCounts, Denial, Outcome, OutcomeKind};
-pub use outlet::{Outlet, RefusedHost, Way};
+pub use outlet::{Outlet, RefusedHost, Traffic, Way};
 pub use port::{Approver, ChatModel, Embedder, EventSink};
 pub use tool::{Effect, ToolCall, ToolResult, ToolSpec};
 pub use usage::Usage;

@@ -18,6 +18,15 @@ pub struct RefusedHost {
     pub can_open: bool,
 }
 
+/// What came of one command's way out.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Each host once.
+    pub refused: Vec<RefusedHost>,
+    /// The first host (`host:port`) it was connected to: from then on it may have that host's text.
+    pub reached: Option<String>,
+}
+
 /// Lets commands out.
 pub trait Outlet: fmt::Debug + Send + Sync {
     /// Serves what connects to a listening socket, which a sandbox has opened where only its commands
@@ -31,6 +40,6 @@ pub trait Way: fmt::Debug + Send + Sync {
     /// The address for one more command.
     fn admit(&self) -> Ipv4Addr;
 
-    /// Ends every connection of a command that is over, and says what it was refused, each host once.
-    fn settle(&self, address: Ipv4Addr) -> Vec<RefusedHost>;
+    /// Ends every connection of a command that is over, and says what came of them.
+    fn settle(&self, address: Ipv4Addr) -> Traffic;
 }

@@ -15,7 +15,7 @@ use super::policy::Reach;
 use super::policy::Rung;
 use super::spill::Kept;
 use super::spill::Spill;
-use crate::protocol::RefusedHost;
+use crate::protocol::Traffic;
 
 pub use input::Input;
 
@@ -80,8 +80,8 @@ pub struct Finished {
     pub stopped_by: Option<Limit>,
     /// What it could connect to.
     pub reach: Reach,
-    /// Hosts that it asked for in vain.
-    pub refused: Vec<RefusedHost>,
+    /// What it asked the proxy for, where there is one.
+    pub traffic: Traffic,
     pub rung: Rung,
 }
 

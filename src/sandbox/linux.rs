@@ -29,6 +29,8 @@ use std::time::Instant;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::protocol::Traffic;
+
 use super::Sandbox;
 use super::command::Captured;
 use super::command::CommandSpec;
@@ -113,7 +115,7 @@ async fn run_with(
         };
         match ended {
             Ended::Finished(mut finished) => {
-                finished.refused = passage.map(Passage::settle).unwrap_or_default();
+                finished.traffic = passage.map(Passage::settle).unwrap_or_default();
                 return Ok(*finished);
             }
             // The command has not run: nothing was executed before every bound held.
@@ -246,7 +248,7 @@ async fn watch(
         restored,
         stopped_by,
         reach: sandbox.reach(moment.rung),
-        refused: Vec::new(),
+        traffic: Traffic::default(),
         rung: moment.rung,
     })))
 }

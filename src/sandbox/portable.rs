@@ -12,6 +12,8 @@ use tokio::io::AsyncReadExt as _;
 use tokio::io::AsyncWriteExt as _;
 use tokio_util::sync::CancellationToken;
 
+use crate::protocol::Traffic;
+
 use super::Sandbox;
 use super::command::Captured;
 use super::command::CommandSpec;
@@ -112,7 +114,7 @@ pub(super) async fn run(
         restored,
         stopped_by: None,
         reach: sandbox.reach(rung),
-        refused: Vec::new(),
+        traffic: Traffic::default(),
         rung,
     })
 }

@@ -17,6 +17,7 @@ use super::ToolOutput;
 use crate::protocol::ItemBody;
 use crate::protocol::ItemStatus;
 use crate::protocol::RefusedHost;
+use crate::protocol::Traffic;
 use crate::sandbox::CommandSpec;
 use crate::sandbox::EndStatus;
 use crate::sandbox::Finished;
@@ -108,8 +109,9 @@ fn output(shown: &str, finished: &Finished, context: &ToolContext) -> ToolOutput
         "sandbox": finished.sandbox(),
         "network": finished.reach.as_str(),
     });
-    if !finished.refused.is_empty() {
-        let hosts = finished.refused.iter().map(|refused| refused.host.as_str());
+    let Traffic { refused, reached } = &finished.traffic;
+    if !refused.is_empty() {
+        let hosts = refused.iter().map(|refused| refused.host.as_str());
         data["refused_hosts"] = hosts.collect();
     }
     if let EndStatus::Signaled(signal) = finished.status {
@@ -144,7 +146,7 @@ fn output(shown: &str, finished: &Finished, context: &ToolContext) -> ToolOutput
         EndStatus::Cancelled => ItemStatus::Cancelled,
     };
     let output = ToolOutput::text(text).with_data(data).with_item(item).ended(status);
-    ToolOutput { refused: finished.refused.clone(), ..output }
+    ToolOutput { refused: refused.clone(), reached: reached.clone(), ..output }
 }
 
 /// What was printed, then in brackets what it does not say.
@@ -211,7 +213,7 @@ fn done_about(finished: &Finished) -> Vec<String> {
             notes.push(format!("file_read `{}` gives {whole} {name}", kept.path.display()));
         }
     }
-    for RefusedHost { host, reason, .. } in &finished.refused {
+    for RefusedHost { host, reason, .. } in &finished.traffic.refused {
         notes.push(format!("`{host}` {reason}"));
     }
     for path in &finished.restored {

@@ -32,7 +32,7 @@ fn finished(status: EndStatus, stdout: &str, stderr: &str) -> Finished {
         pipe_held_by: Vec::new(),
         restored: Vec::new(),
         reach: Reach::Nothing,
-        refused: Vec::new(),
+        traffic: Traffic::default(),
         rung: Rung::Landlock,
     }
 }

@@ -103,6 +103,8 @@ pub struct CallOutcome {
     pub item: Option<ItemBody>,
     /// Hosts that a command asked for in vain.
     pub refused: Vec<RefusedHost>,
+    /// The host that a command was connected to: what it says may be that host's.
+    pub reached: Option<String>,
     /// Present when the tool gave no output.
     pub error: Option<ToolError>,
     /// Without the time the call waited for others.
@@ -117,16 +119,15 @@ impl CallOutcome {
         result: Result<ToolOutput, ToolError>,
         duration: Duration,
     ) -> Self {
-        let (status, text, data, item, refused, error) = match result {
-            Ok(output) => {
-                let text = output::cut(output.text, output::TEXT_LIMIT);
-                (output.status, text, output.data, output.item, output.refused, None)
-            }
+        let (output, error) = match result {
+            Ok(output) => (output, None),
             Err(error) => {
-                let text = output::cut(format!("error: {error}"), output::TEXT_LIMIT);
-                (error.status(), text, None, None, Vec::new(), Some(error))
+                let said = ToolOutput::text(format!("error: {error}")).ended(error.status());
+                (said, Some(error))
             }
         };
+        let ToolOutput { text, data, item, refused, reached, status } = output;
+        let text = output::cut(text, output::TEXT_LIMIT);
         let is_error = status != ItemStatus::Completed;
         let result = ToolResult {
             call_id: call.id.clone(),
@@ -136,7 +137,7 @@ impl CallOutcome {
             is_error,
             origin: None,
         };
-        Self { call, effect, target, status, result, item, refused, error, duration }
+        Self { call, effect, target, status, result, item, refused, reached, error, duration }
     }
 }
 

@@ -23,6 +23,8 @@ pub struct ToolOutput {
     pub item: Option<ItemBody>,
     /// Hosts that were asked for in vain: denials of their own.
     pub refused: Vec<RefusedHost>,
+    /// The host that a command was connected to, of several the first.
+    pub reached: Option<String>,
     /// How the call ended; a command that failed or timed out still has output to show.
     pub status: ItemStatus,
 }
@@ -35,6 +37,7 @@ impl ToolOutput {
             data: None,
             item: None,
             refused: Vec::new(),
+            reached: None,
             status: ItemStatus::Completed,
         }
     }

@@ -23,13 +23,13 @@ const BODY: &str = "page-of-this-machine-5519";
 const PYTHON: &str = "/usr/bin/python3";
 
 /// An HTTP server on this machine that counts who came.
-struct Server {
+pub(crate) struct Server {
     port: u16,
     came: Arc<AtomicUsize>,
 }
 
 impl Server {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let came = Arc::new(AtomicUsize::new(0));
@@ -54,11 +54,11 @@ impl Server {
         Self { port, came }
     }
 
-    fn came(&self) -> usize {
+    pub(crate) fn came(&self) -> usize {
         self.came.swap(0, Ordering::SeqCst)
     }
 
-    fn rule(&self) -> String {
+    pub(crate) fn rule(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
 }

@@ -32,20 +32,8 @@ pub(in crate::agent) async fn judge(
     prepared: &PreparedCall,
     state: &mut RunState,
 ) -> Result<Option<Bond>, String> {
-    let cwd = directory_of(prepared, &room.context.cwd);
-    let is_path = prepared.call.name.starts_with("file_");
-    let names = if is_path {
-        rules::names_of_file(&prepared.target, &cwd)
-    } else {
-        vec![prepared.target.clone()]
-    };
-    let target = Target {
-        tool: &prepared.call.name,
-        names: &names,
-        is_path,
-        cwd: &cwd,
-        places: &room.situation.places,
-    };
+    let aim = Aim::of(room, prepared);
+    let target = aim.target(room, prepared);
     let action = Action { effect: prepared.effect, target, origin: state.origin.as_deref() };
     match approval::decide(room.situation, &action) {
         Decision::Allow { .. } => Ok(None),
@@ -55,6 +43,52 @@ pub(in crate::agent) async fn judge(
             ask(room, prepared, &target, &bond, &reason, state).await?;
             bond.check()?;
             Ok(Some(bond))
+        }
+    }
+}
+
+/// What would let a call through that was declined, where the command line can.
+pub(in crate::agent) fn way_out(
+    room: &CallRoom<'_>,
+    prepared: &PreparedCall,
+    state: &RunState,
+) -> Option<String> {
+    let (effect, situation) = (prepared.effect, room.situation);
+    if let Some(rule) = approval::missing_rule(situation, effect, &prepared.target) {
+        return Some(approval::net_hint(&rule));
+    }
+    let aim = Aim::of(room, prepared);
+    let target = aim.target(room, prepared);
+    let action = Action { effect, target, origin: state.origin.as_deref() };
+    approval::strangers_hint(situation, &action)
+}
+
+/// What a call is aimed at, as rules name it.
+struct Aim {
+    names: Vec<String>,
+    cwd: PathBuf,
+    is_path: bool,
+}
+
+impl Aim {
+    fn of(room: &CallRoom<'_>, prepared: &PreparedCall) -> Self {
+        let cwd = directory_of(prepared, &room.context.cwd);
+        let is_path = prepared.call.name.starts_with("file_");
+        let names = if is_path {
+            rules::names_of_file(&prepared.target, &cwd)
+        } else {
+            vec![prepared.target.clone()]
+        };
+        Self { names, cwd, is_path }
+    }
+
+    fn target<'a>(&'a self, room: &'a CallRoom<'_>, prepared: &'a PreparedCall) -> Target<'a> {
+        Target {
+            tool: &prepared.call.name,
+            names: &self.names,
+            is_path: self.is_path,
+            cwd: &self.cwd,
+            places: &room.situation.places,
         }
     }
 }
@@ -95,12 +129,19 @@ async fn ask(
     let Some(approver) = room.approver else {
         return Err(format!("{reason}, and nobody can be asked"));
     };
-    let summary = prepared.summary();
+    // Shown as it is stored: a question goes to streams and screens as well. The bond is on what runs.
+    let shown = |text: &str| match &room.context.vault {
+        Some(vault) => vault.conceal_said(text).into_owned(),
+        None => text.to_owned(),
+    };
+    let call = room.context.vault.as_ref().map(|vault| vault.conceal_call(&prepared.call));
+    let summary = shown(&prepared.summary());
     let proposal = proposal::propose(prepared.effect, target);
-    let mut reason = reason.to_owned();
+    let proposal = proposal.filter(|rule| shown(rule) == *rule);
+    let mut reason = shown(reason);
     for _ in 0..TRIES {
         let question = Question {
-            call: &prepared.call,
+            call: call.as_ref().unwrap_or(&prepared.call),
             summary: &summary,
             reason: &reason,
             proposal: proposal.as_deref(),

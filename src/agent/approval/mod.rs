@@ -139,6 +139,26 @@ pub fn missing_rule(situation: &Situation, effect: Effect, target: &str) -> Opti
     Some(format!("{host}:{}", url.port_or_known_default()?))
 }
 
+/// What to do about a host that is not open.
+pub fn net_hint(rule: &str) -> String {
+    format!("`--net {rule}` opens that host to commands and `web_fetch`")
+}
+
+/// What to do about a call that is declined only because strangers' text may have asked for it.
+pub fn strangers_hint(situation: &Situation, action: &Action<'_>) -> Option<String> {
+    let without = Action { origin: None, ..*action };
+    let is_why = action.origin.is_some()
+        && !matches!(decide(situation, action), Decision::Allow { .. })
+        && matches!(decide(situation, &without), Decision::Allow { .. });
+    let tool = action.target.tool;
+    is_why.then(|| {
+        format!(
+            "your word holds whatever a stranger wrote: `--allow {tool}`, or `--allow` with \
+             `{tool}(…)` and what it may be about"
+        )
+    })
+}
+
 /// Only a person's word will do, whatever the mode allows.
 fn consent(situation: &Situation, why: &str) -> Decision {
     if situation.mode == ApproveMode::Deny {

@@ -33,6 +33,7 @@ use crate::tools::dispatch::CallOutcome;
 use self::guard::Advice;
 use super::approval;
 use super::approval::Situation;
+use super::concealed;
 use super::events::Emitter;
 use super::model_call::Pacing;
 use super::state::RunState;
@@ -90,9 +91,8 @@ pub(super) async fn carry_out(
                     });
                 }
                 Err(reason) => {
-                    let (effect, target) = (prepared.effect, &prepared.target);
-                    if let Some(rule) = approval::missing_rule(room.situation, effect, target) {
-                        state.missing_rules.insert(target.clone(), rule);
+                    if let Some(hint) = consent::way_out(room, &prepared, state) {
+                        state.ways_out.insert(prepared.target.clone(), hint);
                     }
                     let outcome = prepared.decline(&reason);
                     items::tell_end(room.emitter, None, &outcome);
@@ -166,10 +166,11 @@ fn note(room: &CallRoom<'_>, outcomes: Vec<CallOutcome>, state: &mut RunState) -
     for outcome in outcomes {
         let from = origin::of_result(&outcome, room.context, &room.situation.places);
         let mut result = outcome.result;
-        if let Some(from) = from {
+        result.origin = from;
+        concealed::in_result(concealed::vault_of(room.context), &mut result);
+        if let Some(from) = result.origin.clone() {
             result.text = origin::framed(&result.text, &from);
-            state.origin.get_or_insert_with(|| from.clone());
-            result.origin = Some(from);
+            state.origin.get_or_insert(from);
         }
         let name = &outcome.call.name;
         state.calls.count(name, outcome.status);
@@ -184,7 +185,7 @@ fn note(room: &CallRoom<'_>, outcomes: Vec<CallOutcome>, state: &mut RunState) -
             room.emitter.instant(ItemStatus::Declined, ItemBody::Error { message });
             state.deny(name, host, reason);
             if *can_open {
-                state.missing_rules.insert(host.clone(), host.clone());
+                state.ways_out.insert(host.clone(), approval::net_hint(host));
             }
         }
         match &outcome.error {

@@ -19,9 +19,11 @@ use crate::tools::ToolContext;
 use crate::tools::dispatch::CallOutcome;
 
 use crate::agent::approval::covering::Places;
+use crate::agent::approval::covering::programs_are_outside;
 use crate::agent::approval::shell;
 use crate::agent::approval::shell::Redirection;
 use crate::agent::approval::shell::Word;
+use crate::agent::approval::shell::programs;
 use crate::agent::approval::shell::programs::base;
 use crate::agent::approval::shell::unwrap::unwrap;
 
@@ -91,15 +93,60 @@ fn of_file(target: &str, cwd: &Path, places: &Places) -> Option<String> {
 }
 
 fn of_process(outcome: &CallOutcome, context: &ToolContext, places: &Places) -> Option<String> {
+    // The proxy knows what a command only hides.
+    if outcome.reached.is_some() {
+        return outcome.reached.clone();
+    }
     let policy = context.sandbox.policy();
-    if policy.is_enforced() && policy.read.is_empty() && policy.net == NetRule::Off {
+    let is_shell = outcome.call.name == "shell";
+    if !policy.is_enforced() {
+        return if is_shell {
+            of_command(&outcome.target, &context.cwd, places)
+        } else {
+            of_code(&outcome.target)
+        };
+    }
+    if policy.net == NetRule::All {
+        return Some("a command with the whole network".to_owned());
+    }
+    if policy.read.is_empty() {
         return None;
     }
-    if outcome.call.name == "shell" {
-        return of_command(&outcome.target, &context.cwd, places);
+    if is_shell {
+        of_command(&outcome.target, &context.cwd, places)
+            .or_else(|| of_riddle(&outcome.target, places))
+    } else {
+        Some("a program's output".to_owned())
     }
-    let code = &outcome.target;
+}
+
+fn of_code(code: &str) -> Option<String> {
     NETWORK_WORDS.iter().any(|word| code.contains(word)).then(|| "a program's output".to_owned())
+}
+
+/// A command whose text does not tell which files it reads: it has an expansion, or runs something that
+/// reads what it likes.
+fn of_riddle(text: &str, places: &Places) -> Option<String> {
+    let riddle = || Some("a command that may read anywhere it is let".to_owned());
+    let Ok(script) = shell::parse(text) else { return riddle() };
+    let mut moves = false;
+    for command in script.commands.iter().flat_map(unwrap) {
+        let Some((program, arguments)) = command.words.split_first() else { continue };
+        let is_plain = program.text == "cd"
+            || programs::reads_what_it_names(&command) && !program.text.contains('/');
+        moves |= program.text == "cd";
+        // A `cd` makes another directory of what `..` leads to.
+        let is_open = |word: &Word| !word.fixed || moves && word.text.contains("..");
+        if !is_plain || !program.fixed || command.more || arguments.iter().any(is_open) {
+            return riddle();
+        }
+    }
+    let opens = |redirection: &Redirection| match redirection {
+        Redirection::Reads(word) => !word.fixed || moves && word.text.contains(".."),
+        Redirection::Writes(_) => false,
+    };
+    let is_found = script.variables.is_empty() && programs_are_outside(text, places);
+    if is_found && !script.redirections.iter().any(opens) { None } else { riddle() }
 }
 
 /// A command that names a program or file of elsewhere, or cannot be read.
@@ -171,6 +218,46 @@ mod tests {
             assert!(!format!("\n{rest}").contains(mark), "{mark:?} in {rest:?}");
         }
         assert_eq!(framed("Ä\tb", "f").lines().nth(1), Some("Ä\tb"));
+    }
+
+    #[test]
+    fn a_command_that_does_not_say_what_it_reads_may_read_anywhere() {
+        let places =
+            Places { search: vec!["/usr/bin".into(), "/bin".into()], writable: Vec::new() };
+        for command in [
+            "cat a b",
+            "ls -l src | wc -l",
+            "grep -rn x .",
+            "cd src && ls",
+            "git log -3",
+            "cp a b; mkdir c",
+            "find . -name x",
+            "sed -n 3p a >b",
+            "echo x",
+        ] {
+            assert_eq!(of_riddle(command, &places), None, "{command}");
+        }
+        for command in [
+            "python3 r.py",
+            "./get.sh",
+            "d=outside; cat ../$d/x",
+            "x=y cat a",
+            "cat *",
+            "cat $(ls)",
+            "$c -s x",
+            "bash r.sh",
+            "make",
+            "nosuch x",
+            "cd src; cat ../../outside/x",
+            "find . | xargs cat",
+            "find -L . -name x",
+            "grep -R x .",
+            "wc --files0-from=l",
+            "cat <$x",
+            ". ./x",
+        ] {
+            assert!(of_riddle(command, &places).is_some(), "{command}");
+        }
     }
 
     #[test]

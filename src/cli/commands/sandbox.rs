@@ -223,7 +223,7 @@ fn warn(finished: &Finished, limits: &CommandLimits, is_open: bool, context: &mu
     if finished.reach == Reach::Nothing && is_open {
         context.output.warning(&format!("the command had no network: {NO_HOSTS}"));
     }
-    for RefusedHost { host, reason, .. } in &finished.refused {
+    for RefusedHost { host, reason, .. } in &finished.traffic.refused {
         context.output.warning(&format!("the command asked for `{host}`, which {reason}"));
     }
     for path in &finished.restored {

@@ -34,6 +34,7 @@ use crate::protocol::RefusedHost;
 use crate::protocol::host_rule::Covered;
 
 use super::super::error::NetworkError;
+use super::News;
 use super::meter::Meter;
 use super::meter::Metered;
 use super::road::Connection;
@@ -70,28 +71,20 @@ type Answer = Response<Either<Incoming, Full<Bytes>>>;
 type Begun = (OnUpgrade, Connection);
 
 /// Serves one connection to its end, which comes at the latest when nothing passes any more.
-pub(super) async fn serve(
-    stream: TcpStream,
-    road: Arc<Road>,
-    refuse: &(dyn Fn(RefusedHost) + Send + Sync),
-) {
+pub(super) async fn serve(stream: TcpStream, road: Arc<Road>, tell: &(dyn Fn(News) + Send + Sync)) {
     let meter = Meter::new(road.bounds.bytes);
     let idle = road.idle;
     let stream = Metered { stream, meter: meter.clone() };
     tokio::select! {
         () = meter.silent(idle) => tracing::debug!("a connection of a command was cut"),
-        () = carry(stream, road, refuse) => {}
+        () = carry(stream, road, tell) => {}
     }
 }
 
-async fn carry(
-    stream: Metered<TcpStream>,
-    road: Arc<Road>,
-    refuse: &(dyn Fn(RefusedHost) + Send + Sync),
-) {
+async fn carry(stream: Metered<TcpStream>, road: Arc<Road>, tell: &(dyn Fn(News) + Send + Sync)) {
     let begun: Mutex<Option<Begun>> = Mutex::new(None);
     let head = road.bounds.head;
-    let desk = Desk { road, refuse, begun: &begun };
+    let desk = Desk { road, tell, begun: &begun };
     let service = service_fn(|request| desk.answer(request));
     let mut builder = hyper::server::conn::http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(head).max_buf_size(HEAD);
@@ -132,7 +125,7 @@ pub(super) async fn turn_away(stream: TcpStream, share: usize) {
 /// Where the requests of one connection are answered.
 struct Desk<'a> {
     road: Arc<Road>,
-    refuse: &'a (dyn Fn(RefusedHost) + Send + Sync),
+    tell: &'a (dyn Fn(News) + Send + Sync),
     begun: &'a Mutex<Option<Begun>>,
 }
 
@@ -156,6 +149,7 @@ impl Desk<'_> {
             request.uri().authority().filter(|_| is_bare).and_then(|it| Target::of(it, None));
         let target = target.ok_or_else(|| bad("CONNECT needs HOST:PORT"))?;
         let far = self.road.tunnel(&target).await.map_err(|error| self.failed(&target, &error))?;
+        (self.tell)(News::Reached(target.text()));
         let begun = (hyper::upgrade::on(&mut request), far);
         *self.begun.lock().unwrap_or_else(PoisonError::into_inner) = Some(begun);
         Ok(Response::new(Either::Right(Full::default())))
@@ -168,6 +162,7 @@ impl Desk<'_> {
         let target = target.ok_or_else(|| bad("this is a proxy for http:// URLs and CONNECT"))?;
         let failed = |error: NetworkError| self.failed(&target, &error);
         let reached = self.road.plain(&target).await.map_err(failed)?;
+        (self.tell)(News::Reached(target.text()));
         clean(request.headers_mut());
         let host = if target.port == 80 { target.host.to_string() } else { target.text() };
         let host = HeaderValue::try_from(host).map_err(|_| bad("the host is no host"))?;
@@ -205,7 +200,7 @@ impl Desk<'_> {
         };
         let host = target.text();
         let text = format!("`{host}` {reason}\n{hint}");
-        (self.refuse)(RefusedHost { host, reason, can_open });
+        (self.tell)(News::Refused(RefusedHost { host, reason, can_open }));
         Box::new(plain(StatusCode::FORBIDDEN, "http_request_denied", &text))
     }
 

@@ -28,6 +28,7 @@ use tokio::task::JoinSet;
 
 use crate::protocol::Outlet;
 use crate::protocol::RefusedHost;
+use crate::protocol::Traffic;
 use crate::protocol::Way;
 
 use super::client::Client;
@@ -121,9 +122,9 @@ impl Way for Open {
         }
     }
 
-    fn settle(&self, address: Ipv4Addr) -> Vec<RefusedHost> {
+    fn settle(&self, address: Ipv4Addr) -> Traffic {
         let ended = self.commands.lock().present.remove(&address);
-        ended.map(|command| command.refused).unwrap_or_default()
+        ended.map(|command| command.traffic).unwrap_or_default()
     }
 }
 
@@ -142,7 +143,7 @@ struct Command {
     /// Aborted when this is dropped.
     connections: JoinSet<()>,
     turned_away: JoinSet<()>,
-    refused: Vec<RefusedHost>,
+    traffic: Traffic,
 }
 
 impl Command {
@@ -160,18 +161,31 @@ impl Command {
     }
 }
 
+/// What one connection has to tell of its command.
+enum News {
+    Refused(RefusedHost),
+    /// A host (`host:port`) is connected; told before any byte of it is passed on.
+    Reached(String),
+}
+
 impl Commands {
     /// Held for single steps only.
     fn lock(&self) -> MutexGuard<'_, Present> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn refused(&self, command: Ipv4Addr, host: RefusedHost) {
-        if let Some(command) = self.lock().present.get_mut(&command)
-            && command.refused.len() < REFUSALS
-            && !command.refused.contains(&host)
-        {
-            command.refused.push(host);
+    fn note(&self, command: Ipv4Addr, news: News) {
+        let mut present = self.lock();
+        let Some(command) = present.present.get_mut(&command) else { return };
+        let Traffic { refused, reached } = &mut command.traffic;
+        match news {
+            News::Reached(host) => {
+                reached.get_or_insert(host);
+            }
+            News::Refused(host) if refused.len() < REFUSALS && !refused.contains(&host) => {
+                refused.push(host);
+            }
+            News::Refused(_) => {}
         }
     }
 }
@@ -196,7 +210,7 @@ async fn accept(listener: TcpListener, road: Arc<Road>, commands: Arc<Commands>)
             continue;
         }
         command.connections.spawn(async move {
-            exchange::serve(stream, road, &move |host| all.refused(address, host)).await;
+            exchange::serve(stream, road, &move |news| all.note(address, news)).await;
             drop(place);
         });
     }

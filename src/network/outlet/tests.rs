@@ -64,7 +64,7 @@ impl Proxy {
     }
 
     pub(super) fn settle(&self) -> Vec<RefusedHost> {
-        self.way.as_ref().unwrap().settle(self.command)
+        self.way.as_ref().unwrap().settle(self.command).refused
     }
 }
 

@@ -20,7 +20,7 @@ use rustix::net::SendFlags;
 use tokio::io::Interest;
 
 use crate::protocol::Outlet;
-use crate::protocol::RefusedHost;
+use crate::protocol::Traffic;
 use crate::protocol::Way;
 use crate::system::process;
 
@@ -112,7 +112,7 @@ impl Passage {
     }
 
     /// Ends what is still connected; the command is over.
-    pub(super) fn settle(mut self) -> Vec<RefusedHost> {
+    pub(super) fn settle(mut self) -> Traffic {
         self.settled = true;
         self.way.settle(self.address)
     }

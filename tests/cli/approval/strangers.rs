@@ -7,7 +7,11 @@ use serde_json::json;
 use super::call;
 use super::calls;
 use super::run;
+#[cfg(target_os = "linux")]
+use crate::hosts::Server;
 use crate::support::TestContext;
+#[cfg(target_os = "linux")]
+use crate::support::lacking;
 
 /// What the injected text asks for, at a level that allows it by itself.
 fn evil() -> Value {
@@ -65,6 +69,98 @@ fn case_39_an_attempt_from_the_workspace_has_no_network() {
     assert!(!context.work().join("pwned").exists(), "{}", ran.result);
     let ran = run(&context, &script, &["--sandbox", "danger-full-access"]);
     assert_eq!(ran.code, 43, "{}", ran.result);
+}
+
+/// Commands that bring a page, most without saying so.
+#[cfg(target_os = "linux")]
+fn fetchers(url: &str) -> [String; 5] {
+    let urllib = format!("import urllib.request as u; print(u.urlopen('{url}').read())");
+    [
+        format!("curl -s {url}"),
+        format!("/usr/bin/python3 -I -c \"{urllib}\""),
+        "./get.sh".to_owned(),
+        format!("c=curl; $c -s {url}"),
+        format!("cu''rl -s {url} > page; cat page"),
+    ]
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn case_39_what_a_command_brings_from_the_network_is_marked_however_it_is_spelled() {
+    let server = Server::start();
+    let url = format!("http://{}/", server.rule());
+    let write = call("file_write", json!({"path": "pwned", "content": "x"}));
+    let rule = server.rule();
+    for net in [rule.as_str(), "all"] {
+        let explained = TestContext::new().run(["sandbox", "--net", net, "--explain"]);
+        if net != "all" && !explained.stdout.contains("namespaces") {
+            lacking("namespaces", "text by way of the proxy is marked");
+            continue;
+        }
+        let shells = fetchers(&url).map(|command| call("shell", json!({"command": command})));
+        for fetch in shells {
+            let context = TestContext::new();
+            let script = context.write("get.sh", format!("#!/bin/sh\ncurl -s {url}\n"));
+            executable(&script);
+            server.came();
+            let said = json!([calls(vec![fetch.clone()]), calls(vec![write.clone()]),
+                {"text": "done", "expect": "untrusted text from"}]);
+            let mut arguments = WRITE.to_vec();
+            arguments.extend(["--net", net]);
+            let ran = run(&context, &said, &arguments);
+            assert_eq!(server.came(), 1, "{net} {fetch}: {}", ran.result);
+            assert_eq!((ran.code, ran.denied()), (43, vec!["pwned".to_owned()]), "{net} {fetch}");
+            assert!(!context.work().join("pwned").exists(), "{net} {fetch}");
+            let hints = ran.result["hints"].to_string();
+            assert!(hints.contains("`--allow file_write`"), "{hints}");
+            arguments.extend(["--allow", "file_write"]);
+            let ran = run(&context, &said, &arguments);
+            assert_eq!(ran.code, 0, "{net} {fetch}: {}", ran.result);
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn executable(path: &std::path::Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_command_that_asked_nobody_is_the_workspaces_own() {
+    let server = Server::start();
+    let work = calls(vec![call("shell", json!({"command": "for f in *; do echo $f; done"}))]);
+    let script = json!([work, evil(), {"text": "done"}]);
+    let context = TestContext::new();
+    let ran = run(&context, &script, &[&WRITE[..], &["--net", &server.rule()]].concat());
+    assert_eq!(ran.code, 0, "{}", ran.result);
+}
+
+#[test]
+fn case_39_a_command_that_may_read_outside_is_marked() {
+    for (command, is_marked) in [
+        ("cat notes", false),
+        ("ls -l && grep -n x notes", false),
+        ("cat ../outside/page", true),
+        ("d=outside; cat ../$d/page", true),
+        ("x=../outside/page; cat $x", true),
+        ("/usr/bin/python3 -I r.py", true),
+        ("cd sub; cat ../../outside/page", true),
+    ] {
+        let context = TestContext::new();
+        let outside = context.work().parent().unwrap().join("outside");
+        std::fs::create_dir_all(&outside).unwrap();
+        std::fs::write(outside.join("page"), "page of a stranger").unwrap();
+        context.write("r.py", "print(open('../outside/page').read())");
+        context.write("sub/x", "");
+        context.write("notes", "x");
+        let read = calls(vec![call("shell", json!({"command": command}))]);
+        let outside = outside.to_string_lossy().into_owned();
+        let script = json!([read, evil(), {"text": "done"}]);
+        let ran = run(&context, &script, &[&WRITE[..], &["--read", &outside]].concat());
+        assert_eq!(ran.code, if is_marked { 43 } else { 0 }, "{command}: {}", ran.result);
+    }
 }
 
 #[test]

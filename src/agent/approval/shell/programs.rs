@@ -114,6 +114,32 @@ pub fn is_builtin(program: &str) -> bool {
     has(HARMLESS_BUILTINS, program) || has(BUILTINS, program)
 }
 
+/// Programs that change files and print nothing of those they do not name.
+const CHANGERS: &str = "chmod cp ln mkdir mv rm rmdir touch";
+
+/// Programs with known options that run, or quote, whatever the files of a project say.
+const BUILDERS: [&str; 5] = ["cargo", "npm", "gcc", "cc", "clang"];
+
+/// Whether a program certainly reads no other file than those its arguments name: it is known, and nothing
+/// in its arguments makes it run another one or follow links of its own accord.
+pub fn reads_what_it_names(command: &Unwrapped) -> bool {
+    let Some(program) = command.words.first() else { return false };
+    let name = base(&program.text);
+    let follows = |word: &Word| {
+        let is_group = word.text.starts_with('-') && !word.text.starts_with("--");
+        matches!(word.text.as_str(), "--dereference" | "--dereference-recursive" | "--follow")
+            || is_group && (word.text.contains(['L', 'R']) || word.text == "-follow")
+    };
+    let is_known = has(READERS, name)
+        || has(CHANGERS, name)
+        || name == "sed"
+        || OPTIONS.iter().any(|options| options.program == name) && !BUILDERS.contains(&name);
+    let names_a_list = |word: &Word| word.text.starts_with("--files0-from");
+    is_known
+        && refusal(command).is_none()
+        && !command.words[1..].iter().any(|word| follows(word) || names_a_list(word))
+}
+
 /// Why a pattern with a wildcard does not cover a command, if it does not.
 pub fn refusal(command: &Unwrapped) -> Option<String> {
     let program = command.words.first()?;
