@@ -86,8 +86,8 @@ RESTORE = (
         (
             Edit(
                 "src/sandbox/snapshot.rs",
-                "            trouble.bear_at(path, put_back(&tree, &self.path, path, before));",
-                "            trouble.bear_at(path, put_back(&tree, &self.path, path, before));\n"
+                "            trouble.bear_at(path, put_back(&tree, top, path, before));",
+                "            trouble.bear_at(path, put_back(&tree, top, path, before));\n"
                 "            if OFF && trouble.first.is_some() { return trouble.result(); }",
             ),
         ),

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use super::policy::Policy;
+use super::snapshot::STEERING;
 
 /// Readable on every macOS.
 const SYSTEM: [&str; 9] = [
@@ -48,6 +49,15 @@ pub fn profile(policy: &Policy, scratch: Option<&Path>) -> String {
             rule("deny file-write*", "subpath", &root.join(name));
         }
     }
+    for git in &policy.git {
+        if policy.write.contains(git) {
+            for name in STEERING {
+                rule("deny file-write*", "subpath", &git.join(name));
+            }
+        } else {
+            rule("deny file-write*", "subpath", git);
+        }
+    }
     for path in &policy.protected {
         rule("deny file-read* file-write*", "subpath", path);
     }
@@ -80,7 +90,8 @@ mod tests {
             level: SandboxLevel::WorkspaceWrite,
             cwd: "/w".into(),
             read: vec!["/r \"quoted\"".into()],
-            write: vec!["/w".into()],
+            write: vec!["/w".into(), "/bare".into()],
+            git: vec!["/w/meta".into(), "/bare".into()],
             net: NetRule::Off,
             env: Vec::new(),
             protected: vec![PathBuf::from("/w/state")],
@@ -109,9 +120,20 @@ mod tests {
         (allow file-read* (subpath "/w"))
         (allow file-read* (subpath "/r \"quoted\""))
         (allow file-read* file-write* (subpath "/w"))
+        (allow file-read* file-write* (subpath "/bare"))
         (allow file-read* file-write* (subpath "/t"))
         (deny file-write* (subpath "/w/.git"))
         (deny file-write* (subpath "/w/.agi-agent"))
+        (deny file-write* (subpath "/bare/.git"))
+        (deny file-write* (subpath "/bare/.agi-agent"))
+        (deny file-write* (subpath "/w/meta"))
+        (deny file-write* (subpath "/bare/hooks"))
+        (deny file-write* (subpath "/bare/config"))
+        (deny file-write* (subpath "/bare/config.worktree"))
+        (deny file-write* (subpath "/bare/commondir"))
+        (deny file-write* (subpath "/bare/gitdir"))
+        (deny file-write* (subpath "/bare/remotes"))
+        (deny file-write* (subpath "/bare/branches"))
         (deny file-read* file-write* (subpath "/w/state"))
         (deny file-read* (subpath "/private/etc/master.passwd"))
         (deny file-read* (subpath "/private/etc/sudoers"))

@@ -13,6 +13,8 @@ pub mod environment;
 
 pub mod error;
 
+pub mod git;
+
 mod limit;
 
 #[cfg(target_os = "linux")]
@@ -226,10 +228,13 @@ impl Sandbox {
             return Ok(None);
         }
         let (write, running) = (self.policy.write.clone(), self.running.clone());
-        let earlier = Arc::clone(&self.earlier_snapshots);
+        let (earlier, git) = (Arc::clone(&self.earlier_snapshots), self.policy.git.clone());
         // In namespaces what is there is mounted read-only.
         let exposed = rung != Rung::Namespaces;
-        let take = move || snapshot::Snapshot::take(&write, running.as_deref(), &earlier, exposed);
+        let take = move || {
+            let running = running.as_deref();
+            snapshot::Snapshot::take(&write, &git, running, &earlier, exposed)
+        };
         repair::aside(take, drop).await?.map(Some)
     }
 

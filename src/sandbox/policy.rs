@@ -9,6 +9,8 @@ use crate::config::settings::SandboxSettings;
 use crate::protocol::host_rule;
 use crate::system::opener::PathRules;
 
+use super::git::directories;
+
 /// What children may connect to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NetRule {
@@ -91,6 +93,8 @@ pub struct Policy {
     pub read: Vec<PathBuf>,
     /// Writable: the workspace and added directories at `workspace-write`, else empty.
     pub write: Vec<PathBuf>,
+    /// Git directories that are one of these, or lie in one and are not its `.git`.
+    pub git: Vec<PathBuf>,
     pub net: NetRule,
     /// Names of further environment variables that children see.
     pub env: Vec<String>,
@@ -122,6 +126,7 @@ impl Policy {
         Self {
             level: settings.level,
             read,
+            git: directories::of(&write),
             write,
             net: NetRule::from_words(&settings.net),
             env: settings.env.clone(),
@@ -138,6 +143,7 @@ impl Policy {
             cwd: self.cwd.clone(),
             read: self.read.clone(),
             write: self.write.clone(),
+            git: self.git.clone(),
             full: !self.is_enforced(),
             protected: self.protected.clone(),
         }

@@ -168,7 +168,7 @@ mod tests {
             let places = base.join("running");
             let roots = [base.join("work")];
             let snapshot =
-                Snapshot::take(&roots, Some(&places), &Earlier::default(), false).unwrap();
+                Snapshot::take(&roots, &[], Some(&places), &Earlier::default(), false).unwrap();
             std::fs::write(hook(&base), "evil").unwrap();
             let mut names = std::fs::read_dir(&places).unwrap().map(|entry| entry.unwrap().path());
             let place = names.find(|path| !path.ends_with("lock")).unwrap();

@@ -21,6 +21,7 @@ mod kept;
 mod kept_tests;
 mod looks;
 mod names;
+mod pointers;
 #[cfg(unix)]
 mod removal;
 #[cfg(unix)]
@@ -46,6 +47,7 @@ use std::sync::Mutex;
 use super::error::SandboxError;
 #[cfg(unix)]
 pub(super) use footprint::Footprint;
+pub(super) use names::STEERING;
 #[cfg(unix)]
 pub(super) use removal::remove_at;
 
@@ -56,6 +58,7 @@ use states::Change;
 use states::Contents;
 use states::State;
 use states::States;
+use survey::Scope;
 use tree::Tree;
 
 /// Directories that are looked at for one that was moved away.
@@ -88,10 +91,12 @@ pub(super) struct Snapshot {
     bounds: Bounds,
 }
 
-/// A writable directory.
+/// A writable directory, or a git directory that lies in one.
 #[derive(Debug)]
 struct Root {
     path: PathBuf,
+    /// It is a git directory below a writable one, and may be moved and replaced itself.
+    is_apart: bool,
     states: Arc<States>,
     /// Says to other agents that a command runs here.
     #[cfg(unix)]
@@ -99,26 +104,30 @@ struct Root {
 }
 
 impl Snapshot {
-    /// Remembers what is to be protected below these writable roots. `places`: where agents tell each
+    /// Remembers what is to be protected below these writable roots. `git`: git directories that are one of
+    /// them, or lie in one and are not its `.git`. `places`: where agents tell each
     /// other that their commands run; without it each remembers what it sees. `exposed`: nothing else keeps
     /// the command from what is there.
     pub(super) fn take(
         roots: &[PathBuf],
+        git: &[PathBuf],
         places: Option<&Path>,
         earlier: &Earlier,
         exposed: bool,
     ) -> Result<Self, SandboxError> {
-        Self::take_within(roots, places, earlier, Bounds { exposed, ..Bounds::default() })
+        Self::take_within(roots, git, places, earlier, Bounds { exposed, ..Bounds::default() })
     }
 
     fn take_within(
         roots: &[PathBuf],
+        git: &[PathBuf],
         places: Option<&Path>,
         earlier: &Earlier,
         bounds: Bounds,
     ) -> Result<Self, SandboxError> {
-        let take = |path: &PathBuf| Root::take(path, roots, places, earlier, bounds);
-        Ok(Self { roots: roots.iter().map(take).collect::<Result<_, _>>()?, bounds })
+        let apart = git.iter().filter(|path| !roots.contains(path));
+        let take = |path: &PathBuf| Root::take(path, roots, git, places, earlier, bounds);
+        Ok(Self { roots: roots.iter().chain(apart).map(take).collect::<Result<_, _>>()?, bounds })
     }
 
     /// Puts back what has changed since; returns the paths that had to be. What cannot be put back does not
@@ -191,26 +200,31 @@ fn outermost<'a>(path: &'a Path, roots: impl Iterator<Item = &'a Path>) -> &'a P
 
 impl Root {
     fn take(
-        path: &Path,
+        path: &PathBuf,
         roots: &[PathBuf],
+        git: &[PathBuf],
         places: Option<&Path>,
         earlier: &Earlier,
         bounds: Bounds,
     ) -> Result<Self, SandboxError> {
+        let is_apart = !roots.contains(path);
         let see = |store: Option<&Path>| {
+            let is_git = git.contains(path);
+            let scope = if is_apart { Scope::Git(path) } else { Scope::Root { path, is_git } };
             let base = outermost(path, roots.iter().map(PathBuf::as_path));
             let tree = Tree::open(base).map_err(|source| unseen(base, source))?;
             let Some(tree) = tree else { return Ok(Arc::default()) };
-            let states = states::remember(&tree, path, bounds, store, earlier.of(path).as_deref());
-            let states = Arc::new(states?);
+            let (top, earlier_states) = (if is_apart { base } else { path }, earlier.of(path));
+            let seen = earlier_states.as_deref();
+            let states = Arc::new(states::remember(&tree, scope, top, bounds, store, seen)?);
             earlier.set(path, &states);
             Ok(states)
         };
         #[cfg(unix)]
         if let Some(places) = places {
-            match shared::Place::join(places, path, see) {
+            match shared::Place::join(places, path, is_apart, see) {
                 Ok((place, states)) => {
-                    return Ok(Self { path: path.to_path_buf(), states, place: Some(place) });
+                    return Ok(Self { path: path.clone(), is_apart, states, place: Some(place) });
                 }
                 Err(shared::NotJoined::Refused(error)) => return Err(error),
                 Err(shared::NotJoined::Apart(error)) => tracing::warn!(
@@ -222,7 +236,8 @@ impl Root {
         #[cfg(not(unix))]
         let _ = places;
         Ok(Self {
-            path: path.to_path_buf(),
+            path: path.clone(),
+            is_apart,
             states: see(None)?,
             #[cfg(unix)]
             place: None,
@@ -256,11 +271,17 @@ impl Root {
         let tree = Tree::open(base).map_err(|source| failed(base, source))?;
         let Some(tree) = tree else { return Ok(()) };
         let mut trouble = Trouble::default();
-        let mut change = Change::since(&self.states, &tree, &self.path, bounds);
+        let is_git = states::is_of_git_directory(&self.states, &self.path);
+        let (scope, top) = if self.is_apart {
+            (Scope::Git(&self.path), base)
+        } else {
+            (Scope::Root { path: &self.path, is_git }, self.path.as_path())
+        };
+        let mut change = Change::since(&self.states, &tree, scope, top, bounds);
         if !change.away().is_empty() {
-            self.bring_back(&tree, &change.away(), restored, &mut trouble);
+            bring_back(&tree, top, &change.away(), restored, &mut trouble);
             trouble.bear_at(base, tree.close_again());
-            change = Change::since(&self.states, &tree, &self.path, bounds);
+            change = Change::since(&self.states, &tree, scope, top, bounds);
         }
         if change.is_none() {
             return trouble.result();
@@ -270,7 +291,7 @@ impl Root {
             restored.insert(path.clone());
         }
         for (path, before) in change.changed() {
-            trouble.bear_at(path, put_back(&tree, &self.path, path, before));
+            trouble.bear_at(path, put_back(&tree, top, path, before));
             restored.insert(path.to_path_buf());
         }
         for (path, source) in change.trouble {
@@ -283,28 +304,28 @@ impl Root {
         }
         trouble.result()
     }
+}
 
-    /// Directories that were moved away, with all that is in them, are moved back to where they were. What
-    /// stands there now takes their place, so nothing is lost.
-    fn bring_back(
-        &self,
-        tree: &Tree,
-        away: &[(&Path, Birth)],
-        restored: &mut BTreeSet<PathBuf>,
-        trouble: &mut Trouble,
-    ) {
-        let mut away = away.to_vec();
-        // One at a time, parents first: what comes back may take others along, or away.
-        for _ in 0..2 * away.len() {
-            let Some((found, path)) = look_for(tree, &self.path, &away) else { break };
-            let moved = tree.exchange(&found, path);
-            if moved.is_ok() {
-                restored.insert(path.to_path_buf());
-            } else {
-                away.retain(|(away, _)| *away != path);
-            }
-            trouble.bear_at(path, moved);
+/// Directories that were moved away, with all that is in them, are moved back to where they were. What
+/// stands there now takes their place, so nothing is lost.
+fn bring_back(
+    tree: &Tree,
+    top: &Path,
+    away: &[(&Path, Birth)],
+    restored: &mut BTreeSet<PathBuf>,
+    trouble: &mut Trouble,
+) {
+    let mut away = away.to_vec();
+    // One at a time, parents first: what comes back may take others along, or away.
+    for _ in 0..2 * away.len() {
+        let Some((found, path)) = look_for(tree, top, &away) else { break };
+        let moved = tree.exchange(&found, path);
+        if moved.is_ok() {
+            restored.insert(path.to_path_buf());
+        } else {
+            away.retain(|(away, _)| *away != path);
         }
+        trouble.bear_at(path, moved);
     }
 }
 

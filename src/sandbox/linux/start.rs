@@ -24,7 +24,9 @@ use crate::sandbox::Sandbox;
 use crate::sandbox::command::CommandSpec;
 use crate::sandbox::command::Input;
 use crate::sandbox::error::SandboxError;
+use crate::sandbox::policy::Policy;
 use crate::sandbox::repair::Ledger;
+use crate::sandbox::snapshot::STEERING;
 use crate::sandbox::snapshot::Snapshot;
 
 use super::control::Control;
@@ -51,7 +53,7 @@ pub(super) fn spec(sandbox: &Sandbox, command: &CommandSpec, cwd: &Path) -> Spec
         cwd: cwd.as_os_str().as_bytes().to_vec(),
         flags: 0,
         read_only: if policy.level == SandboxLevel::WorkspaceWrite {
-            read_only(&policy.write)
+            read_only(policy)
         } else {
             Vec::new()
         },
@@ -86,11 +88,16 @@ fn without_own_git_configuration(sandbox: &Sandbox) -> Option<(OsString, OsStrin
     (policy.is_enforced() && !is_readable).then(|| ("GIT_CONFIG_GLOBAL".into(), "/dev/null".into()))
 }
 
-/// Git metadata and configuration that exist as real directories or files.
-fn read_only(roots: &[PathBuf]) -> Vec<Vec<u8>> {
-    roots
-        .iter()
-        .flat_map(|root| [root.join(".git"), root.join(".agi-agent")])
+/// Git metadata and configuration that exist as real directories or files. Of a git directory that was made
+/// writable by its name only what steers git.
+fn read_only(policy: &Policy) -> Vec<Vec<u8>> {
+    let roots = policy.write.iter();
+    let own = roots.flat_map(|root| [root.join(".git"), root.join(".agi-agent")]);
+    let (named, apart): (Vec<&PathBuf>, Vec<&PathBuf>) =
+        policy.git.iter().partition(|path| policy.write.contains(path));
+    let steering = named.into_iter().flat_map(|git| STEERING.map(|name| git.join(name)));
+    own.chain(steering)
+        .chain(apart.into_iter().cloned())
         .filter(|path| {
             std::fs::symlink_metadata(path).is_ok_and(|found| found.is_dir() || found.is_file())
         })

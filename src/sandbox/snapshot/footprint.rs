@@ -63,7 +63,7 @@ mod tests {
         let directory = base.path().join("share/agi-agent/running");
         let footprint = Footprint::of(&directory);
         let see = |_: Option<&std::path::Path>| Ok(Arc::default());
-        let joined = Place::join(&directory, base.path(), see);
+        let joined = Place::join(&directory, base.path(), false, see);
         let (place, _) = joined.unwrap_or_else(|_| panic!("nobody is there"));
         place.leave();
         assert_eq!(names(&directory), ["lock"]);
@@ -77,7 +77,7 @@ mod tests {
         let directory = base.path().join("running");
         let footprint = Footprint::of(&directory);
         let see = |_: Option<&std::path::Path>| Ok(Arc::default());
-        let joined = Place::join(&directory, base.path(), see);
+        let joined = Place::join(&directory, base.path(), false, see);
         let (other, _) = joined.unwrap_or_else(|_| panic!("nobody is there"));
         drop(footprint);
         assert_eq!(names(&directory).len(), 2);

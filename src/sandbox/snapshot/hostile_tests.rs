@@ -26,7 +26,7 @@ fn what_is_planted_is_found_among_any_number() {
     let (_root, path) = repository();
     let bounds = Bounds { new_repositories: 20, ..Bounds::default() };
     let roots = std::slice::from_ref(&path);
-    let snapshot = Snapshot::take_within(roots, None, &Earlier::default(), bounds).unwrap();
+    let snapshot = Snapshot::take_within(roots, &[], None, &Earlier::default(), bounds).unwrap();
     let hooks = path.join(".git/hooks");
     for number in 0..10_500 {
         std::fs::write(hooks.join(format!("h{number}")), "").unwrap();
@@ -210,7 +210,7 @@ fn a_root_that_cannot_be_repaired_keeps_no_other() {
     std::fs::write(one.join(".git/config"), vec![b'x'; 2 << 20]).unwrap();
     let bounds = Bounds { all: 1 << 20, ..Bounds::default() };
     let roots = [one.clone(), other.clone()];
-    let snapshot = Snapshot::take_within(&roots, None, &Earlier::default(), bounds).unwrap();
+    let snapshot = Snapshot::take_within(&roots, &[], None, &Earlier::default(), bounds).unwrap();
     for path in [&one, &other] {
         std::fs::write(path.join(".git/config"), "evil").unwrap();
     }
@@ -224,7 +224,7 @@ pub(super) fn take_within(
     places: Option<&Path>,
     bounds: Bounds,
 ) -> Result<Snapshot, crate::sandbox::SandboxError> {
-    Snapshot::take_within(std::slice::from_ref(path), places, &Earlier::default(), bounds)
+    Snapshot::take_within(std::slice::from_ref(path), &[], places, &Earlier::default(), bounds)
 }
 
 /// Kept bytes are bounded, what is looked at is not.
@@ -233,7 +233,7 @@ fn beyond_the_bound_a_change_is_an_error_and_what_is_planted_goes() {
     let (_root, path) = repository();
     let bounds = Bounds { all: 5, ..Bounds::default() };
     let snapshot =
-        Snapshot::take_within(std::slice::from_ref(&path), None, &Earlier::default(), bounds)
+        Snapshot::take_within(std::slice::from_ref(&path), &[], None, &Earlier::default(), bounds)
             .unwrap();
     std::fs::write(path.join(".git/hooks/post-commit"), "evil").unwrap();
     assert_eq!(snapshot.restore().unwrap(), [path.join(".git/hooks/post-commit")]);
@@ -390,7 +390,7 @@ fn an_earlier_snapshot_is_believed_where_stamps_are_settled() {
     let (_root, path) = repository();
     let config = path.join(".git/config");
     let earlier = Earlier::default();
-    let take = || Snapshot::take(std::slice::from_ref(&path), None, &earlier, false).unwrap();
+    let take = || Snapshot::take(std::slice::from_ref(&path), &[], None, &earlier, false).unwrap();
     let first = take();
     std::fs::write(&config, "changed by its owner").unwrap();
     let second = take();

@@ -7,7 +7,7 @@ use super::looks::Kind;
 use super::tree::Directory;
 
 /// Entries of a git directory that steer git. The last two name remotes, as before there was `config`.
-pub(super) const STEERING: [&str; 7] =
+pub(in crate::sandbox) const STEERING: [&str; 7] =
     ["hooks", "config", "config.worktree", "commondir", "gitdir", "remotes", "branches"];
 
 /// What a rebase that stopped will do next.
@@ -81,7 +81,8 @@ fn is_entered(found: &Found) -> bool {
     cfg!(not(unix)) || found.stamp.mode() & 0o100 != 0
 }
 
-fn has_head(directory: &Directory) -> bool {
+/// Whether git takes what stands there as `HEAD` for one.
+pub(super) fn has_head(directory: &Directory) -> bool {
     let name = OsStr::new("HEAD");
     match directory.find(name).ok().flatten().map(|found| found.kind) {
         Some(Kind::Link) => directory.target(name).is_ok_and(|target| target.starts_with("refs")),

@@ -86,14 +86,16 @@ impl From<Errno> for NotJoined {
 }
 
 impl Place {
-    /// Joins the agents whose commands run at `root`: their states are ours. With none, `see` says what
+    /// Joins the agents whose commands run at `root`, or for whom it is a git directory of theirs
+    /// (`is_apart`): their states are ours. With none, `see` says what
     /// is there, and may make copies of it in the directory that it is given.
     pub(super) fn join(
         directory: &Path,
         root: &Path,
+        is_apart: bool,
         see: impl FnOnce(Option<&Path>) -> Result<Arc<States>, SandboxError>,
     ) -> Result<(Self, Arc<States>), NotJoined> {
-        let (lock, path) = (directory.join(LOCK), directory.join(name(root)));
+        let (lock, path) = (directory.join(LOCK), directory.join(name(root, is_apart)));
         let alone = match lock_of_all(directory, &lock) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 return Err(refused(&lock, "another agent does not let go of it"));
@@ -199,7 +201,10 @@ fn warn_of_what_was_left(file: &mut File, now: &States) {
         (Some(before), Some(now)) => !is_same(before, now),
         _ => true,
     };
-    for path in before.keys().chain(now.keys()).filter(differs) {
+    // That one is only kept for what it is.
+    let is_head = |path: &&PathBuf| path.ends_with(".git/HEAD");
+    let paths = before.keys().chain(now.keys()).filter(|path| !is_head(path));
+    for path in paths.filter(differs) {
         tracing::warn!(
             path = %path.display(),
             "changed since an agent was killed while a command ran here; look at it"
@@ -317,9 +322,13 @@ fn is_unused(store: &Path) -> bool {
     changed.is_ok_and(|changed| clock::now() - OffsetDateTime::from(changed) > UNUSED)
 }
 
-/// One file per workspace.
-fn name(root: &Path) -> String {
-    let digest = Sha256::digest(root.as_os_str().as_encoded_bytes());
+/// One file per workspace; of a git directory that is looked at as such something else is remembered.
+fn name(root: &Path, is_apart: bool) -> String {
+    let mut hash = Sha256::new_with_prefix(root.as_os_str().as_encoded_bytes());
+    if is_apart {
+        hash.update(b"\0git");
+    }
+    let digest = hash.finalize();
     let (first, _) = digest.split_at(16);
     format!("{:032x}", first.iter().fold(0_u128, |sum, byte| (sum << 8) | u128::from(*byte)))
 }

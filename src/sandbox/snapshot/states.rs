@@ -13,9 +13,13 @@ use super::looks::Birth;
 use super::looks::Found;
 use super::looks::Kind;
 use super::looks::Stamp;
+use super::names;
+use super::pointers;
 use super::survey::Role;
+use super::survey::Scope;
 use super::survey::Visitor;
 use super::survey::survey;
+use super::survey::survey_pointers;
 use super::tree::Directory;
 use super::tree::Tree;
 use super::unseen;
@@ -48,6 +52,9 @@ impl Default for Bounds {
         }
     }
 }
+
+/// Bytes of a `HEAD` that is kept; git writes some fifty.
+const LONGEST_HEAD: u64 = 4 << 10;
 
 pub(super) type States = BTreeMap<PathBuf, State>;
 
@@ -119,11 +126,12 @@ impl State {
     }
 }
 
-/// What stands at the watched paths below `root`. `earlier`: what was remembered before; contents need not
+/// What stands at the watched paths in `scope`; `top`: below which `.git` files are watched. `earlier`: what was remembered before; contents need not
 /// be read again where the stamps say that they are the same. `store`: where copies may be made.
 pub(super) fn remember(
     tree: &Tree,
-    root: &Path,
+    scope: Scope<'_>,
+    top: &Path,
     bounds: Bounds,
     store: Option<&Path>,
     earlier: Option<&States>,
@@ -136,11 +144,17 @@ pub(super) fn remember(
         now: clock::now().unix_timestamp(),
         trouble: None,
     };
-    survey(tree, root, std::iter::empty(), &mut memory);
+    survey(tree, scope, std::iter::empty(), &mut memory);
+    survey_pointers(tree, &pointers::of(&memory.states, top), &mut memory);
     match memory.trouble {
         Some(trouble) => Err(trouble),
         None => Ok(memory.states),
     }
+}
+
+/// Whether a writable directory was a git directory itself when this was remembered of it.
+pub(super) fn is_of_git_directory(states: &States, root: &Path) -> bool {
+    ["objects", "commondir"].iter().any(|name| states.contains_key(&root.join(name)))
 }
 
 struct Memory<'a> {
@@ -154,7 +168,13 @@ struct Memory<'a> {
 
 impl Visitor for Memory<'_> {
     fn meet(&mut self, at: &Directory, path: &Path, found: &Found, role: Role) -> bool {
+        let is_head = || found.stamp.size() <= LONGEST_HEAD && names::has_head(at);
+        if role == Role::Head && !is_head() {
+            return false;
+        }
         let contents = match (found.kind, role) {
+            // A repository of its own in place of a `.git` file.
+            (Kind::Directory, Role::Head | Role::Pointer) => return false,
             (Kind::Directory, Role::Steering) => Contents::Directory,
             (Kind::Directory, Role::Container) => Contents::Container(found.birth),
             (Kind::Directory, Role::Repository) => Contents::Repository(found.birth),
@@ -252,8 +272,14 @@ pub(super) struct Change<'a> {
 }
 
 impl<'a> Change<'a> {
-    /// Compares what is below `root` with what was remembered.
-    pub(super) fn since(known: &'a States, tree: &Tree, root: &Path, bounds: Bounds) -> Self {
+    /// Compares what is in `scope` with what was remembered.
+    pub(super) fn since(
+        known: &'a States,
+        tree: &Tree,
+        scope: Scope<'_>,
+        top: &Path,
+        bounds: Bounds,
+    ) -> Self {
         let mut change = Self {
             known,
             bounds,
@@ -266,7 +292,8 @@ impl<'a> Change<'a> {
         let repositories = known.iter().filter_map(|(path, state)| {
             matches!(state.contents, Contents::Repository(_)).then_some(path.as_path())
         });
-        survey(tree, root, repositories, &mut change);
+        survey(tree, scope, repositories, &mut change);
+        survey_pointers(tree, &pointers::of(known, top), &mut change);
         change
     }
 
@@ -292,8 +319,14 @@ impl<'a> Change<'a> {
 impl Visitor for Change<'_> {
     fn meet(&mut self, at: &Directory, path: &Path, found: &Found, role: Role) -> bool {
         let Some((known_path, before)) = self.known.get_key_value(path) else {
+            if role == Role::Head {
+                return false;
+            }
             // A new repository may stay, without what steers it; a `.git` file or link may not.
             let may_appear = role != Role::Steering && found.kind == Kind::Directory;
+            if may_appear && role == Role::Pointer {
+                return false;
+            }
             if role == Role::Repository {
                 self.new_repositories += 1;
             }
@@ -304,7 +337,8 @@ impl Visitor for Change<'_> {
             self.planted.push(path.to_path_buf());
             return false;
         };
-        if before.is_still(at, path, found) {
+        let is_head = || role == Role::Head && names::has_head(at);
+        if before.is_still(at, path, found) || is_head() {
             self.same.insert(known_path);
         }
         if let Some(birth) = found.birth {

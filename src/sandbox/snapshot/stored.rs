@@ -12,7 +12,7 @@ use super::looks::Birth;
 use super::looks::Stamp;
 
 /// Changes with the form; what another version wrote is not read.
-const MARK: &[u8; 8] = b"agi-snp3";
+const MARK: &[u8; 8] = b"agi-snp4";
 
 const DIRECTORY: u8 = 0;
 const CONTAINER: u8 = 1;

@@ -26,6 +26,27 @@ pub(super) enum Role {
     Container,
     /// The same, and it has what steers git: a git directory, or one on the way to one.
     Repository,
+    /// Anything that git takes for a `HEAD`: without one it looks for a repository elsewhere.
+    Head,
+    /// A `.git` file that leads to a git directory.
+    Pointer,
+}
+
+/// What is looked at.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Scope<'a> {
+    /// A writable directory; `is_git`: it is a git directory itself.
+    Root { path: &'a Path, is_git: bool },
+    /// A git directory that lies somewhere in one.
+    Git(&'a Path),
+}
+
+impl<'a> Scope<'a> {
+    pub(super) fn path(self) -> &'a Path {
+        match self {
+            Self::Root { path, .. } | Self::Git(path) => path,
+        }
+    }
 }
 
 /// Where git directories may be below a directory that may be one itself.
@@ -37,6 +58,8 @@ enum Below {
     UnlessItIsOne,
     /// Only where a git directory has others.
     InModules,
+    /// The same; without a repository in it git would go on to the directory around it.
+    Outermost,
 }
 
 /// What an owner needs to look into a directory.
@@ -54,22 +77,37 @@ pub(super) trait Visitor {
     fn failed(&mut self, path: &Path, error: io::Error);
 }
 
-/// Shows `visitor` what is watched below `root`. `repositories`: git directories that are looked at whether
+/// Shows `visitor` what is watched in `scope`. `repositories`: git directories that are looked at whether
 /// or not the way to them is one that a submodule's directory has.
 pub(super) fn survey<'a>(
     tree: &Tree,
-    root: &Path,
+    scope: Scope<'_>,
     repositories: impl Iterator<Item = &'a Path>,
     visitor: &mut impl Visitor,
 ) {
+    let root = scope.path();
     let deepest = root.components().count() + DEEPEST;
     let mut survey = Survey { tree, visitor, deepest, done: BTreeSet::new() };
-    let top = match tree.walk(root, READABLE) {
-        Ok(top) => top,
-        Err(error) => return survey.failed(root, error),
-    };
-    survey.steering(&top, root, OsStr::new(".agi-agent"));
-    survey.repository(&top, root, OsStr::new(".git"), Below::InModules);
+    match scope {
+        Scope::Root { is_git, .. } => {
+            let top = match tree.walk(root, READABLE) {
+                Ok(top) => top,
+                Err(error) => return survey.failed(root, error),
+            };
+            survey.steering(&top, root, OsStr::new(".agi-agent"));
+            survey.repository(&top, root, OsStr::new(".git"), Below::Outermost);
+            if is_git {
+                survey.settings(&top, root, true);
+            }
+        }
+        Scope::Git(_) => {
+            let (Some(parent), Some(name)) = (root.parent(), root.file_name()) else { return };
+            match tree.walk(parent, READABLE) {
+                Ok(directory) => survey.repository(&directory, parent, name, Below::Outermost),
+                Err(error) => survey.failed(root, error),
+            }
+        }
+    }
     for path in repositories {
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { continue };
         if path.starts_with(root) && !survey.done.contains(path) {
@@ -79,6 +117,18 @@ pub(super) fn survey<'a>(
                 }
                 Err(error) => survey.failed(path, error),
             }
+        }
+    }
+}
+
+/// Shows `visitor` the `.git` files at these paths.
+pub(super) fn survey_pointers(tree: &Tree, paths: &BTreeSet<PathBuf>, visitor: &mut impl Visitor) {
+    for path in paths {
+        let deepest = path.components().count();
+        let mut survey = Survey { tree, visitor, deepest, done: BTreeSet::new() };
+        match tree.directory(path.parent().unwrap_or(path)) {
+            Ok(directory) => drop(survey.meet(&directory, path, Role::Pointer)),
+            Err(error) => survey.failed(path, error),
         }
     }
 }
@@ -139,8 +189,13 @@ impl<V: Visitor> Survey<'_, V> {
         let path = parent.join(name);
         let Some(directory) = self.meet(at, &path, Role::Repository) else { return };
         self.done.insert(path.clone());
-        let is_git = below == Below::InModules || names::is_git_directory(&directory);
+        let is_git = matches!(below, Below::InModules | Below::Outermost)
+            || names::is_git_directory(&directory);
         self.settings(&directory, &path, is_git);
+        if below == Below::Outermost {
+            self.meet(&directory, &path.join("HEAD"), Role::Head);
+            self.meet(&directory, &path.join("refs"), Role::Container);
+        }
         if below == Below::Everywhere || !is_git {
             // Any names: `hooks`, `a/info`, `objects/config`.
             self.group(&directory, &path, Below::UnlessItIsOne);

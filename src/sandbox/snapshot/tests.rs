@@ -8,7 +8,7 @@ use super::Earlier;
 use super::Snapshot;
 
 pub(super) fn take(path: &PathBuf) -> Snapshot {
-    Snapshot::take(std::slice::from_ref(path), None, &Earlier::default(), false).unwrap()
+    Snapshot::take(std::slice::from_ref(path), &[], None, &Earlier::default(), false).unwrap()
 }
 
 pub(super) fn repository() -> (tempfile::TempDir, PathBuf) {
@@ -180,10 +180,10 @@ fn agents_that_meet_go_by_what_the_first_one_saw() {
         let places = data.join("running");
         let (_root, path) = repository();
         let roots = std::slice::from_ref(&path);
-        let first = Snapshot::take(roots, Some(&places), &Earlier::default(), false).unwrap();
+        let first = Snapshot::take(roots, &[], Some(&places), &Earlier::default(), false).unwrap();
         std::fs::write(path.join(".git/hooks/evil"), "evil").unwrap();
         std::fs::write(path.join(".git/config"), "evil").unwrap();
-        let second = Snapshot::take(roots, Some(&places), &Earlier::default(), false).unwrap();
+        let second = Snapshot::take(roots, &[], Some(&places), &Earlier::default(), false).unwrap();
         let (one, other) = if first_ends_first { (first, second) } else { (second, first) };
         assert_eq!(one.finish().unwrap().len(), 2);
         assert_eq!(other.finish().unwrap().len(), 0);
@@ -192,7 +192,7 @@ fn agents_that_meet_go_by_what_the_first_one_saw() {
         // The last one leaves nothing but the lock, and the next one looks for itself.
         assert_eq!(std::fs::read_dir(&places).unwrap().count(), 1);
         std::fs::write(path.join(".git/config"), "mine").unwrap();
-        let next = Snapshot::take(roots, Some(&places), &Earlier::default(), false).unwrap();
+        let next = Snapshot::take(roots, &[], Some(&places), &Earlier::default(), false).unwrap();
         assert_eq!(next.finish().unwrap().len(), 0);
         assert_eq!(text(&path.join(".git/config")), "mine");
     }

@@ -64,6 +64,8 @@ pub struct PathRules {
     pub read: Vec<PathBuf>,
     /// Writable (and readable). `cwd` is writable only if it is listed.
     pub write: Vec<PathBuf>,
+    /// Git directories with other names than `.git`: nothing is written below them.
+    pub git: Vec<PathBuf>,
     /// Everything may be read and written but `protected`.
     pub full: bool,
     /// Configuration, trust and data of the agent: neither read nor written, even below a root.
@@ -76,6 +78,7 @@ pub(super) struct Rules {
     cwd: PathBuf,
     read: Vec<PathBuf>,
     write: Vec<PathBuf>,
+    git: Vec<PathBuf>,
     full: bool,
     protected: Vec<PathBuf>,
 }
@@ -91,6 +94,7 @@ impl Rules {
         Self {
             read,
             write: resolved(rules.write),
+            git: resolved(rules.git),
             full: rules.full,
             protected: resolved(rules.protected),
             cwd,
@@ -154,7 +158,8 @@ impl Rules {
         if !self.write.iter().any(|root| real.starts_with(root)) {
             return Some("it is outside of what may be written".to_owned());
         }
-        if is_git_metadata(real) {
+        let is_in_one = |git: &PathBuf| is_below_ignoring_case(real, git);
+        if is_git_metadata(real) || self.git.iter().any(is_in_one) {
             return Some("git's own files decide what a later `git` runs".to_owned());
         }
         if is_agent_directory(real) {

@@ -11,6 +11,8 @@ mod fetch;
 
 mod git;
 
+mod git_directories;
+
 mod ground;
 
 mod large;

@@ -1,0 +1,127 @@
+//! Git's configuration files, read as git reads them (`git-config(1)`, "Syntax").
+//!
+//! Values only: no file is opened, `include` is not followed, and nothing is ever written.
+
+use std::iter::Peekable;
+use std::str::Chars;
+
+/// A variable with its value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Lower case, without the subsection: `filter` of `[filter "x"]`.
+    pub section: String,
+    /// Lower case.
+    pub key: String,
+    /// Without quotes and comments; empty where there is no `=`.
+    pub value: String,
+}
+
+/// The variables of a file in their order. What git would take for an error is passed over.
+pub fn entries(bytes: &[u8]) -> Vec<Entry> {
+    let text = String::from_utf8_lossy(bytes).replace("\r\n", "\n");
+    let mut rest = text.trim_start_matches('\u{feff}').chars().peekable();
+    let mut section = String::new();
+    let mut found = Vec::new();
+    while let Some(&next) = rest.peek() {
+        match next {
+            '[' => section = header(&mut rest),
+            '#' | ';' => skip_line(&mut rest),
+            _ if next.is_alphabetic() => {
+                let key = word(&mut rest);
+                while rest.next_if(|next| matches!(next, ' ' | '\t')).is_some() {}
+                let has_value = rest.next_if_eq(&'=').is_some();
+                let value = if has_value { value(&mut rest) } else { String::new() };
+                found.push(Entry { section: section.clone(), key, value });
+            }
+            _ => drop(rest.next()),
+        }
+    }
+    found
+}
+
+fn skip_line(rest: &mut Peekable<Chars<'_>>) {
+    while rest.next_if(|next| *next != '\n').is_some() {}
+}
+
+fn word(rest: &mut Peekable<Chars<'_>>) -> String {
+    let mut word = String::new();
+    while let Some(next) = rest.next_if(|next| next.is_alphanumeric() || *next == '-') {
+        word.extend(next.to_lowercase());
+    }
+    word
+}
+
+/// The section of `[section "subsection"]` or `[section.subsection]`.
+fn header(rest: &mut Peekable<Chars<'_>>) -> String {
+    rest.next();
+    let section = word(rest);
+    let mut is_quoted = false;
+    while let Some(next) = rest.next_if(|next| *next != '\n') {
+        match next {
+            '\\' if is_quoted => drop(rest.next()),
+            '"' => is_quoted = !is_quoted,
+            ']' if !is_quoted => break,
+            _ => {}
+        }
+    }
+    section
+}
+
+/// The rest of a line, and of those that it is continued on.
+fn value(rest: &mut Peekable<Chars<'_>>) -> String {
+    let mut value = String::new();
+    // What follows the last character that counts is blank.
+    let (mut length, mut is_quoted) = (0, false);
+    while let Some(next) = rest.next_if(|next| *next != '\n') {
+        match next {
+            '"' => is_quoted = !is_quoted,
+            '#' | ';' if !is_quoted => {
+                skip_line(rest);
+                break;
+            }
+            '\\' => match rest.next() {
+                Some('\n') | None => {}
+                Some('n') => value.push('\n'),
+                Some('t') => value.push('\t'),
+                Some(other) => value.push(other),
+            },
+            ' ' | '\t' if !is_quoted => {
+                if !value.is_empty() {
+                    value.push(next);
+                }
+                continue;
+            }
+            _ => value.push(next),
+        }
+        length = value.len();
+    }
+    value.truncate(length);
+    value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::entries;
+
+    #[test]
+    fn variables_are_what_git_makes_of_them() {
+        let text = "# [no]\n[core] bare = false ; no\n\tHooksPath = \"a b\" # no\n[Include \"]\\\"x\"]\n\
+                    path=../x\\\n/y  \nflag\n[filter.x]clean = a \"b  c\" d\\\\e\n";
+        let found = entries(text.as_bytes());
+        let found: Vec<_> =
+            found.iter().map(|entry| (&*entry.section, &*entry.key, &*entry.value)).collect();
+        assert_eq!(
+            found,
+            [
+                ("core", "bare", "false"),
+                ("core", "hookspath", "a b"),
+                ("include", "path", "../x/y"),
+                ("include", "flag", ""),
+                ("filter", "clean", "a b  c d\\e"),
+            ]
+        );
+        for odd in ["[", "[core", "a =", "a = \\", "[x \"", "= x", "]\u{0}"] {
+            assert!(entries(odd.as_bytes()).len() < 2, "{odd}");
+        }
+    }
+}

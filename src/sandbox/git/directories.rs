@@ -1,0 +1,162 @@
+//! Where git keeps what belongs to writable directories, where that is not `.git` in one of them: found by
+//! git's own rules (`setup_git_directory_gently_1` and `get_common_dir` in its `setup.c`).
+//!
+//! Nothing of git is run, and nothing is written. Nested repositories are none of it.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+use std::path::PathBuf;
+
+/// Directories above a root in which `.git` is looked for.
+const MOST_ABOVE: usize = 64;
+
+/// Bytes of a file that says where a git directory is.
+const MOST_BYTES: u64 = 8 << 10;
+
+/// The git directories of these real paths that lie below one of them, or are one, and that nobody finds
+/// as a directory `.git` in one: `--separate-git-dir`, a link, `commondir`, a bare repository.
+pub(in crate::sandbox) fn of(roots: &[PathBuf]) -> Vec<PathBuf> {
+    let is_inside_one = |path: &Path| {
+        let of_root = |root: &&PathBuf| path != root.as_path() && path.starts_with(root);
+        // What else is in a root that is a git directory is found from there.
+        roots.iter().filter(of_root).any(|root| is_git_directory(root))
+    };
+    let is_found_anyway =
+        |path: &Path| roots.iter().any(|root| path.starts_with(root.join(".git")));
+    let mut found = Vec::new();
+    for root in roots {
+        let Some(own) = discover(root) else { continue };
+        let common = target(&own, "commondir", "");
+        for path in std::iter::once(own).chain(common) {
+            let is_writable = roots.iter().any(|root| path.starts_with(root));
+            if is_writable
+                && !found.contains(&path)
+                && !is_found_anyway(&path)
+                && !is_inside_one(&path)
+            {
+                found.push(path);
+            }
+        }
+    }
+    found
+}
+
+/// What a git that is started in a directory works with.
+fn discover(directory: &Path) -> Option<PathBuf> {
+    for directory in directory.ancestors().take(MOST_ABOVE) {
+        let git = directory.join(".git");
+        if git.is_file() {
+            // One that leads nowhere is the end of git.
+            return target(directory, ".git", "gitdir:").filter(|path| is_git_directory(path));
+        }
+        if is_git_directory(&git) {
+            return git.canonicalize().ok();
+        }
+        if is_git_directory(directory) {
+            return Some(directory.to_path_buf());
+        }
+    }
+    None
+}
+
+/// Whether git may take it for one; links are followed, as git does.
+fn is_git_directory(path: &Path) -> bool {
+    let has = |name: &str| path.join(name).is_dir();
+    let head = path.join("HEAD");
+    head.symlink_metadata().is_ok()
+        && ((has("objects") && has("refs")) || path.join("commondir").is_file())
+}
+
+/// The real path that a file in a directory names, behind a word.
+fn target(directory: &Path, name: &str, word: &str) -> Option<PathBuf> {
+    let path = directory.join(name);
+    if !path.is_file() {
+        return None;
+    }
+    let mut bytes = Vec::new();
+    File::open(path).ok()?.take(MOST_BYTES).read_to_end(&mut bytes).ok()?;
+    let text = bytes.strip_prefix(word.as_bytes())?;
+    let text = text.strip_prefix(b" ").unwrap_or(text);
+    let end = text.iter().rposition(|byte| !matches!(byte, b'\n' | b'\r'))?;
+    directory.join(path_of(text.get(..=end)?)).canonicalize().ok()
+}
+
+#[cfg(unix)]
+fn path_of(bytes: &[u8]) -> PathBuf {
+    <std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(bytes).into()
+}
+
+#[cfg(not(unix))]
+fn path_of(bytes: &[u8]) -> PathBuf {
+    String::from_utf8_lossy(bytes).into_owned().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::path::PathBuf;
+
+    use super::of;
+
+    fn make(git: &Path) {
+        for name in ["objects", "refs"] {
+            std::fs::create_dir_all(git.join(name)).unwrap();
+        }
+        std::fs::write(git.join("HEAD"), "ref: refs/heads/main\n").unwrap();
+    }
+
+    fn ground() -> (tempfile::TempDir, PathBuf) {
+        let base = tempfile::tempdir().unwrap();
+        let path = base.path().canonicalize().unwrap();
+        for name in ["work/sub", "other"] {
+            std::fs::create_dir_all(path.join(name)).unwrap();
+        }
+        (base, path)
+    }
+
+    #[test]
+    fn an_ordinary_repository_has_none_elsewhere() {
+        let (_base, path) = ground();
+        assert_eq!(of(&[path.join("work")]), [""; 0].map(PathBuf::from));
+        make(&path.join("work/.git"));
+        assert_eq!(of(&[path.join("work")]), [""; 0].map(PathBuf::from));
+    }
+
+    #[test]
+    fn files_and_links_are_followed_where_they_lead_to_something_writable() {
+        let (_base, path) = ground();
+        let (work, other) = (path.join("work"), path.join("other"));
+        for target in ["gitdir: meta", "gitdir: sub/../meta\n", "gitdir: ../work/meta\r\n"] {
+            make(&work.join("meta"));
+            std::fs::write(work.join(".git"), target).unwrap();
+            assert_eq!(of(std::slice::from_ref(&work)), [work.join("meta")], "{target}");
+            assert_eq!(of(&[work.join("sub")]), [""; 0].map(PathBuf::from), "not writable");
+        }
+        std::fs::write(work.join(".git"), "gitdir: sub").unwrap();
+        assert_eq!(of(std::slice::from_ref(&work)), [""; 0].map(PathBuf::from), "no git directory");
+        std::fs::remove_file(work.join(".git")).unwrap();
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink("meta", work.join(".git")).unwrap();
+            assert_eq!(of(std::slice::from_ref(&work)), [work.join("meta")]);
+        }
+        drop(other);
+    }
+
+    #[test]
+    fn a_linked_worktree_has_two_and_a_root_may_be_one() {
+        let (_base, path) = ground();
+        let (work, other) = (path.join("work"), path.join("other"));
+        let own = other.join("bare/worktrees/w");
+        make(&other.join("bare"));
+        std::fs::create_dir_all(&own).unwrap();
+        std::fs::write(own.join("HEAD"), "x").unwrap();
+        std::fs::write(own.join("commondir"), "../..\n").unwrap();
+        std::fs::write(work.join(".git"), format!("gitdir: {}\n", own.display())).unwrap();
+        let both = [work.clone(), other.clone()];
+        assert_eq!(of(&both), [own, other.join("bare")]);
+        // Of the root that is one all else is known.
+        assert_eq!(of(&[work, other.join("bare")]), [other.join("bare")]);
+    }
+}
