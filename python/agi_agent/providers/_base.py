@@ -170,9 +170,9 @@ def finish(
 
 
 def number(value: Any) -> int:
-    """Read a token count; nothing and nonsense (also what no counter holds) count as 0."""
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 2**53:
-        return int(value)
+    """Read a token count; nothing, nonsense and what no counter holds count as 0."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return int(value) if 0 < value < 2**53 else 0
     return 0
 
 
