@@ -68,6 +68,7 @@ SCHEMAS = {
         ]
     },
     "few members": {"maxProperties": 1},
+    "no members": {"unevaluatedProperties": False},
     "ambiguous pattern": {"type": "string", "pattern": "^(\\w+\\s?)+$"},
     "array": {"type": "array", "items": {"type": "boolean"}, "minItems": 2},
     "at most": {"type": "array", "items": {"type": "null"}, "maxItems": 3},

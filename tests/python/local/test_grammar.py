@@ -134,6 +134,8 @@ UNSUPPORTED = [
     ),
     ({"exclusiveMaximum": 1e17}, "`exclusiveMaximum` this large"),
     ({"type": "object", "enum": [{"b": 2}], "required": ["a"]}, "no value of `enum`"),
+    ({"minProperties": 1, "maxProperties": 0}, "no object of 1 to 0 members"),
+    ({"enum": ["a", 1], "anyOf": [{"const": "b"}]}, "no value of `enum`"),
     ({"allOf": [{"const": 1}, {"const": True}]}, "two values of `const`"),
     (
         {

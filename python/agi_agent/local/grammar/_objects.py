@@ -115,6 +115,8 @@ def _free_range(
     """How many members of free names there may be."""
     least = _strings.length(schema, "minProperties", place) or 0
     most = _strings.length(schema, "maxProperties", place)
+    if most is not None and most < least:
+        raise ImpossibleError(f"no object of {least} to {most} members", place)
     sure = sum(must for _, must in members)
     wanted = max(0, least - sure)
     if most is not None and most < len(members):

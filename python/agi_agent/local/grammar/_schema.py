@@ -202,6 +202,8 @@ class Builder:
 
     def _listed(self, schema: Schema, values: list[Any], place: str) -> str:
         """`const` and `enum`: those of the values that meet the other keywords."""
+        if "const" in schema and "enum" in schema:
+            values = [v for v in schema["enum"] if _combine.same(v, schema["const"])]
         others = {k: v for k, v in schema.items() if k not in ("const", "enum")}
         values = [v for v in values if _valid.meets(self, v, others, place)]
         if not values:
@@ -363,5 +365,6 @@ _ASSERTIONS = frozenset(
         "exclusiveMaximum", "multipleOf", "items", "prefixItems", "minItems",
         "maxItems", "uniqueItems", "properties", "required", "additionalProperties",
         "minProperties", "maxProperties", "type", "format",
+        "unevaluatedProperties",
     }
 )  # fmt: skip
