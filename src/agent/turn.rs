@@ -29,7 +29,6 @@ use crate::tools::ToolContext;
 
 use super::AgentParts;
 use super::approval::Situation;
-use super::budget;
 use super::calls;
 use super::calls::CallRoom;
 use super::calls::Flow;
@@ -386,27 +385,6 @@ impl Turns<'_> {
         }
     }
 
-    fn note_limit(&mut self) -> bool {
-        let (limits, state) = (&self.parts.limits, &self.state);
-        let spent = state.cost.unwrap_or_default();
-        let Some(limit) = budget::before_turn(limits, state.turns, &state.usage, spent) else {
-            return false;
-        };
-        let hint = limit.hint().to_owned();
-        self.state.fail(limit.exit_code(), limit.to_string(), Some(hint));
-        true
-    }
-
-    /// The last reply may have been more than what was left: its answer stands, the run does not end
-    /// as one within its limits.
-    fn note_excess(&mut self) {
-        let spent = self.state.cost.unwrap_or_default();
-        if let Some(limit) = budget::after_answer(&self.parts.limits, &self.state.usage, spent) {
-            let error = format!("{limit}; the answer took more than was left");
-            self.state.fail(limit.exit_code(), error, Some(limit.hint().to_owned()));
-        }
-    }
-
     /// A call that timed out at the end of the run's time has used up the run's time.
     fn note_time(&self, timed_out: bool) {
         if timed_out && Instant::now() + TIME_LEFT >= self.context.deadline {
@@ -435,11 +413,4 @@ impl Turns<'_> {
             self.state.fail(code, self.without_secrets(error.message), error.hint);
         }
     }
-}
-
-/// The moment at which a run has to be over; far away without a limit.
-pub(super) fn deadline(started: Instant, timeout: Option<Duration>) -> Instant {
-    /// Longer than any run; `Instant` cannot hold "never".
-    const NEVER: Duration = Duration::from_hours(365 * 24);
-    started + timeout.map_or(NEVER, |timeout| timeout.min(NEVER))
 }

@@ -74,9 +74,9 @@ fn each_limit_holds_and_is_named() {
         let python = format!("{PYTHON} -I -c 'x = bytearray(1 << 30)'");
         hits(ground, rows, "memory", "limits.command.memory=300MiB", &python);
         // Shared memory is nobody's own, and counts as well: mapped, or only open.
-        let fill = "for i in range(0, 300 << 20, 4096): m[i] = 1";
+        let each_page = "for i in range(0, 300 << 20, 4096): m[i] = 1";
         let shared =
-            format!("import mmap, time\nm = mmap.mmap(-1, 300 << 20)\n{fill}\ntime.sleep(9)");
+            format!("import mmap, time\nm = mmap.mmap(-1, 300 << 20)\n{each_page}\ntime.sleep(9)");
         let writing =
             "f = os.memfd_create('x')\nfor i in range(300): os.write(f, b'x' * (1 << 20))";
         let kept = format!("import os, time\n{writing}\ntime.sleep(9)");
