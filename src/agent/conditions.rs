@@ -1,9 +1,9 @@
 //! `--expect` and `--forbid`: commands that say, after the run, whether its goal was reached.
 //!
 //! They run as the `shell` tool does, in the same sandbox. They are the person's own word, so nobody
-//! is asked. `--expect` holds when the command ends with 0, `--forbid` when it comes to an end of its
-//! own with anything else. A command that cannot be run, ran out of time, was killed or met a limit
-//! proves nothing: neither holds then.
+//! is asked. `--expect` holds when the command ends with 0, `--forbid` when it ends with 1: 0 says that
+//! what is forbidden is so. All else proves nothing, since a command that could not look ends so as
+//! well (`grep` with 2), that cannot be run, ran out of time, was killed or met a limit.
 
 use serde_json::Value;
 
@@ -24,6 +24,9 @@ const SHELL: &str = "shell";
 
 /// What a shell ends with when it cannot run or find a program.
 const NOT_RUN: [i64; 2] = [126, 127];
+
+/// What a command ends with that looked and did not find: `test`, `grep -q`, `cmp`, `false`.
+const DID_NOT: i64 = 1;
 
 /// What a shell ends with after a program that a signal ended: 128 and the signal's number.
 const SIGNALS: std::ops::RangeInclusive<i64> = 129..=192;
@@ -133,7 +136,11 @@ fn verdict(outcome: &CallOutcome, wanted: bool) -> Result<(), String> {
         code if SIGNALS.contains(&code) => {
             Err(format!("a program of it was ended by signal {} (exit code {code})", code - 128))
         }
-        _ => Ok(()),
+        DID_NOT => Ok(()),
+        code => Err(format!(
+            "it ended with exit code {code}, which proves nothing (0 says that it is so, 1 that it is \
+             not); if {code} is its way to say no, write `(CMD); test $? -ne {code}`"
+        )),
     }
 }
 

@@ -194,7 +194,7 @@ async fn end_group(child: &mut tokio::process::Child) {
         for signal in [rustix::process::Signal::TERM, rustix::process::Signal::KILL] {
             // Gone already: nothing to end.
             let _ = rustix::process::kill_process_group(group, signal);
-            let grace = std::time::Duration::from_secs(2);
+            let grace = std::time::Duration::from_millis(1500);
             if tokio::time::timeout(grace, child.wait()).await.is_ok() {
                 return;
             }

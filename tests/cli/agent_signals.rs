@@ -78,7 +78,7 @@ fn a_slow_command_is_ended_with_the_run() {
     }
 }
 
-/// A command that ignores the polite signal has two seconds, unless the person asks again.
+/// A command that ignores the polite signal has a second and a half, unless the person asks again.
 #[test]
 fn a_second_signal_cuts_the_wind_up_short() {
     let command = json!({"command": "trap '' TERM; echo armed; while :; do sleep 1; done"});
@@ -93,7 +93,7 @@ fn a_second_signal_cuts_the_wind_up_short() {
     };
     interrupt();
     std::thread::sleep(Duration::from_millis(300));
-    assert!(child.try_wait().unwrap().is_none(), "the command has its two seconds");
+    assert!(child.try_wait().unwrap().is_none(), "the command has its time");
     let sent = Instant::now();
     interrupt();
     let mut rest = String::new();

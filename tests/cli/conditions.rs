@@ -20,6 +20,10 @@ fn a_forbidden_command_that_did_not_come_to_its_own_end_proves_nothing() {
         ("sh -c 'kill -9 $$'; exit $?", "limits.tool_timeout=20s", "signal 9"),
         ("while :; do :; done", "limits.command.cpu_time=1s", "it met a limit (`cpu`"),
         ("nosuchcommand", "limits.tool_timeout=20s", "it could not be run"),
+        ("grep -q x nosuchfile", "limits.tool_timeout=20s", "exit code 2, which proves nothing"),
+        ("if", "limits.tool_timeout=20s", "which proves nothing (0 says that it is so, 1"),
+        ("exit 3", "limits.tool_timeout=20s", "write `(CMD); test $? -ne 3`"),
+        ("(true); test $? -ne 3", "limits.tool_timeout=20s", "it succeeded"),
     ] {
         let finished = checked(&["--forbid", command, "-c", limit]);
         assert_eq!(finished.code, 48, "{command}: {}", finished.stderr);
@@ -27,7 +31,9 @@ fn a_forbidden_command_that_did_not_come_to_its_own_end_proves_nothing() {
         assert!(finished.stderr.contains(&told), "{}", finished.stderr);
         assert!(finished.stderr.contains(why), "{command}: {}", finished.stderr);
     }
-    assert_eq!(checked(&["--forbid", "exit 3", "--forbid", "false"]).code, 0);
+    let advised = "(exit 3); test $? -ne 3";
+    let held = ["--forbid", advised, "--forbid", "false", "--forbid", "test -e gone"];
+    assert_eq!(checked(&held).code, 0);
 }
 
 #[test]

@@ -38,10 +38,12 @@ fn exit_codes_are_documented() {
         "\nSeveral at once: the first that applies of 130/143, 124, 44, 55, 41, 45, 46, 54, 53/56,\n\
          47, 43, 48, 1. A run with a declined call ends 43 unless the same tool on the same target\n\
          succeeded later or every `--expect` held.\n\n\
-         `--expect CMD` holds when CMD ends with 0, `--forbid CMD` when it comes to an end of its own with\n\
-         anything else. A command that cannot be run, runs out of time, is killed or meets a limit of the\n\
-         sandbox proves nothing: neither holds then (48; 124 where the run's time is over). The last lines\n\
-         that it printed are told.\n\n\
+         `--expect CMD` holds when CMD ends with 0, `--forbid CMD` when it ends with 1: 0 says that what is\n\
+         forbidden is so, 1 that CMD looked and it is not (`test`, `grep -q`, `cmp`, `false`). Anything else\n\
+         proves nothing: `grep` ends with 2 when it could not read, the shell with 2 at a syntax error, and a\n\
+         command that cannot be run, runs out of time, is killed or meets a limit of the sandbox has not\n\
+         looked. Neither holds then (48; 124 where the run's time is over). Where another number is the\n\
+         command's way to say no, write `(CMD); test $? -ne 3`. The last lines that it printed are told.\n\n\
          A limit of tokens or cost is looked at before each request and at the answer: an answer that\n\
          took more than was left is delivered, and the run ends 56.\n\n\
          `agi-agent sandbox -- CMD` and `agi-agent python` end with the status of what they run: 128 and the\n\

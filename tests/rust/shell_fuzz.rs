@@ -7,6 +7,7 @@
 use std::time::Duration;
 use std::time::Instant;
 
+use agi_agent::agent::approval::covering::Surroundings;
 use agi_agent::agent::approval::covering::cover;
 
 use crate::judges::shell::PATTERNS;
@@ -218,7 +219,9 @@ fn no_covered_command_runs_what_no_rule_allows() {
         for _ in 0..dice.roll(3) {
             command = mutate(&mut dice, &command);
         }
-        if cover(&patterns, &command, &places, &|_| false).is_err() {
+        let surroundings =
+            Surroundings { places: &places, is_elsewhere: false, may_write: &|_| false };
+        if cover(&patterns, &command, &surroundings).is_err() {
             continue;
         }
         covered += 1;
@@ -261,6 +264,8 @@ fn no_text_is_too_odd_to_be_judged() {
             text.extend(['\u{0}', '\u{202e}', 'Ä', '\u{1f642}']);
         }
         // Any answer will do, as long as there is one.
-        drop(cover(&[("alpha *", "")], &text, &places, &|_| true));
+        let surroundings =
+            Surroundings { places: &places, is_elsewhere: false, may_write: &|_| true };
+        drop(cover(&[("alpha *", "")], &text, &surroundings));
     }
 }

@@ -9,12 +9,14 @@ use std::path::PathBuf;
 use crate::protocol::Effect;
 use crate::protocol::port::Question;
 use crate::protocol::port::Verdict;
+use crate::tools::dispatch::Condition;
 use crate::tools::dispatch::PreparedCall;
 
 use super::Action;
 use super::Decision;
 use super::bond;
 use super::bond::Bond;
+use super::covering;
 use super::proposal;
 use super::rules;
 use super::rules::Target;
@@ -25,24 +27,25 @@ use crate::agent::state::RunState;
 /// A rule that a person types may miss the call so often.
 const TRIES: u32 = 3;
 
-/// Whether a call may run; the reason where it may not. A call that a person let through comes with
-/// its bond, to be checked when it starts.
+/// Whether a call may run; the reason where it may not. What it was let through for is checked again
+/// when it starts: the calls before it may have changed what its names mean.
 pub(in crate::agent) async fn judge(
     room: &CallRoom<'_>,
     prepared: &PreparedCall,
     state: &mut RunState,
-) -> Result<Option<Bond>, String> {
+) -> Result<Option<Condition>, String> {
     let aim = Aim::of(room, prepared);
     let target = aim.target(room, prepared);
     let action = Action { effect: prepared.effect, target, origin: state.origin.as_deref() };
     match approval::decide(room.situation, &action) {
+        Decision::Allow { by_rule: true, .. } => Ok(same_files(prepared, &target)),
         Decision::Allow { .. } => Ok(None),
         Decision::Deny { reason } => Err(reason),
         Decision::Ask { reason } => {
             let bond = bond_of(room, prepared, &target);
             ask(room, prepared, &target, &bond, &reason, state).await?;
             bond.check()?;
-            Ok(Some(bond))
+            Ok(Some(Box::new(move || bond.check())))
         }
     }
 }
@@ -75,7 +78,7 @@ impl Aim {
         let cwd = directory_of(prepared, &room.context.cwd);
         let is_path = prepared.call.name.starts_with("file_");
         let names = if is_path {
-            rules::names_of_file(&prepared.target, &cwd)
+            rules::names_of_file(&prepared.target, &cwd, &room.context.cwd)
         } else {
             vec![prepared.target.clone()]
         };
@@ -88,9 +91,34 @@ impl Aim {
             names: &self.names,
             is_path: self.is_path,
             cwd: &self.cwd,
+            root: &room.context.cwd,
             places: &room.situation.places,
         }
     }
+}
+
+/// That the files a rule lets a call write are still the ones it was judged by: another call of the same
+/// reply may have put a link in their way.
+fn same_files(prepared: &PreparedCall, target: &Target<'_>) -> Option<Condition> {
+    let files = match prepared.effect {
+        Effect::Write if target.is_path => vec![prepared.target.clone()],
+        Effect::Process if target.tool == "shell" => covering::written_files(&prepared.target),
+        _ => Vec::new(),
+    };
+    if files.is_empty() {
+        return None;
+    }
+    let (cwd, root) = (target.cwd.to_path_buf(), target.root.to_path_buf());
+    let names = move || -> Vec<Vec<String>> {
+        files.iter().map(|file| rules::names_of_file(file, &cwd, &root)).collect()
+    };
+    let judged = names();
+    Some(Box::new(move || {
+        if names() == judged {
+            return Ok(());
+        }
+        Err("a file that it writes is not the one that was judged any more".to_owned())
+    }))
 }
 
 /// The directory that a call's relative names are meant against.

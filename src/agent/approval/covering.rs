@@ -38,33 +38,37 @@ fn refused<T>(reason: impl Into<String>) -> Result<T, Refused> {
     Err(Refused { reason: reason.into() })
 }
 
+/// Where a command runs, and what its redirections may do.
+pub struct Surroundings<'a> {
+    pub places: &'a Places,
+    /// It runs in another directory than the one that rules are about.
+    pub is_elsewhere: bool,
+    /// Whether a file may be written by a redirection.
+    pub may_write: &'a dyn Fn(&str) -> bool,
+}
+
 /// Whether `patterns` (with the rules they come from) cover everything that `text` does; the rules
-/// that were needed. `may_write` says whether a file may be written by a redirection.
+/// that were needed.
 pub fn cover(
     patterns: &[(&str, &str)],
     text: &str,
-    places: &Places,
-    may_write: &dyn Fn(&str) -> bool,
+    surroundings: &Surroundings<'_>,
 ) -> Result<String, Refused> {
     if cfg!(not(unix)) {
         // Without a bash the `shell` tool hands the text to `cmd`, which reads it differently.
         return refused("commands are judged on Unix only");
     }
     let script = shell::parse(text).map_err(|unclear| Refused { reason: unclear.to_string() })?;
+    let commands: Vec<Unwrapped> = script.commands.iter().flat_map(unwrap).collect();
     let mut rules: Vec<&str> = Vec::new();
-    for command in script.commands.iter().flat_map(unwrap) {
-        let rule = rule_for(patterns, &command, places)?;
+    for command in &commands {
+        let rule = rule_for(patterns, command, surroundings.places)?;
         if !rules.contains(&rule) {
             rules.push(rule);
         }
     }
-    check_redirections(&script, may_write)?;
-    let moves = |name: &str| matches!(name, "cd" | "pushd" | "popd");
-    if !script.redirections.is_empty()
-        && script.commands.iter().any(|command| moves(&command.words[0].text))
-    {
-        return refused("it changes the directory and redirects");
-    }
+    check_directory(&commands, surroundings.is_elsewhere)?;
+    check_redirections(&script, &commands, surroundings.may_write)?;
     if let Some(name) = script.variables.iter().find(|name| !is_harmless_variable(name)) {
         return refused(format!("it sets the variable `{name}`"));
     }
@@ -86,7 +90,7 @@ fn rule_for<'a>(
         let reason = match fit {
             Fit::Exact if !command.more => None,
             Fit::Exact => Some("it gets further arguments".to_owned()),
-            Fit::Wildcard => programs::refusal(command),
+            Fit::Wildcard => programs::refusal(command).or_else(|| real_runner(command, places)),
         };
         let reason = reason.or_else(|| is_inside(pattern, command, places));
         match reason {
@@ -149,18 +153,49 @@ fn is_inside(pattern: &str, command: &Unwrapped, places: &Places) -> Option<Stri
         .map(|name| format!("`{name}` is not a program outside the workspace"))
 }
 
+/// The file that a program's name means.
+fn found(name: &str, places: &Places) -> Option<PathBuf> {
+    if name.contains('/') {
+        return Some(PathBuf::from(name));
+    }
+    places.search.iter().map(|directory| directory.join(name)).find(|file| file.is_file())
+}
+
 /// Whether the first program of that name is outside of every writable place.
 fn is_outside(name: &str, places: &Places) -> bool {
-    if name.contains('/') {
-        return Path::new(name).is_absolute() && is_trusted(Path::new(name), places);
+    found(name, places).is_some_and(|file| file.is_absolute() && is_trusted(&file, places))
+}
+
+/// Why a program is not covered by a wildcard: behind its name stands one that runs or writes what it
+/// is told (`linux64` is `setarch`, `editor` is `vim`).
+fn real_runner(command: &Unwrapped, places: &Places) -> Option<String> {
+    let name = &command.words.first()?.text;
+    let file = found(name, places).filter(|file| file.is_absolute())?.canonicalize().ok()?;
+    let real = file.file_name()?.to_str()?;
+    (programs::is_one_program(real) && programs::is_runner(real))
+        .then(|| format!("`{name}` is `{real}`, which runs or writes what its arguments say"))
+}
+
+/// Rules are about commands in the directory of the workspace: `./run.sh`, `make check` and `git log`
+/// are others in another one. What only reads and prints is the same everywhere.
+fn check_directory(commands: &[Unwrapped], is_elsewhere: bool) -> Result<(), Refused> {
+    let moves = |command: &&Unwrapped| programs::moves(name_of(command));
+    let mover = commands.iter().find(moves);
+    if mover.is_none() && !is_elsewhere {
+        return Ok(());
     }
-    for directory in &places.search {
-        let candidate = directory.join(name);
-        if candidate.is_file() {
-            return directory.is_absolute() && is_trusted(&candidate, places);
-        }
-    }
-    false
+    let bound = |command: &&Unwrapped| !moves(command) && !programs::only_prints(command);
+    let Some(bound) = commands.iter().find(bound) else { return Ok(()) };
+    let why = mover
+        .map_or("it runs".to_owned(), |mover| format!("after `{}` it may run", name_of(mover)));
+    refused(format!(
+        "a rule for `{}` holds in the workspace's directory, and {why} in another one",
+        name_of(bound)
+    ))
+}
+
+fn name_of(command: &Unwrapped) -> &str {
+    command.words.first().map(|word| word.text.as_str()).unwrap_or_default()
 }
 
 /// Neither the file's name nor the file itself is in a writable place.
@@ -183,7 +218,12 @@ pub fn programs_are_outside(text: &str, places: &Places) -> bool {
     })
 }
 
-fn check_redirections(script: &Script, may_write: &dyn Fn(&str) -> bool) -> Result<(), Refused> {
+/// A redirection is judged by where its name leads now, so nothing beside it may change that.
+fn check_redirections(
+    script: &Script,
+    commands: &[Unwrapped],
+    may_write: &dyn Fn(&str) -> bool,
+) -> Result<(), Refused> {
     for redirection in &script.redirections {
         match redirection {
             Redirection::Reads(word) if word.fixed && word.text == "/dev/null" => {}
@@ -193,13 +233,36 @@ fn check_redirections(script: &Script, may_write: &dyn Fn(&str) -> bool) -> Resu
             Redirection::Reads(_) => {}
             Redirection::Writes(word) if word.fixed && word.text == "/dev/null" => {}
             Redirection::Writes(word)
-                if word.fixed && !word.text.starts_with("/dev/") && may_write(&word.text) => {}
+                if word.fixed && !word.text.starts_with("/dev/") && may_write(&word.text) =>
+            {
+                let keeps = |command: &&Unwrapped| {
+                    programs::only_prints(command) || programs::only_reads_repository(command)
+                };
+                if let Some(other) = commands.iter().find(|command| !keeps(command)) {
+                    return refused(format!(
+                        "`{}` may change where `{}` leads, which the same command writes",
+                        name_of(other),
+                        word.text
+                    ));
+                }
+            }
             Redirection::Writes(word) => {
                 return refused(format!("no `file_write` rule covers writing to `{}`", word.text));
             }
         }
     }
     Ok(())
+}
+
+/// The files that the redirections of a command write, as it names them; none of one that cannot be
+/// read.
+pub fn written_files(text: &str) -> Vec<String> {
+    let redirections = shell::parse(text).map(|script| script.redirections).unwrap_or_default();
+    let written = redirections.into_iter().filter_map(|redirection| match redirection {
+        Redirection::Writes(word) if word.fixed => Some(word.text),
+        Redirection::Writes(_) | Redirection::Reads(_) => None,
+    });
+    written.collect()
 }
 
 /// Short lower-case names mean nothing to any program, but for the proxies.
@@ -242,3 +305,7 @@ fn begins(pattern: &str, words: &[Word]) -> bool {
 #[cfg(test)]
 #[path = "covering_tests.rs"]
 pub(super) mod tests;
+
+#[cfg(test)]
+#[path = "wildcard_tests.rs"]
+mod wildcard_tests;

@@ -55,6 +55,8 @@ pub struct Action<'a> {
 pub enum Decision {
     Allow {
         reason: String,
+        /// An `--allow` rule says so, and nothing else.
+        by_rule: bool,
     },
     /// Ask the person; without an answer it is denied.
     Ask {
@@ -89,12 +91,13 @@ pub fn decide(situation: &Situation, action: &Action<'_>) -> Decision {
     }
     let tainted = action.origin.filter(|_| !only_reads(situation, action));
     if let (Held::Bounded(why), None) = (&held, tainted) {
-        return Decision::Allow { reason: (*why).to_owned() };
+        return Decision::Allow { reason: (*why).to_owned(), by_rule: false };
     }
     let (Held::Bounded(why) | Held::Forbidden(why) | Held::Free(why)) = held;
     let near = match situation.rules.allows(&action.target) {
         Allowed::By(rule) => {
-            return Decision::Allow { reason: format!("the rule `--allow {rule}` covers it") };
+            let reason = format!("the rule `--allow {rule}` covers it");
+            return Decision::Allow { reason, by_rule: true };
         }
         Allowed::Nearly(near) => format!(", and {near}"),
         Allowed::No => String::new(),
@@ -175,6 +178,7 @@ fn by_mode(situation: &Situation, why: &str) -> Decision {
     match situation.mode {
         ApproveMode::Auto if situation.level == SandboxLevel::DangerFullAccess => Decision::Allow {
             reason: "`--approve auto` with `danger-full-access` allows everything".to_owned(),
+            by_rule: false,
         },
         ApproveMode::Ask | ApproveMode::Auto | ApproveMode::Deny => consent(situation, why),
     }

@@ -58,7 +58,7 @@ mod tests {
             let names = [name.to_owned()];
             let is_path = tool == "file_write";
             let cwd = Path::new("/ws");
-            let target = Target { tool, names: &names, is_path, cwd, places: places() };
+            let target = Target { tool, names: &names, is_path, cwd, root: cwd, places: places() };
             propose(effect, &target).unwrap_or_default()
         };
         assert_eq!(offered(Effect::Process, "shell", "git log -3"), "shell(git log *)");

@@ -17,6 +17,7 @@ use crate::config::settings::ApprovalSettings;
 use super::covering;
 use super::covering::Places;
 use super::covering::Refused;
+use super::covering::Surroundings;
 
 /// Tools whose target is shell text.
 const COMMAND_TOOLS: [&str; 1] = ["shell"];
@@ -29,6 +30,9 @@ const SEPARATORS: &[char] = &[
     ';', '&', '|', '<', '>', '$', '`', '(', ')', '{', '}', '[', ']', '*', '?', '!', '#', '~', '\0',
     '%', '^', '=',
 ];
+
+/// Links and missing directories of one path that are followed.
+const MAX_LINKS: usize = 64;
 
 /// A rule that cannot be understood.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -46,9 +50,23 @@ pub struct Target<'a> {
     pub names: &'a [String],
     /// Whether the names are paths: then `..` is folded and relative ones are taken from `cwd`.
     pub is_path: bool,
+    /// The directory of the call.
     pub cwd: &'a Path,
+    /// The directory of the workspace, which relative patterns and rules for commands are about.
+    pub root: &'a Path,
     /// Where the programs of a command are looked up.
     pub places: &'a Places,
+}
+
+impl Target<'_> {
+    /// Whether the call's directory is another one than the workspace's.
+    fn is_elsewhere(&self) -> bool {
+        self.cwd != self.root
+            && match (self.cwd.canonicalize(), self.root.canonicalize()) {
+                (Ok(cwd), Ok(root)) => cwd != root,
+                _ => true,
+            }
+    }
 }
 
 /// One rule, ready to match.
@@ -129,7 +147,12 @@ impl Rules {
             .collect();
         let may_write = |path: &str| self.may_write(path, target);
         let [text] = target.names else { return Allowed::No };
-        match covering::cover(&patterns, text, target.places, &may_write) {
+        let surroundings = Surroundings {
+            places: target.places,
+            is_elsewhere: target.is_elsewhere(),
+            may_write: &may_write,
+        };
+        match covering::cover(&patterns, text, &surroundings) {
             Ok(rules) => Allowed::By(rules),
             Err(Refused { reason }) if !patterns.is_empty() => Allowed::Nearly(reason),
             Err(_) => Allowed::No,
@@ -139,7 +162,7 @@ impl Rules {
     /// Whether an allow rule of the write tool covers a file that a redirection would write, under
     /// the name that is written and under the one behind its links.
     fn may_write(&self, path: &str, target: &Target<'_>) -> bool {
-        let names = names_of_file(path, target.cwd);
+        let names = names_of_file(path, target.cwd, target.root);
         let file = Target { tool: WRITE_TOOL, names: &names, is_path: true, ..*target };
         self.denies(&file).is_none()
             && self.asks(&file).is_none()
@@ -197,7 +220,7 @@ impl Rule {
         if COMMAND_TOOLS.contains(&target.tool) {
             return command_may_match(pattern, name) || covering::may_hide(pattern, name);
         }
-        target.is_path && path_matches(pattern, name, target.cwd)
+        target.is_path && path_matches(pattern, name, target)
     }
 
     /// The strict reading, for allow rules.
@@ -206,14 +229,16 @@ impl Rule {
         if COMMAND_TOOLS.contains(&target.tool) {
             // With a wildcard in it a pattern spells no command: `sort *` may be `sort -o x`.
             return pattern == name
+                && !target.is_elsewhere()
                 && !pattern.contains(['*', '?', '['])
                 && covering::programs_are_outside(name, target.places);
         }
-        if pattern == name {
+        // The same letters are another file in another directory.
+        if pattern == name && !(target.is_path && target.is_elsewhere()) {
             return true;
         }
         if target.is_path {
-            return path_matches(pattern, name, target.cwd);
+            return path_matches(pattern, name, target);
         }
         matches(pattern, name)
     }
@@ -240,34 +265,44 @@ fn command_may_match(pattern: &str, command: &str) -> bool {
     })
 }
 
-fn path_matches(pattern: &str, name: &str, cwd: &Path) -> bool {
-    let target = fold(&cwd.join(name));
+fn path_matches(pattern: &str, name: &str, target: &Target<'_>) -> bool {
+    let path = fold(&target.cwd.join(name));
     let anchored = if pattern.starts_with(['/', '*']) {
         pattern.to_owned()
     } else {
-        let cwd = cwd.to_string_lossy();
-        format!("{}/{pattern}", globset::escape(cwd.trim_end_matches('/')))
+        let root = target.root.to_string_lossy();
+        format!("{}/{pattern}", globset::escape(root.trim_end_matches('/')))
     };
-    matches(&anchored, &target.to_string_lossy())
+    matches(&anchored, &path.to_string_lossy())
 }
 
-/// A file's name as written and, where it exists, the name behind its links. A link above the
-/// working directory concerns nobody: rules are about what is below it.
-pub(super) fn names_of_file(path: &str, cwd: &Path) -> Vec<String> {
+/// A file's name as written in a directory and, where that can be told, the one behind its links. A
+/// link above the workspace concerns nobody: rules are about what is below it.
+pub(super) fn names_of_file(path: &str, cwd: &Path, root: &Path) -> Vec<String> {
     let mut names = vec![path.to_owned()];
-    let file = cwd.join(path);
-    let real = file.canonicalize().ok().or_else(|| {
-        // What does not exist yet will be made in its directory, wherever that really is.
-        Some(file.parent()?.canonicalize().ok()?.join(file.file_name()?))
-    });
-    if let (Some(real), Ok(real_cwd)) = (real, cwd.canonicalize()) {
-        let seen_from_here = match real.strip_prefix(&real_cwd) {
-            Ok(below) => cwd.join(below),
+    if let (Some(real), Ok(real_root)) =
+        (real_name(&cwd.join(path), MAX_LINKS), root.canonicalize())
+    {
+        let seen_from_here = match real.strip_prefix(&real_root) {
+            Ok(below) => root.join(below),
             Err(_) => real,
         };
         names.push(seen_from_here.to_string_lossy().into_owned());
     }
     names
+}
+
+/// Where a file is, or would be made: what does not exist yet will be in its directory, wherever that
+/// really is, or where a link leads that leads nowhere yet.
+fn real_name(file: &Path, links: usize) -> Option<PathBuf> {
+    if let Ok(real) = file.canonicalize() {
+        return Some(real);
+    }
+    let (directory, links) = (file.parent()?, links.checked_sub(1)?);
+    match std::fs::read_link(file) {
+        Ok(leads) => real_name(&directory.join(leads), links),
+        Err(_) => Some(real_name(directory, links)?.join(file.file_name()?)),
+    }
 }
 
 /// Folds `.` and `..` without asking the file system.

@@ -19,6 +19,7 @@ fn judged<T>(tool: &str, name: &str, judge: impl FnOnce(&Target<'_>) -> T) -> T 
         names: &[name.to_owned()],
         is_path: tool.starts_with("file_"),
         cwd: Path::new("/ws"),
+        root: Path::new("/ws"),
         places: places(),
     })
 }
@@ -139,6 +140,7 @@ fn a_link_must_satisfy_both_names_to_be_allowed_and_one_to_be_denied() {
         names: &names,
         is_path: true,
         cwd: Path::new("/ws"),
+        root: Path::new("/ws"),
         places: places(),
     };
     assert_eq!(rules(&["file_read(src/*)"], &[]).allows(&target), Allowed::No);
@@ -149,13 +151,27 @@ fn a_link_must_satisfy_both_names_to_be_allowed_and_one_to_be_denied() {
 fn a_working_directory_with_glob_letters_is_taken_literally() {
     let names = ["a.rs".to_owned()];
     let cwd = Path::new("/w[s]*");
-    let target = Target { tool: "file_read", names: &names, is_path: true, cwd, places: places() };
+    let target = Target {
+        tool: "file_read",
+        names: &names,
+        is_path: true,
+        cwd,
+        root: cwd,
+        places: places(),
+    };
     assert_eq!(
         rules(&["file_read(a.rs)"], &[]).allows(&target),
         Allowed::By("file_read(a.rs)".to_owned())
     );
     let other = ["/w_x/a.rs".to_owned()];
-    let target = Target { tool: "file_read", names: &other, is_path: true, cwd, places: places() };
+    let target = Target {
+        tool: "file_read",
+        names: &other,
+        is_path: true,
+        cwd,
+        root: cwd,
+        places: places(),
+    };
     assert_eq!(rules(&["file_read(a*)"], &[]).allows(&target), Allowed::No);
 }
 
@@ -171,4 +187,44 @@ fn a_rule_that_cannot_work_is_an_error_with_advice() {
     assert!(error("(x)").message.contains("name is missing"));
     assert!(error("shell([)").message.contains("cannot be understood"));
     assert!(error("qqqq").hint.unwrap().contains("tool list"));
+}
+
+/// The call's directory does not move the rules: they are about the workspace.
+#[cfg(unix)]
+#[test]
+fn another_directory_is_another_place() {
+    let root = tempfile::tempdir().unwrap();
+    let workspace = root.path().join("ws");
+    for directory in ["ws/src", "ws/sub/src", "outside"] {
+        std::fs::create_dir_all(root.path().join(directory)).unwrap();
+    }
+    std::os::unix::fs::symlink("../../outside", workspace.join("src/l")).unwrap();
+    std::os::unix::fs::symlink("../../outside/new", workspace.join("src/dangling")).unwrap();
+    let rules = rules(&["shell(echo *)", "shell(./run.sh)", "file_write(src/*)"], &[]);
+    let allows = |cwd: &str, command: &str| {
+        let (names, cwd) = ([command.to_owned()], workspace.join(cwd));
+        let (root, places) = (workspace.as_path(), places());
+        let target =
+            Target { tool: "shell", names: &names, is_path: false, cwd: &cwd, root, places };
+        matches!(rules.allows(&target), Allowed::By(_))
+    };
+    for (cwd, command) in [
+        (".", "echo x > src/f"),
+        ("src", "echo x > f"),
+        ("src/../sub/..", "./run.sh"),
+        ("../outside", "echo x"),
+    ] {
+        assert!(allows(cwd, command), "{cwd}: {command}");
+    }
+    for (cwd, command) in [
+        ("sub", "./run.sh"),
+        ("sub", "echo x > src/f"),
+        ("../outside", "echo x > src/f"),
+        ("src/l", "echo x > f"),
+        (".", "echo x > src/l/f"),
+        (".", "echo x > src/dangling"),
+        (".", "echo x > sub/f"),
+    ] {
+        assert!(!allows(cwd, command), "{cwd}: {command}");
+    }
 }

@@ -44,8 +44,14 @@ fn rules(allow: &[&str], deny: &[&str]) -> Rules {
 
 fn word(situation: &Situation, effect: Effect, tool: &str, name: &str) -> &'static str {
     let names = [name.to_owned()];
-    let target =
-        Target { tool, names: &names, is_path: false, cwd: Path::new("/ws"), places: places() };
+    let target = Target {
+        tool,
+        names: &names,
+        is_path: false,
+        cwd: Path::new("/ws"),
+        root: Path::new("/ws"),
+        places: places(),
+    };
     match decide(situation, &Action { effect, target, origin: None }) {
         Decision::Allow { .. } => "allow",
         Decision::Ask { .. } => "ask",
@@ -152,7 +158,7 @@ fn with_strangers_text_nothing_above_reading_runs_by_itself() {
             place.net = vec!["docs.example".to_owned(), "all".to_owned()];
             let names = [name.to_owned()];
             let (cwd, places) = (Path::new("/ws"), places());
-            let target = Target { tool, names: &names, is_path: false, cwd, places };
+            let target = Target { tool, names: &names, is_path: false, cwd, root: cwd, places };
             let action = Action { effect, target, origin: Some("https://a.example/") };
             let decided = |place: &Situation| match decide(place, &action) {
                 Decision::Allow { .. } => "allow",
@@ -171,6 +177,7 @@ fn with_strangers_text_nothing_above_reading_runs_by_itself() {
         names: &names,
         is_path: false,
         cwd: Path::new("/ws"),
+        root: Path::new("/ws"),
         places: places(),
     };
     let action = Action { effect: Effect::Process, target, origin: Some("a page") };
@@ -263,6 +270,7 @@ fn every_denial_says_why() {
         names: &names,
         is_path: false,
         cwd: Path::new("/ws"),
+        root: Path::new("/ws"),
         places: places(),
     };
     let Decision::Deny { reason } =

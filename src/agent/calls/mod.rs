@@ -82,12 +82,12 @@ pub(super) async fn carry_out(
                 outcomes.push(Some(*outcome));
             }
             Ok(prepared) => match consent::judge(room, &prepared, state).await {
-                Ok(bond) => {
+                Ok(condition) => {
                     places.push(outcomes.len());
                     outcomes.push(None);
-                    approved.push(match bond {
+                    approved.push(match condition {
                         None => prepared.approve(),
-                        Some(bond) => prepared.approve_while(Box::new(move || bond.check())),
+                        Some(condition) => prepared.approve_while(condition),
                     });
                 }
                 Err(reason) => {

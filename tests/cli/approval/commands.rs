@@ -209,3 +209,79 @@ fn case_29_odd_names_are_data() {
     none_runs(&["shell(head *)", "shell(sort *)"], &["sort *", "sort $x", "sort \"$(head f)\""]);
     all_run(&["shell(head *)", "shell(sort *)"], &["sort ./*", "head -- f"]);
 }
+
+#[test]
+fn case_23_git_runs_what_its_list_has() {
+    none_runs(
+        &["shell(git *)"],
+        &[
+            "git init pwned",
+            "git remote-ext x 'touch pwned'",
+            "git mailinfo pwned pwned.2 < f",
+            "git credential-store --file pwned store",
+            "git apply --unsafe-paths < f",
+        ],
+    );
+    all_run(&["shell(git *)"], &["git --no-pager log -1 -- f", "git status -sb"]);
+}
+
+/// A rule is about the workspace: the same words in another directory are another command.
+#[cfg(unix)]
+#[test]
+fn a_rule_does_not_follow_a_command_into_another_directory() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let context = TestContext::new();
+    let script = context.write("sub/run.sh", "#!/bin/sh\ntouch ../pwned\n");
+    std::fs::set_permissions(script, std::fs::Permissions::from_mode(0o755)).unwrap();
+    context.write("sub/Makefile", "check:\n\ttouch ../pwned\n");
+    let rules = ["--allow", "shell(./run.sh)", "--allow", "shell(make check)"];
+    let rules = [&DANGER[..], &rules, &["--allow", "shell(cd sub)", "--allow", "shell(ls *)"]];
+    let asked = [
+        json!({"command": "./run.sh", "cwd": "sub"}),
+        json!({"command": "make check", "cwd": "sub"}),
+        json!({"command": "cd sub && ./run.sh"}),
+    ];
+    let number = asked.len();
+    let tried = asked.into_iter().map(|arguments| call("shell", arguments)).collect();
+    let ran = run(&context, &json!([calls(tried), {"text": "done"}]), &rules.concat());
+    assert_eq!((ran.code, ran.denied().len()), (43, number), "{}", ran.result);
+    assert!(!context.work().join("pwned").exists());
+    let listed = json!({"command": "ls -l", "cwd": "sub"});
+    let ran = run(
+        &context,
+        &json!([calls(vec![call("shell", listed)]), {"text": "done"}]),
+        &rules.concat(),
+    );
+    assert_eq!(ran.code, 0, "what only reads is the same everywhere: {}", ran.result);
+}
+
+/// Neither in one command nor in one reply does a link lead a redirection or a file tool astray.
+#[cfg(unix)]
+#[test]
+fn a_link_that_is_made_first_leads_nowhere_else() {
+    let link = "ln -s ../.. src/l";
+    let write = "echo x > src/l/pwned";
+    for tried in [
+        vec![call("shell", json!({"command": format!("{link}; {write}")}))],
+        vec![call("shell", json!({"command": link})), call("shell", json!({"command": write}))],
+        vec![
+            call("shell", json!({"command": link})),
+            call("file_write", json!({"path": "src/l/pwned", "content": "x"})),
+        ],
+        vec![
+            call("shell", json!({"command": "ln -s ../../pwned src/l"})),
+            call("shell", json!({"command": "echo x > src/l"})),
+        ],
+    ] {
+        let context = TestContext::new();
+        context.write("src/f", "a\n");
+        let mut arguments = DANGER.to_vec();
+        for rule in ["shell(echo *)", "shell(ln *)", "file_write(src/*)"] {
+            arguments.extend(["--allow", rule]);
+        }
+        let ran = run(&context, &json!([calls(tried), {"text": "done"}]), &arguments);
+        assert_eq!((ran.code, ran.denied().len()), (43, 1), "{}", ran.result);
+        assert!(!context.work().join("../pwned").exists(), "{}", ran.result);
+    }
+}

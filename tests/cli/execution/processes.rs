@@ -62,7 +62,7 @@ fn t04_a_tree_that_ignores_the_polite_signal_dies() {
     let arguments = json!({"command": command, "timeout": 1});
     let (finished, value) = tool(&context, "shell", &arguments);
     assert_eq!((finished.code, &value["status"]), (124, &json!("timeout")));
-    // One second of its own, two of grace, and the machine's.
+    // One second of its own, one and a half of grace, and the machine's.
     assert!(value["duration_ms"].as_u64().unwrap() < 6_000, "{value}");
     assert!(!is_running(&mark));
 }

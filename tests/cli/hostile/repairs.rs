@@ -167,7 +167,7 @@ fn end_meanwhile(ground: &Ground, by_signal: bool) -> (bool, String) {
             std::thread::sleep(Duration::from_secs(1));
         }
     }
-    // The ladder by which a command is ended has two seconds, a call that is cancelled four.
+    // The ladder by which a command is ended has a second and a half, a call that is cancelled four.
     let told =
         agent.line_with("item.completed", Duration::from_secs(if by_signal { 8 } else { 11 }));
     let waited = agent.child.try_wait().unwrap().is_none() && planted(ground);

@@ -39,7 +39,7 @@ pub fn judge(data: &[u8]) {
     let names = [name.to_owned()];
     let is_path = tool.starts_with("file_");
     let cwd = Path::new("/work");
-    let target = Target { tool, names: &names, is_path, cwd, places: &places };
+    let target = Target { tool, names: &names, is_path, cwd, root: cwd, places: &places };
     let allowed = allowing.allows(&target);
     let denied = denying.denies(&target).is_some();
     let Allowed::By(by) = allowed else { return };

@@ -11,6 +11,7 @@ use std::time::Duration;
 use std::time::Instant;
 
 use agi_agent::agent::approval::covering::Places;
+use agi_agent::agent::approval::covering::Surroundings;
 use agi_agent::agent::approval::covering::cover;
 
 /// What the rules allow; `wrappers` come off, `evil` and `rogue` are never allowed.
@@ -31,7 +32,10 @@ pub fn judge(data: &[u8]) {
     let Some(command) = super::text(data) else { return };
     let patterns = PATTERNS.map(|pattern| (pattern, pattern));
     WORLD.with(|world| {
-        if cover(&patterns, command, &world.places(), &|_| false).is_err() {
+        let places = world.places();
+        let surroundings =
+            Surroundings { places: &places, is_elsewhere: false, may_write: &|_| false };
+        if cover(&patterns, command, &surroundings).is_err() {
             return;
         }
         let (ran, written) = world.trace(command);

@@ -7,9 +7,10 @@
 //! result against what a real bash does.
 //!
 //! [`unwrap`] takes wrappers (`timeout 5 …`) off; [`programs`] knows which programs run or write
-//! through their options.
+//! through their arguments, and `git` which of its commands do not.
 
 mod compound;
+mod git;
 mod grammar;
 mod heredoc;
 pub mod programs;

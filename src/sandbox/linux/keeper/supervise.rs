@@ -29,8 +29,9 @@ use super::super::spec::Step;
 use super::super::spec::TERMINATE;
 use super::members::Members;
 
-/// From the polite signal to the one that cannot be refused.
-const GRACE: Duration = Duration::from_secs(2);
+/// From the polite signal to the one that cannot be refused. With what follows it a run is to end
+/// within two seconds of its own signal.
+const GRACE: Duration = Duration::from_millis(1500);
 /// How often survivors are looked at while they have their grace.
 const LOOK: Duration = Duration::from_millis(5);
 
