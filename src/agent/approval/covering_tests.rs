@@ -393,31 +393,3 @@ fn case_28_programs_inside_the_workspace_are_not_meant() {
             || places().search[0].join("timeout").is_file()
     );
 }
-
-#[test]
-fn case_29_arguments_are_data() {
-    none_covered(
-        &["git log *", "sort *", "rm *"],
-        &[
-            "sort *",
-            "sort $x",
-            "sort \"$x\"",
-            "git log \"$@\"",
-            "rm {-rf,x}",
-            "sort \"$(git log)\"",
-        ],
-    );
-    all_covered(
-        &["git log *", "sort *", "cat *"],
-        &["sort ./*", "sort \"./$x\"", "git log -- '-n'", "git log 'a\nb'", "cat -- -x", "cat *"],
-    );
-}
-
-#[test]
-fn a_refusal_says_why() {
-    let reason = covers(&["git *"], "git diff --output=f").unwrap_err();
-    assert_eq!(reason, "`git *` does not cover it: `--output=f` may let `git diff` run or write");
-    assert_eq!(covers(&["git *"], "rm x").unwrap_err(), "no rule covers `rm x`");
-    let reason = covers(&["git *"], "git log > f").unwrap_err();
-    assert_eq!(reason, "no `file_write` rule covers writing to `f`");
-}
