@@ -180,14 +180,14 @@ fn real_runner(command: &Unwrapped, places: &Places) -> Option<String> {
 /// are others in another one. What only reads and prints is the same everywhere.
 fn check_directory(commands: &[Unwrapped], is_elsewhere: bool) -> Result<(), Refused> {
     let moves = |command: &&Unwrapped| programs::moves(name_of(command));
-    let mover = commands.iter().find(moves);
-    if mover.is_none() && !is_elsewhere {
+    let leaving = commands.iter().find(moves);
+    if leaving.is_none() && !is_elsewhere {
         return Ok(());
     }
     let bound = |command: &&Unwrapped| !moves(command) && !programs::only_prints(command);
     let Some(bound) = commands.iter().find(bound) else { return Ok(()) };
-    let why = mover
-        .map_or("it runs".to_owned(), |mover| format!("after `{}` it may run", name_of(mover)));
+    let why = leaving
+        .map_or("it runs".to_owned(), |leaving| format!("after `{}` it may run", name_of(leaving)));
     refused(format!(
         "a rule for `{}` holds in the workspace's directory, and {why} in another one",
         name_of(bound)

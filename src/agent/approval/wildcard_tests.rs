@@ -57,6 +57,10 @@ fn case_23_git_has_a_list_of_what_may_be() {
             "xargs git log",
         ],
     );
+}
+
+#[test]
+fn case_23_what_git_has_on_its_list_is_covered() {
     all_covered(
         &["git *"],
         &[
