@@ -20,7 +20,6 @@ pub mod schema_repair;
 mod session;
 pub mod state;
 mod turn;
-mod turn_limits;
 
 use std::sync::Arc;
 use std::sync::OnceLock;
@@ -156,7 +155,7 @@ impl Agent {
         let ended = tokio::select! {
             biased;
             ended = &mut run => ended,
-            () = tokio::time::sleep_until(turn_limits::deadline(started, self.parts.limits.timeout)) => {
+            () = tokio::time::sleep_until(turn::deadline(started, self.parts.limits.timeout)) => {
                 cancel.cancel(CancelReason::TimeOut);
                 run.await
             }
@@ -338,7 +337,7 @@ impl Agent {
     ) -> ToolContext {
         ToolContext {
             cancel: cancel.token().clone(),
-            deadline: turn_limits::deadline(started, self.parts.limits.timeout),
+            deadline: turn::deadline(started, self.parts.limits.timeout),
             call_timeout: self.parts.limits.tool_timeout,
             session_id: session_id.to_owned(),
             vault: Some(Arc::clone(vault)),
