@@ -31,6 +31,60 @@ pub fn for_terminal(bytes: &[u8], styles: Styles) -> Vec<u8> {
     shown
 }
 
+/// The same for what comes in pieces, whose borders may lie within a character or a colour.
+pub struct Filter {
+    styles: Styles,
+    held: Vec<u8>,
+}
+
+impl Filter {
+    /// Longer is no colour.
+    const STYLE: usize = 64;
+
+    /// `styles` are not [`Styles::Visible`].
+    pub fn new(styles: Styles) -> Self {
+        Self { styles, held: Vec::new() }
+    }
+
+    /// What can be shown by now.
+    pub fn push(&mut self, bytes: &[u8]) -> Vec<u8> {
+        self.held.extend_from_slice(bytes);
+        let rest = self.held.split_off(Self::whole(&self.held));
+        let whole = std::mem::replace(&mut self.held, rest);
+        for_terminal(&whole, self.styles)
+    }
+
+    /// What was held back to the end.
+    pub fn finish(&mut self) -> Vec<u8> {
+        for_terminal(&std::mem::take(&mut self.held), self.styles)
+    }
+
+    /// Bytes before a character or a colour that has only begun.
+    fn whole(bytes: &[u8]) -> usize {
+        let near = bytes.len().saturating_sub(Self::STYLE);
+        let escape = bytes[near..].iter().rposition(|byte| *byte == 0x1b).map(|at| near + at);
+        if let Some(at) = escape {
+            let begun = match &bytes[at + 1..] {
+                [] => true,
+                [b'[', rest @ ..] => {
+                    rest.iter().all(|byte| matches!(byte, b'0'..=b'9' | b';' | b':'))
+                }
+                _ => false,
+            };
+            if begun {
+                return at;
+            }
+        }
+        // A character has four bytes at most, and its first is no continuation.
+        let first = bytes.len().saturating_sub(3);
+        let begun = |at: &usize| {
+            let cut = std::str::from_utf8(&bytes[*at..]).err();
+            cut.is_some_and(|cut| cut.valid_up_to() == 0 && cut.error_len().is_none())
+        };
+        (first..bytes.len()).find(begun).unwrap_or(bytes.len())
+    }
+}
+
 fn controls(c: char) -> bool {
     c.is_control() && !matches!(c, '\n' | '\t')
 }
@@ -94,5 +148,29 @@ mod tests {
             "\u{1b}[1;38:5:1mred\u{1b}[0m\\u{1b}[2K\\u{1b}[3 q 50%\r60%\\u{1b}[1"
         );
         assert_eq!(shown(given, Styles::LeftOut), "red\\u{1b}[2K\\u{1b}[3 q 50%\r60%\\u{1b}[1");
+    }
+
+    #[test]
+    fn pieces_show_as_the_whole_does_wherever_they_are_cut() {
+        let given =
+            b"\x1b[1;38:5:1mred\x1b[0m\x1b[2K\xf0\x9f\x9a\x80 \xc3\xa4\xff\xf0\x9f 50%\r\n\x1b[1";
+        for styles in [Styles::Kept, Styles::LeftOut] {
+            for size in 1..given.len() {
+                let mut filter = Filter::new(styles);
+                let mut pieces: Vec<u8> =
+                    given.chunks(size).flat_map(|piece| filter.push(piece)).collect();
+                pieces.extend(filter.finish());
+                assert_eq!(pieces, for_terminal(given, styles), "pieces of {size}");
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_that_is_whole_is_held_back() {
+        for given in ["what is your name? ", "ä", "50%\r", "\u{1b}[31mred\u{1b}[0m", "\u{1b}]0;t"]
+        {
+            let held = Filter::new(Styles::Kept).push(given.as_bytes());
+            assert_eq!(held, for_terminal(given.as_bytes(), Styles::Kept), "{given:?}");
+        }
     }
 }

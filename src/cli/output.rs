@@ -5,7 +5,8 @@
 
 mod behind;
 
-use std::borrow::Cow;
+mod relay;
+
 use std::io::BufWriter;
 use std::io::Stdout;
 use std::io::Write;
@@ -24,9 +25,11 @@ use crate::system::terminal::Stream;
 use crate::system::visible::visible;
 
 pub use self::behind::Behind;
+pub use self::relay::Relay;
 use super::args::Color;
 use super::error::CommandError;
 use super::error::WriteError;
+use super::foreign::Filter;
 use super::foreign::Styles;
 use super::foreign::for_terminal;
 
@@ -119,20 +122,7 @@ impl Output {
     ) -> Result<Delivery, WriteError> {
         self.flush()?;
         let Way::Behind(behind) = &self.stdout else { return Ok(Delivery::Whole) };
-        let too_late = async {
-            let rest = patience.unwrap_or(Duration::MAX);
-            tokio::select! {
-                () = cancel.cancelled() => tokio::time::sleep(LAST_WORDS.min(rest)).await,
-                () = tokio::time::sleep(rest) => {}
-            }
-        };
-        tokio::select! {
-            biased;
-            () = behind.room(0) => {}
-            () = too_late => return Ok(Delivery::GivenUp),
-        }
-        behind.check()?;
-        Ok(Delivery::Whole)
+        Ok(behind.delivered(cancel, patience).await?)
     }
 
     /// What `-v` asks of `tracing`: nothing, then more with each `v`.
@@ -306,22 +296,19 @@ impl Output {
         if text.ends_with('\n') { Ok(()) } else { self.raw(b"\n") }
     }
 
-    /// What a command printed, on our stream of the same kind: unchanged, but on a terminal nothing
-    /// other than colours gets through.
-    pub fn of_command(&mut self, stream: Stream, bytes: &[u8]) -> Result<(), WriteError> {
+    /// The way of a command's stream to ours of the same kind: unchanged, but on a terminal nothing other
+    /// than colours gets through. What was said before comes before; say nothing while it is in use.
+    pub fn relay(&mut self, stream: Stream) -> Result<Relay, WriteError> {
+        // Else the last flush would wait for the lock that a write which nobody reads holds.
+        self.never_wait()?;
         let is_error = stream == Stream::Error;
         let is_colored = if is_error { self.color_stderr } else { self.color_stdout };
         let styles = if is_colored { Styles::Kept } else { Styles::LeftOut };
-        let bytes = if terminal::is_terminal(stream) {
-            Cow::Owned(for_terminal(bytes, styles))
-        } else {
-            Cow::Borrowed(bytes)
+        let target: fn() -> Box<dyn Write + Send> = match stream {
+            Stream::Error => || Box::new(std::io::stderr()),
+            _ => || Box::new(std::io::stdout()),
         };
-        if is_error {
-            drop(std::io::stderr().write_all(&bytes));
-            return Ok(());
-        }
-        self.raw(&bytes)
+        Ok(Relay::new(stream, target, terminal::is_terminal(stream).then(|| Filter::new(styles))))
     }
 
     fn paint(&self, text: &str, style: &str) -> String {

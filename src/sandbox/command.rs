@@ -36,8 +36,23 @@ pub struct CommandSpec {
     /// True: the command has a terminal of 120 columns for all three streams; everything that it prints
     /// is its stdout. Not everywhere: [`super::SandboxError::Start`] where it cannot be had.
     pub terminal: bool,
-    /// Gets the output while it comes, both streams as they are read; a slow reader loses pieces.
-    pub on_output: Option<mpsc::Sender<Bytes>>,
+    pub live: Live,
+}
+
+/// Who gets the output of a command while it comes.
+#[derive(Debug, Clone, Default)]
+pub enum Live {
+    #[default]
+    Nobody,
+    /// Both streams as they are read. A slow reader loses pieces; the command never waits for it.
+    Shown(mpsc::Sender<Bytes>),
+    /// Every byte of each stream. The command waits for a slow reader, as it would for that of a pipe of
+    /// its own; where the reader is gone, writing more is an error for the command (SIGPIPE).
+    HandedOn {
+        /// Nobody else may send there.
+        stdout: mpsc::Sender<Bytes>,
+        stderr: mpsc::Sender<Bytes>,
+    },
 }
 
 /// How a command ended.

@@ -25,6 +25,7 @@ mod terminal;
 use std::io;
 use std::path::Path;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 use std::time::Instant;
 
 use tokio_util::sync::CancellationToken;
@@ -36,6 +37,7 @@ use super::command::Captured;
 use super::command::CommandSpec;
 use super::command::EndStatus;
 use super::command::Finished;
+use super::command::Live;
 use super::error::SandboxError;
 use super::limit::Limit;
 use super::policy::Rung;
@@ -54,6 +56,9 @@ pub(super) use launcher::Launchers;
 /// Launchers that are tried for a command before that is an error.
 const LAUNCHERS: u32 = 3;
 
+/// How long the reader of what a command printed may take for the rest after we ended the command.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// See [`Sandbox::run`].
 pub(super) async fn run(
     sandbox: &Sandbox,
@@ -70,11 +75,11 @@ pub(super) async fn probe(sandbox: &Sandbox) -> Result<Rung, SandboxError> {
         cwd: sandbox.policy.cwd.clone(),
         env: Vec::new(),
         stdin: crate::sandbox::Input::Nothing,
-        timeout: std::time::Duration::from_secs(10),
+        timeout: Duration::from_secs(10),
         output_limit: 1024,
         keep_whole: false,
         terminal: false,
-        on_output: None,
+        live: Live::Nobody,
     };
     run_with(sandbox, command, CancellationToken::new(), true).await.map(|finished| finished.rung)
 }
@@ -232,7 +237,13 @@ async fn watch(
         started.control.kill().await;
     }
     let restored = started.finish(!end.survivors).await?;
-    output.take_the_rest();
+    let rest = output.take_the_rest();
+    if ended_by_us.is_some() {
+        // Then its reader has a moment, and no more.
+        drop(tokio::time::timeout(LAST_WORDS, rest).await);
+    } else {
+        rest.await;
+    }
     let (stdout, stderr) = output.finish();
     let status = ended_by_us.unwrap_or(end.status);
     let mut stopped_by = end.stopped_by;
@@ -262,14 +273,16 @@ async fn follow(
 ) -> (Option<Report>, Option<EndStatus>) {
     let by_us = {
         let report = started.control.report();
-        tokio::pin!(report);
+        let too_late = tokio::time::sleep_until(deadline);
+        tokio::pin!(report, too_late);
         loop {
             tokio::select! {
                 biased;
                 report = &mut report => return (report, None),
-                () = output.read_some() => {}
-                () = tokio::time::sleep_until(deadline) => break EndStatus::TimedOut,
+                () = &mut too_late => break EndStatus::TimedOut,
                 () = cancel.cancelled() => break EndStatus::Cancelled,
+                // The last: a command that never stops printing must not keep us from the others.
+                () = output.read_some() => {}
             }
         }
     };

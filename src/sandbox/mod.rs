@@ -58,6 +58,7 @@ pub use command::CommandSpec;
 pub use command::EndStatus;
 pub use command::Finished;
 pub use command::Input;
+pub use command::Live;
 pub use error::SandboxError;
 pub use limit::Limit;
 pub use policy::NetRule;

@@ -8,8 +8,10 @@ use std::io;
 use std::process::Stdio;
 use std::time::Instant;
 
+use bytes::Bytes;
 use tokio::io::AsyncReadExt as _;
 use tokio::io::AsyncWriteExt as _;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::protocol::Traffic;
@@ -20,6 +22,7 @@ use super::command::CommandSpec;
 use super::command::EndStatus;
 use super::command::Finished;
 use super::command::Input;
+use super::command::Live;
 use super::command::Recorder;
 use super::error::SandboxError;
 use super::macos;
@@ -79,11 +82,16 @@ pub(super) async fn run(
     let _job = super::windows::kill_with_us(&child).map_err(SandboxError::process)?;
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let stdin = child.stdin.take();
+    let recorder = || Recorder::new(command.output_limit, sandbox.spill(&command));
+    let (out, err) = match &command.live {
+        Live::HandedOn { stdout, stderr } => (Some(stdout), Some(stderr)),
+        Live::Nobody | Live::Shown(_) => (None, None),
+    };
     let work = async {
         let (ended, stdout, stderr, ()) = tokio::join!(
             child.wait(),
-            capture(stdout, Recorder::new(command.output_limit, sandbox.spill(&command))),
-            capture(stderr, Recorder::new(command.output_limit, sandbox.spill(&command))),
+            capture(stdout, recorder(), out),
+            capture(stderr, recorder(), err),
             feed(stdin, &command.stdin)
         );
         ended.map(|status| (status, stdout, stderr))
@@ -153,11 +161,18 @@ fn start(
 async fn capture(
     stream: Option<impl tokio::io::AsyncRead + Unpin>,
     mut recorder: Recorder,
+    taker: Option<&mpsc::Sender<Bytes>>,
 ) -> Captured {
     let mut piece = vec![0; 64 << 10];
     if let Some(mut stream) = stream {
         while let Ok(count @ 1..) = stream.read(&mut piece).await {
             recorder.push(&piece[..count]);
+            if let Some(taker) = taker
+                && taker.send(Bytes::copy_from_slice(&piece[..count])).await.is_err()
+            {
+                // Nobody takes it any more; the command learns it by its next write.
+                break;
+            }
         }
     }
     recorder.finish()

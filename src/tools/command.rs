@@ -22,6 +22,7 @@ use crate::sandbox::CommandSpec;
 use crate::sandbox::EndStatus;
 use crate::sandbox::Finished;
 use crate::sandbox::Input;
+use crate::sandbox::Live;
 use crate::sandbox::NO_HOSTS;
 use crate::sandbox::NetRule;
 use crate::sandbox::Reach;
@@ -69,7 +70,7 @@ pub(super) fn spec(
         output_limit: OUTPUT_LIMIT,
         keep_whole: true,
         terminal: false,
-        on_output: None,
+        live: Live::Nobody,
     }
 }
 
@@ -80,7 +81,11 @@ pub(super) async fn run(
     context: &ToolContext,
 ) -> Result<ToolOutput, ToolError> {
     let (pieces, mut live) = mpsc::channel::<bytes::Bytes>(PIECES);
-    command.on_output = context.progress.is_some().then_some(pieces);
+    if context.progress.is_some() {
+        command.live = Live::Shown(pieces);
+    } else {
+        drop(pieces);
+    }
     let running = context.sandbox.run(command, context.cancel.clone());
     let telling = async {
         while let Some(piece) = live.recv().await {

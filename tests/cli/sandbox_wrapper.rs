@@ -6,6 +6,7 @@ use std::process::Output;
 use std::process::Stdio;
 
 use crate::support::TestContext;
+use crate::support::code;
 use crate::support::terminal::Terminal;
 
 /// The binary's output as bytes, which `TestContext::run` makes text of.
@@ -78,15 +79,121 @@ fn on_a_terminal_a_command_controls_nothing_and_reads_nothing() {
     assert_eq!(terminal.end().0, 0);
 }
 
+/// What it asks is read before it is answered.
 #[test]
-fn a_cut_output_is_said_and_is_no_success() {
+fn output_comes_while_the_command_runs() {
     let context = TestContext::new();
-    let script = "head -c 70000000 /dev/zero";
-    let finished = output(&context, &["sandbox", "--", "sh", "-c", script]);
-    assert_eq!(finished.status.code(), Some(56));
-    assert!(finished.stdout.len() == 64 << 20 && finished.stdout.iter().all(|byte| *byte == 0));
-    let said = String::from_utf8(finished.stderr).unwrap();
-    assert!(said.contains("2891136 of the 70000000 bytes"), "{said}");
+    let script =
+        "printf 'name? '; echo err >&2; read -r name; printf 'hello %s' \"$name\"; read -r last";
+    let mut command = context.command(["sandbox", "--", "sh", "-c", script]);
+    let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
+    let (mut stdin, mut stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    let mut stderr = child.stderr.take().unwrap();
+    let mut asked = [0; 6];
+    stdout.read_exact(&mut asked).unwrap();
+    let mut said = [0; 4];
+    stderr.read_exact(&mut said).unwrap();
+    assert_eq!((&asked, &said), (b"name? ", b"err\n"));
+    stdin.write_all(b"you\n").unwrap();
+    let mut greeted = [0; 9];
+    stdout.read_exact(&mut greeted).unwrap();
+    assert_eq!(&greeted, b"hello you");
+    stdin.write_all(b"\n").unwrap();
+    assert_eq!(code(child.wait().unwrap()), 0);
+}
+
+#[test]
+fn on_a_terminal_it_is_live_too() {
+    let context = TestContext::new();
+    let script = "printf 'first\\033[3'; touch shown; while [ ! -e seen ]; do sleep 0.05; done; printf '1mlast'";
+    let arguments = ["sandbox", "--level", "workspace-write", "--", "sh", "-c", script];
+    let mut terminal = Terminal::start(&mut context.command(arguments));
+    terminal.wait_for("first");
+    context.write("seen", "");
+    let seen = terminal.wait_for("last");
+    assert!(seen.contains("\u{1b}[31mlast"), "a colour that came in two pieces: {seen:?}");
+    assert_eq!(terminal.end().0, 0);
+}
+
+/// More than fits into any buffer, to a reader who takes his time, in little memory.
+#[test]
+#[cfg(target_os = "linux")]
+fn nothing_is_lost_and_nothing_piles_up() {
+    const LENGTH: usize = 300_000_000;
+    const LINE: &[u8] = b"0123456789abcdef\n";
+    let context = TestContext::new();
+    let script = format!("yes 0123456789abcdef | head -c {LENGTH}; echo end >&2");
+    let mut child = context.command(["sandbox", "--", "sh", "-c", &script]).spawn().unwrap();
+    let mut stdout = child.stdout.take().unwrap();
+    let expected: Vec<u8> = LINE.iter().copied().cycle().take((1 << 16) + LINE.len()).collect();
+    let (mut piece, mut total) = (vec![0; 1 << 16], 0);
+    let mut most = 0;
+    while let Ok(count @ 1..) = stdout.read(&mut piece) {
+        let from = total % LINE.len();
+        assert!(piece[..count] == expected[from..from + count], "within the {count} after {total}");
+        if total < 1 << 20 || total > LENGTH / 2 && most == 0 {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            most = peak_memory(child.id());
+        }
+        total += count;
+    }
+    let mut said = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert_eq!((total, said.as_str()), (LENGTH, "end\n"));
+    assert_eq!(code(child.wait().unwrap()), 0);
+    assert!((1..150_000).contains(&most), "{most} KiB");
+}
+
+/// KiB of memory that a process had at most.
+#[cfg(target_os = "linux")]
+fn peak_memory(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
+}
+
+/// As a shell shows it of a command that wrote into the pipe itself.
+#[test]
+fn a_reader_that_goes_ends_the_command() {
+    let context = TestContext::new();
+    for redirect in ["", " >&2"] {
+        let script = format!("while echo y{redirect}; do :; done");
+        let mut child = context.command(["sandbox", "--", "sh", "-c", &script]).spawn().unwrap();
+        let mut first = [0; 2];
+        if redirect.is_empty() {
+            child.stdout.take().unwrap().read_exact(&mut first).unwrap();
+        } else {
+            child.stderr.take().unwrap().read_exact(&mut first).unwrap();
+        }
+        assert_eq!(&first, b"y\n");
+        let finished = child.wait_with_output().unwrap();
+        assert_eq!(code(finished.status), 128 + 13, "{redirect}");
+        assert!(finished.stdout.is_empty() && finished.stderr.is_empty(), "{finished:?}");
+    }
+}
+
+/// What the command does about it is its own affair, and so is its status.
+#[test]
+fn a_full_disk_is_no_broken_pipe() {
+    let Ok(full) = std::fs::File::options().write(true).open("/dev/full") else { return };
+    let context = TestContext::new();
+    let mut command = context.command(["sandbox", "--", "echo", "text"]);
+    let finished = command.stdout(full).output().unwrap();
+    let said = String::from_utf8_lossy(&finished.stderr).into_owned();
+    assert_eq!(code(finished.status), 1, "{said}");
+    assert!(said.contains("cannot write the result to standard output: No space left"), "{said}");
+}
+
+/// Its time is over while nobody reads what it prints.
+#[test]
+fn a_time_out_holds_while_nobody_reads() {
+    let context = TestContext::new();
+    let since = std::time::Instant::now();
+    let arguments = ["sandbox", "--timeout", "2", "--", "cat", "/dev/zero"];
+    let mut child = context.command(arguments).spawn().unwrap();
+    let status = child.wait().unwrap();
+    assert_eq!(code(status), 124);
+    assert!(since.elapsed() < std::time::Duration::from_secs(10), "{:?}", since.elapsed());
 }
 
 /// What a shell, `env` or `timeout` would end with.

@@ -87,7 +87,7 @@ impl Place {
             output_limit: 64 << 10,
             keep_whole: false,
             terminal: false,
-            on_output: None,
+            live: agi_agent::sandbox::Live::Nobody,
         }
     }
 

@@ -2,19 +2,23 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
+use std::io::ErrorKind::BrokenPipe;
 use std::io::ErrorKind::NotFound;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bytes::Bytes;
 use clap::Args;
 use clap::ValueEnum;
 use serde_json::json;
+use tokio::sync::mpsc;
 
 use crate::agent::CancelReason;
 use crate::agent::Cancellation;
 use crate::cli::args::PlacesArgs;
 use crate::cli::context::CommandContext;
 use crate::cli::error::CommandError;
+use crate::cli::error::WriteError;
 use crate::cli::output::Delivery;
 use crate::cli::task::interrupt;
 use crate::cli::wiring;
@@ -24,13 +28,14 @@ use crate::config::settings::SandboxLevel;
 use crate::config::table::quantity::Size;
 use crate::protocol::ExitCode;
 use crate::protocol::RefusedHost;
-use crate::sandbox::Captured;
 use crate::sandbox::CommandSpec;
 use crate::sandbox::EndStatus;
 use crate::sandbox::Finished;
 use crate::sandbox::Input;
+use crate::sandbox::Live;
 use crate::sandbox::NO_HOSTS;
 use crate::sandbox::NetRule;
+use crate::sandbox::Policy;
 use crate::sandbox::Reach;
 use crate::sandbox::Sandbox;
 use crate::sandbox::SandboxError;
@@ -45,8 +50,11 @@ const YEAR: u64 = 365 * 24 * 3600;
 const NOT_FOUND: u8 = 127;
 const NOT_STARTED: u8 = 126;
 
-/// Bytes of each stream that are shown in full.
-const OUTPUT_LIMIT: usize = 64 << 20;
+/// Bytes of each stream that are looked at for what ended the command.
+const KEPT: usize = 64 << 10;
+
+/// Pieces of each stream on their way from the command to our reader.
+const PIECES: usize = 2;
 
 #[derive(Debug, Args)]
 pub struct SandboxArgs {
@@ -100,22 +108,45 @@ pub async fn run(args: SandboxArgs, context: &mut CommandContext) -> Result<u8, 
     if args.command.is_empty() {
         return Ok(ExitCode::Done.into());
     }
+    let (to_stdout, stdout) = mpsc::channel(PIECES);
+    let (to_stderr, stderr) = mpsc::channel(PIECES);
     let command = CommandSpec {
         argv: args.command,
         cwd,
         env: Vec::new(),
         stdin: input()?,
         timeout: Duration::from_secs(args.timeout),
-        output_limit: OUTPUT_LIMIT,
+        output_limit: KEPT,
         keep_whole: false,
         terminal: false,
-        on_output: None,
+        live: Live::HandedOn { stdout: to_stdout, stderr: to_stderr },
     };
-    let limits = sandbox.policy().limits.clone();
+    in_its_place(sandbox, command, [stdout, stderr], context).await
+}
+
+/// Runs the command and hands on what it prints; the status is its own, whatever it is.
+async fn in_its_place(
+    sandbox: Sandbox,
+    command: CommandSpec,
+    [stdout, stderr]: [mpsc::Receiver<Bytes>; 2],
+    context: &mut CommandContext,
+) -> Result<u8, CommandError> {
     let cancel = Cancellation::new();
     let _signals = interrupt::Watch::over(&cancel);
-    context.output.never_wait()?;
-    let finished = match sandbox.run(command, cancel.token().clone()).await {
+    let mut out = context.output.relay(Stream::Output)?;
+    let mut err = context.output.relay(Stream::Error)?;
+    // Whose reader is slow has a moment once it is over.
+    let over = &cancel.token().child_token();
+    let running = async {
+        let finished = sandbox.run(command, cancel.token().clone()).await;
+        if finished.as_ref().is_ok_and(|finished| finished.status == EndStatus::TimedOut) {
+            over.cancel();
+        }
+        finished
+    };
+    let (finished, taken, said) =
+        tokio::join!(running, out.take(stdout, over), err.take(stderr, over));
+    let finished = match finished {
         Err(SandboxError::Start { program, source }) => {
             let status = if source.kind() == NotFound { NOT_FOUND } else { NOT_STARTED };
             context.output.error(&SandboxError::Start { program, source }.to_string());
@@ -123,23 +154,26 @@ pub async fn run(args: SandboxArgs, context: &mut CommandContext) -> Result<u8, 
         }
         finished => finished?,
     };
-    let is_open = matches!(sandbox.policy().net, NetRule::Hosts(_));
+    let policy = sandbox.policy().clone();
+    // Nothing of it has to be there while a slow reader takes the rest.
     drop(sandbox);
-    warn(&finished, &limits, is_open, context);
-    print(Stream::Output, &finished.stdout, context)?;
-    let delivery = context.output.delivered(cancel.token(), None).await?;
-    if finished.status == EndStatus::Cancelled || delivery == Delivery::GivenUp {
-        if delivery == Delivery::Whole {
-            print(Stream::Error, &finished.stderr, context)?;
-        }
+    let (delivered, heard) = tokio::join!(out.delivered(over), err.delivered(over));
+    // After what the command itself said there; who does not read is not told more.
+    if matches!(said.and(heard), Ok(Delivery::Whole)) {
+        warn(&finished, &policy, context);
+    }
+    let delivery = taken.and(delivered);
+    let is_given_up = matches!(delivery, Ok(Delivery::GivenUp)) && cancel.reason().is_some();
+    if finished.status == EndStatus::Cancelled || is_given_up {
         return Ok(cancel.reason().map_or(ExitCode::Interrupted, CancelReason::exit_code).into());
     }
-    print(Stream::Error, &finished.stderr, context)?;
     // On some systems a status is larger; what does not fit is a failure still.
     let status = u8::try_from(finished.status.exit_code()).unwrap_or(ExitCode::TaskFailed.into());
-    // Whoever takes the output for all there is has to learn that it is not.
-    let is_cut = finished.stdout.left_out() > 0;
-    Ok(if status == 0 && is_cut { ExitCode::Budget.into() } else { status })
+    match delivery {
+        // Its reader went away, which ended the command as it would have without us.
+        Err(WriteError(error)) if error.kind() == BrokenPipe && status != 0 => Ok(status),
+        delivery => delivery.map(|_| status).map_err(CommandError::from),
+    }
 }
 
 fn input() -> Result<Input, CommandError> {
@@ -216,11 +250,11 @@ fn words(limits: &CommandLimits) -> String {
     )
 }
 
-fn warn(finished: &Finished, limits: &CommandLimits, is_open: bool, context: &mut CommandContext) {
+fn warn(finished: &Finished, policy: &Policy, context: &mut CommandContext) {
     if let Some(limit) = finished.limit() {
-        context.output.warning(&limit.explain(limits));
+        context.output.warning(&limit.explain(&policy.limits));
     }
-    if finished.reach == Reach::Nothing && is_open {
+    if finished.reach == Reach::Nothing && matches!(policy.net, NetRule::Hosts(_)) {
         context.output.warning(&format!("the command had no network: {NO_HOSTS}"));
     }
     for RefusedHost { host, reason, .. } in &finished.traffic.refused {
@@ -234,32 +268,6 @@ fn warn(finished: &Finished, limits: &CommandLimits, is_open: bool, context: &mu
     if !finished.pipe_held_by.is_empty() {
         context.output.warning("processes that outlived the command were ended");
     }
-}
-
-/// Hands on what was kept of a stream, byte for byte.
-fn print(
-    stream: Stream,
-    captured: &Captured,
-    context: &mut CommandContext,
-) -> Result<(), CommandError> {
-    // Two writes would show a character or a colour at the border in two halves.
-    let bytes = [captured.head.as_slice(), &captured.tail].concat();
-    context.output.of_command(stream, &bytes)?;
-    if stream == Stream::Output {
-        context.output.flush()?;
-    }
-    if captured.left_out() > 0 {
-        context.output.warning(&format!(
-            "{} of the {} bytes of the command's standard {} are missing after the first {}: \
-             more than {} are not kept",
-            captured.left_out(),
-            captured.total,
-            if stream == Stream::Error { "error" } else { "output" },
-            captured.head.len(),
-            Size(OUTPUT_LIMIT as u64),
-        ));
-    }
-    Ok(())
 }
 
 impl From<SandboxError> for CommandError {

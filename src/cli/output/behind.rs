@@ -8,8 +8,13 @@ use std::io;
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::mpsc;
+use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::Delivery;
+use super::LAST_WORDS;
 
 /// Clones hand over to the same thread, which ends with the process.
 #[derive(Clone)]
@@ -42,7 +47,12 @@ impl Behind {
     pub fn push(&self, bytes: &[u8]) -> io::Result<()> {
         self.check()?;
         self.standing.send_modify(|standing| standing.pending += bytes.len());
-        self.chunks.send(bytes.to_vec()).map_err(|_| io::Error::other("its thread has ended"))
+        if self.chunks.send(bytes.to_vec()).is_err() {
+            // An error since we looked.
+            self.check()?;
+            return Err(io::Error::other("its thread has ended"));
+        }
+        Ok(())
     }
 
     /// The error of an earlier write.
@@ -54,6 +64,36 @@ impl Behind {
                 None => io::Error::new(error.kind(), error.to_string()),
             }),
         }
+    }
+
+    /// Waits for the first error of a write.
+    pub async fn broken(&self) -> io::Error {
+        let mut standing = self.standing.subscribe();
+        drop(standing.wait_for(|it| it.error.is_some()).await);
+        self.check().err().unwrap_or_else(|| io::Error::other("its thread has ended"))
+    }
+
+    /// Waits until all of it is written: at most a moment once `cancel` is cancelled, and for `patience`
+    /// where there is one.
+    pub async fn delivered(
+        &self,
+        cancel: &CancellationToken,
+        patience: Option<Duration>,
+    ) -> io::Result<Delivery> {
+        let too_late = async {
+            let rest = patience.unwrap_or(Duration::MAX);
+            tokio::select! {
+                () = cancel.cancelled() => tokio::time::sleep(LAST_WORDS.min(rest)).await,
+                () = tokio::time::sleep(rest) => {}
+            }
+        };
+        tokio::select! {
+            biased;
+            () = self.room(0) => {}
+            () = too_late => return Ok(Delivery::GivenUp),
+        }
+        self.check()?;
+        Ok(Delivery::Whole)
     }
 
     /// Whether more than so many bytes wait to be written.
@@ -91,8 +131,6 @@ fn write_all(
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     /// Takes what comes when it is told to.

@@ -11,10 +11,12 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::net::unix::pipe;
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 
 use crate::sandbox::Sandbox;
 use crate::sandbox::command::Captured;
 use crate::sandbox::command::CommandSpec;
+use crate::sandbox::command::Live;
 use crate::sandbox::command::Recorder;
 use crate::sandbox::error::SandboxError;
 use crate::system::process;
@@ -40,6 +42,8 @@ struct Stream {
     /// `None` once at its end.
     source: Option<Source>,
     recorder: Recorder,
+    /// Gets every byte; nothing is read while it has no room.
+    taker: Option<mpsc::Sender<Bytes>>,
 }
 
 /// What output is read from.
@@ -103,18 +107,25 @@ impl Output {
         sandbox: &Sandbox,
         command: &CommandSpec,
     ) -> Result<Self, SandboxError> {
-        let stream = |descriptor: Option<OwnedFd>| -> Result<Stream, SandboxError> {
+        let (listener, [stdout, stderr]) = match &command.live {
+            Live::Nobody => (None, [None, None]),
+            Live::Shown(listener) => (Some(listener.clone()), [None, None]),
+            Live::HandedOn { stdout, stderr } => {
+                (None, [Some(stdout.clone()), Some(stderr.clone())])
+            }
+        };
+        let stream = |descriptor: Option<OwnedFd>, taker| -> Result<Stream, SandboxError> {
             let source = descriptor
                 .map(|descriptor| Source::new(descriptor, command.terminal))
                 .transpose()
                 .map_err(SandboxError::process)?;
             let recorder = Recorder::new(command.output_limit, sandbox.spill(command));
-            Ok(Stream { source, recorder })
+            Ok(Stream { source, recorder, taker })
         };
         Ok(Self {
-            stdout: stream(started.stdout.take())?,
-            stderr: stream(started.stderr.take())?,
-            listener: command.on_output.clone(),
+            stdout: stream(started.stdout.take(), stdout)?,
+            stderr: stream(started.stderr.take(), stderr)?,
+            listener,
             piece: Vec::with_capacity(PIECE),
         })
     }
@@ -146,10 +157,15 @@ impl Output {
         process::holders_of_pipes(&open)
     }
 
-    /// What was printed up to the moment when everybody was gone.
-    pub(super) fn take_the_rest(&mut self) {
+    /// What was printed up to the moment when everybody was gone. Waits only for who takes it.
+    pub(super) async fn take_the_rest(&mut self) {
         for stream in [&mut self.stdout, &mut self.stderr] {
-            while stream.read_now(&mut self.piece, self.listener.as_ref()) {}
+            loop {
+                stream.room().await;
+                if !stream.read_now(&mut self.piece, self.listener.as_ref()) {
+                    break;
+                }
+            }
         }
     }
 
@@ -164,9 +180,22 @@ impl Output {
 
 impl Stream {
     async fn ready(&self) {
-        match &self.source {
-            Some(source) => source.ready().await,
-            None => std::future::pending().await,
+        let Some(source) = &self.source else { return std::future::pending().await };
+        let Some(taker) = &self.taker else { return source.ready().await };
+        let readable = async {
+            self.room().await;
+            source.ready().await;
+        };
+        tokio::select! {
+            () = readable => {}
+            () = taker.closed() => {}
+        }
+    }
+
+    /// Returns once what is read next can be handed on, or nobody takes it any more.
+    async fn room(&self) {
+        if let Some(taker) = &self.taker {
+            drop(taker.reserve().await);
         }
     }
 
@@ -174,9 +203,18 @@ impl Stream {
         self.read_now(piece, listener);
     }
 
-    /// Reads once without waiting; false when nothing was there.
+    /// Reads once without waiting; false when nothing was there, or nobody has room for it.
     fn read_now(&mut self, piece: &mut Vec<u8>, listener: Option<&mpsc::Sender<Bytes>>) -> bool {
         let Some(source) = &self.source else { return false };
+        let place = match self.taker.as_ref().map(mpsc::Sender::try_reserve).transpose() {
+            Ok(place) => place,
+            Err(TrySendError::Full(())) => return false,
+            Err(TrySendError::Closed(())) => {
+                // The command learns it by its next write.
+                self.source = None;
+                return false;
+            }
+        };
         piece.clear();
         match source.try_read(piece) {
             Ok(0) => {
@@ -185,6 +223,9 @@ impl Stream {
             }
             Ok(_) => {
                 self.recorder.push(piece);
+                if let Some(place) = place {
+                    place.send(Bytes::copy_from_slice(piece));
+                }
                 if let Some(listener) = listener {
                     // A listener that is slow or gone loses pieces of the live view, not of the result.
                     drop(listener.try_send(Bytes::copy_from_slice(piece)));
