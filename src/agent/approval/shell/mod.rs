@@ -15,6 +15,7 @@ mod grammar;
 mod heredoc;
 pub mod programs;
 mod reader;
+mod sed;
 pub mod unwrap;
 
 #[cfg(test)]

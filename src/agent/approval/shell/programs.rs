@@ -8,6 +8,7 @@
 
 use super::Word;
 use super::git;
+use super::sed;
 use super::unwrap::Unwrapped;
 
 /// Builtins of bash that only compute and print. All others change what later commands do.
@@ -330,7 +331,7 @@ pub fn refusal(command: &Unwrapped) -> Option<String> {
 fn special(name: &str, arguments: &[Word]) -> Option<String> {
     match name {
         "git" => git::refusal(arguments),
-        "sed" => sed(arguments),
+        "sed" => sed::refusal(arguments),
         // The second operand is a file that is written.
         "uniq" | "xxd" if arguments.iter().filter(|word| word.operand).count() > 1 => {
             Some(format!("the second file of `{name}` is written"))
@@ -348,51 +349,6 @@ fn special(name: &str, arguments: &[Word]) -> Option<String> {
 
 fn is_evaluating(word: &str) -> bool {
     word == "-v" || word == "-R"
-}
-
-/// Only the scripts that print or replace: a line range with `p`, `d` or `q`, or one `s` with the
-/// flags `g`, `i`, `p` and digits.
-fn sed(arguments: &[Word]) -> Option<String> {
-    let refused = || Some("this `sed` script or option may run or write".to_owned());
-    let mut scripts = 0;
-    for word in arguments {
-        if !word.fixed {
-            // A file, but only after the script.
-            if scripts == 0 || !word.operand {
-                return refused();
-            }
-            continue;
-        }
-        match word.text.as_str() {
-            "-n" | "-E" | "-r" | "-s" | "-u" | "-z" => {}
-            text if text.starts_with('-') => return refused(),
-            text if scripts == 0 => {
-                scripts = 1;
-                if !is_plain_script(text) {
-                    return refused();
-                }
-            }
-            _ => {}
-        }
-    }
-    None
-}
-
-fn is_plain_script(script: &str) -> bool {
-    if script.contains(['\n', '\\', ';', '{', '}']) {
-        return false;
-    }
-    let command = script.trim_start_matches(|c: char| c.is_ascii_digit() || matches!(c, ',' | '$'));
-    if matches!(command, "p" | "d" | "q") {
-        return true;
-    }
-    let mut letters = command.chars();
-    let (Some('s'), Some(delimiter)) = (letters.next(), letters.next()) else { return false };
-    if delimiter.is_alphanumeric() || delimiter.is_whitespace() {
-        return false;
-    }
-    let parts: Vec<&str> = letters.as_str().split(delimiter).collect();
-    parts.len() == 3 && parts[2].chars().all(|c| matches!(c, 'g' | 'i' | 'I' | 'p' | '0'..='9'))
 }
 
 /// An option by which the program runs or writes.
