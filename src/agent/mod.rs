@@ -54,6 +54,7 @@ use crate::config::settings::ApprovalSettings;
 use crate::config::settings::LimitSettings;
 use crate::config::settings::SandboxSettings;
 use crate::memory::MemoryHandle;
+use crate::network::Recording;
 use crate::protocol::Approver;
 use crate::protocol::ChatModel;
 use crate::protocol::Event;
@@ -135,6 +136,11 @@ impl Agent {
     pub fn model_name(&self) -> String {
         let info = self.parts.model.info();
         format!("{}/{}", info.provider, info.name)
+    }
+
+    /// What came of recording or replaying model traffic; `None` where neither was asked for.
+    pub fn recording(&self) -> Option<Recording> {
+        self.parts.tools.http.recording()
     }
 
     /// Carries out a task. Every event goes to `sink`, the outcome also as the last one. Without an

@@ -21,6 +21,7 @@ use crate::metrics::trace::TraceOptions;
 use crate::system::process::executable;
 
 use super::args::GlobalArgs;
+use super::args::PlacesArgs;
 use super::error::CommandError;
 use super::output::Output;
 
@@ -85,6 +86,35 @@ impl CommandContext {
             assignments.push(("network.ca".into(), value, "--ca".into()));
         }
         Ok(assignments)
+    }
+
+    /// Tells what of the places named on the command line is not there. A file is no directory to add.
+    pub fn look_for(&mut self, places: &PlacesArgs) -> Result<(), CommandError> {
+        let directory = self.directory.as_deref().unwrap_or(Path::new(""));
+        let mut absent = Vec::new();
+        for (flag, paths) in [("--add-dir", &places.add_dir), ("--read", &places.read)] {
+            for path in paths {
+                let named = format!("`{flag} {}`", path.display());
+                match directory.join(path).metadata() {
+                    Ok(found) if flag == "--add-dir" && !found.is_dir() => {
+                        return Err(CommandError::input(format!("{named} is no directory"))
+                            .with_hint("name the directory that it is in, or give `--read FILE`"));
+                    }
+                    Ok(_) => {}
+                    Err(error) => absent.push(format!("{named} opens nothing: {error}")),
+                }
+            }
+        }
+        for name in places.env.iter().filter(|name| !self.environment.is_set(name)) {
+            // What somebody gave a value here may be a secret.
+            let (name, is_value) = name.split_once('=').map_or((&**name, false), |it| (it.0, true));
+            let why = if is_value { "it takes a name and no value" } else { "it is not set" };
+            absent.push(format!("`--env {name}` passes nothing on: {why}"));
+        }
+        for warning in absent {
+            self.output.warning(&warning);
+        }
+        Ok(())
     }
 
     /// All layers merged, with the global flags on top and `extra` above them. Never fails for what

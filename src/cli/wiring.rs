@@ -50,6 +50,7 @@ use crate::tools::registry::RegistrySettings;
 use super::context::CommandContext;
 use super::error::CommandError;
 use super::output::Output;
+use super::task::interrupt::heeding_signals;
 
 /// Without a limit of its own a call may take so long.
 const NEVER: Duration = Duration::from_hours(365 * 24);
@@ -59,7 +60,7 @@ pub fn client(settings: &Settings) -> Result<Client, CommandError> {
     Ok(Client::new(&settings.network)?)
 }
 
-/// The configured model; nothing is started or connected to.
+/// The configured model, whose secrets were read; nothing is started or connected to.
 pub fn model(
     settings: &ModelSettings,
     client: &Client,
@@ -88,12 +89,20 @@ pub fn model(
             return model(&chosen, client);
         }
         _ => {
-            // Read by now, but for models that are tried by hand.
-            let settings = unlocked(settings, &CancellationToken::new())?;
-            Arc::new(RemoteModel::new(Python::shared(), client.clone(), settings)?)
+            // Its secrets are read by now.
+            Arc::new(RemoteModel::new(Python::shared(), client.clone(), settings.clone())?)
         }
     };
     Ok(model)
+}
+
+/// The configured model for a command that tries it by hand, with its secrets. Once per process.
+pub fn tried(
+    settings: &ModelSettings,
+    client: &Client,
+) -> Result<Arc<dyn ChatModel>, CommandError> {
+    let settings = heeding_signals(|cancel| unlocked(settings, cancel))?;
+    model(&settings, client)
 }
 
 /// The same settings with the secrets of every model on a server read: what lies in a file or behind a

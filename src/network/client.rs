@@ -23,6 +23,7 @@ use super::guard::Guard;
 use super::policy;
 use super::proxy;
 use super::record::Recorder;
+use super::record::Recording;
 use super::replay::Replayer;
 use super::resolver::NoResolver;
 use super::resolver::SystemResolver;
@@ -110,6 +111,15 @@ impl Client {
                 trust: OnceLock::new(),
             }),
         })
+    }
+
+    /// What came of recording or replaying so far; `None` where neither was asked for.
+    pub fn recording(&self) -> Option<Recording> {
+        match &self.shared.traffic {
+            Traffic::Recorded(recorder) => Some(recorder.standing()),
+            Traffic::Replayed(replayer) => Some(replayer.standing()),
+            Traffic::Live => None,
+        }
     }
 
     /// Whether model traffic comes from a recording: then no key is needed and no wait makes sense.

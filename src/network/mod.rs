@@ -23,5 +23,6 @@ pub use error::NetworkError;
 pub use guard::Guard;
 pub use outlet::HostOutlet;
 pub use proxy::reach_proxies;
+pub use record::Recording;
 pub use response::{Body, HttpResponse};
 pub use tls::trusted_certificates;

@@ -116,6 +116,20 @@ impl RecordedRequest {
     }
 }
 
+/// How much of a recording was written or used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Recording {
+    Written {
+        directory: PathBuf,
+        exchanges: usize,
+    },
+    /// So many exchanges of all that there are.
+    Played {
+        exchanges: usize,
+        of: usize,
+    },
+}
+
 /// Writes a recording.
 pub struct Recorder {
     directory: PathBuf,
@@ -132,6 +146,11 @@ impl Recorder {
             return Err(failed("the directory already holds one".to_owned()));
         }
         Ok(Self { directory: directory.to_owned(), next: AtomicUsize::new(1) })
+    }
+
+    pub(super) fn standing(&self) -> Recording {
+        let exchanges = self.next.load(Ordering::Relaxed) - 1;
+        Recording::Written { directory: self.directory.clone(), exchanges }
     }
 
     pub(super) fn start(&self, request: &HttpRequest, url: &Url) -> Tape {

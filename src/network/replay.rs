@@ -18,6 +18,7 @@ use super::record::Exchange;
 use super::record::RECORDING_VERSION;
 use super::record::RecordedError;
 use super::record::RecordedRequest;
+use super::record::Recording;
 use super::record::file_of;
 use super::response::Body;
 use super::response::HttpResponse;
@@ -62,6 +63,11 @@ impl Replayer {
             exchanges.push(exchange);
         }
         Ok(Self { exchanges, next: AtomicUsize::new(0) })
+    }
+
+    pub(super) fn standing(&self) -> Recording {
+        let of = self.exchanges.len();
+        Recording::Played { exchanges: self.next.load(Ordering::Relaxed).min(of), of }
     }
 
     /// The recorded answer to the next request, if it is the recorded request.

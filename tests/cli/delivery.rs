@@ -101,6 +101,40 @@ fn a_pipe_that_nobody_reads_is_refused_and_a_device_takes_the_answer() {
     assert_eq!((finished.code, finished.stdout.as_str()), (0, "42\n42\n"), "{}", finished.stderr);
 }
 
+/// More than a pipe holds, and a reader who is there and takes nothing.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_pipe_whose_reader_does_not_read_keeps_nothing_from_ending_the_run() {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    for (signal, timeout, expected) in [(true, "60s", 143), (false, "3s", 124)] {
+        let context = TestContext::new();
+        let pipe = context.work().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let mut options = std::fs::File::options();
+        // O_NONBLOCK: else this waits for the writer.
+        let reader = options.read(true).custom_flags(0o4000).open(&pipe).unwrap();
+        let script = json!([{"text": "x".repeat(300_000)}]);
+        let path = context.write("../script.json", script.to_string());
+        let model = format!("scripted/{}", path.display());
+        let arguments = ["run", "go", "-o", "pipe", "--timeout", timeout, "--model", &model];
+        let since = std::time::Instant::now();
+        let mut child = context.command(arguments).spawn().unwrap();
+        std::thread::sleep(std::time::Duration::from_secs(2));
+        assert!(child.try_wait().unwrap().is_none(), "it has an answer to deliver");
+        if signal {
+            let id = child.id().to_string();
+            let sent = std::process::Command::new("kill").args(["-TERM", &id]).status();
+            assert!(sent.unwrap().success());
+        }
+        let finished = crate::support::collected(child);
+        assert_eq!(finished.code, expected, "{}", finished.stderr);
+        assert!(finished.stderr.contains("`pipe`: nobody read it in time"), "{}", finished.stderr);
+        assert!(!finished.stderr.contains("by itself"), "not by force: {}", finished.stderr);
+        assert!(since.elapsed() < std::time::Duration::from_secs(10), "{:?}", since.elapsed());
+        drop(reader);
+    }
+}
+
 #[test]
 fn whoever_asks_for_json_gets_an_object_from_every_failure() {
     let cases: [(&[&str], i32); 10] = [

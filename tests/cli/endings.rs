@@ -247,6 +247,38 @@ fn a_command_that_prints_a_key_ends_with_the_run() {
     assert!(!runs("4712.5"));
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_command_that_prints_a_key_ends_with_whatever_asked_for_it() {
+    let commands: [(&[&str], &str); 5] = [
+        (&["doctor"], "model"),
+        (&["model", "test"], "model"),
+        (&["model", "list"], "model"),
+        (&["model", "bench"], "model"),
+        (&["model", "embed"], "embedding"),
+    ];
+    for (number, (command, whose)) in commands.iter().enumerate() {
+        let context = TestContext::new();
+        let time = format!("4713.{number}5");
+        let key =
+            format!(r#"{whose}.api_key={{"command":["sh","-c","sleep {time} | cat; echo key"]}}"#);
+        let more = [
+            format!("{whose}.provider=openai"),
+            format!("{whose}.name=m"),
+            format!("{whose}.base_url=http://127.0.0.1:9"),
+            key,
+        ];
+        let set = more.iter().flat_map(|text| ["-c", text.as_str()]);
+        let arguments: Vec<&str> = command.iter().copied().chain(set).collect();
+        let child = context.command(arguments).spawn().unwrap();
+        support::wait_until(Duration::from_secs(20), "the command", || runs(&time));
+        signal(&child, "-TERM");
+        let finished = ended(child, SOON);
+        assert_eq!(finished.code, 143, "{command:?}: {}", finished.stderr);
+        assert!(!runs(&time), "{command:?}");
+    }
+}
+
 /// `nohup`, and what a shell without job control starts in the background.
 #[test]
 fn what_is_ignored_stays_ignored() {

@@ -181,9 +181,24 @@ fn a_recorded_run_replays_and_a_changed_one_does_not() {
     let replayed = run(&["--replay", "tape"], "hi");
     assert_eq!((replayed.code, replayed.stdout), (0, recorded.stdout));
     assert_eq!(server.requests().len(), 1);
+    assert!(!replayed.stderr.contains("recording"), "{}", replayed.stderr);
+    let tape = context.work().join("tape");
+    std::fs::copy(tape.join("0001.json"), tape.join("0002.json")).unwrap();
+    let longer = run(&["--replay", "tape"], "hi");
+    assert_eq!(longer.code, 0);
+    assert!(longer.stderr.contains("1 of the recording's 2 exchanges"), "{}", longer.stderr);
     let changed = run(&["--replay", "tape"], "bye");
     assert_eq!(changed.code, 49, "{}", changed.stderr);
     assert!(said(&changed).contains("/messages/"), "{}", changed.stderr);
+}
+
+#[test]
+fn a_run_that_asks_no_server_says_that_it_recorded_nothing() {
+    let context = TestContext::new();
+    let task = ["run", "--model", "builtin", "what is 2 + 3", "--record", "tape"];
+    let finished = context.run(task);
+    assert_eq!((finished.code, finished.stdout.as_str()), (0, "5\n"));
+    assert!(finished.stderr.contains("nothing was recorded in `tape`"), "{}", finished.stderr);
 }
 
 #[test]

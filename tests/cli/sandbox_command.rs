@@ -211,3 +211,37 @@ fn a_trace_is_whole_whatever_the_commands_status() {
         std::fs::remove_file(context.work().join("t.json")).unwrap();
     }
 }
+
+#[test]
+fn what_a_flag_names_and_is_not_there_is_told() {
+    let context = TestContext::new();
+    context.write("file", "");
+    let script = context.write("../script.json", r#"[{"text": "done"}]"#);
+    let model = format!("scripted/{}", script.display());
+    let commands: [&[&str]; 3] = [
+        &["run", "go", "--model", &model],
+        &["tool", "run", "file_search", "--args", r#"{"pattern": "x"}"#],
+        &["sandbox", "--explain"],
+    ];
+    for command in commands {
+        let flags = ["--add-dir", "no-dir", "--read", "no-file", "--env", "NO_VAR", "--env", "A=b"];
+        let finished = context.run([command, &flags].concat());
+        assert_eq!(finished.code, 0, "{command:?}: {}", finished.stderr);
+        for (flag, why) in [
+            ("`--add-dir no-dir` opens nothing", ": No such file"),
+            ("`--read no-file` opens nothing", ": No such file"),
+            ("`--env NO_VAR` passes nothing on", ": it is not set"),
+            ("`--env A` passes nothing on", ": it takes a name and no value"),
+        ] {
+            let line = format!("warning: {flag}{why}");
+            let told = finished.stderr.lines().filter(|said| said.starts_with(&line));
+            assert_eq!(told.count(), 1, "{command:?}: {line}: {}", finished.stderr);
+        }
+        let there = ["--add-dir", ".", "--read", "file", "--env", "HOME"];
+        let finished = context.run([command, &there].concat());
+        assert!(!finished.stderr.contains("warning"), "{command:?}: {}", finished.stderr);
+        let finished = context.run([command, &["--add-dir", "file"]].concat());
+        assert_eq!((finished.code, finished.stdout.as_str()), (42, ""), "{command:?}");
+        assert!(finished.stderr.contains("`--add-dir file` is no directory"), "{command:?}");
+    }
+}

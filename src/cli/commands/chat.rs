@@ -47,6 +47,7 @@ pub async fn run(args: ChatArgs, context: &mut CommandContext) -> Result<ExitCod
     args.model.assignments(&mut assignments)?;
     args.reach.assignments(&mut assignments);
     let mut settings = context.settings_with(assignments)?;
+    context.look_for(&args.reach.places)?;
     settings.model.require_model = args.model.require_model;
     settings.network.record.clone_from(&args.model.record);
     settings.network.replay.clone_from(&args.model.replay);

@@ -15,11 +15,17 @@ mod surroundings;
 
 use std::path::Path;
 
+use tokio_util::sync::CancellationToken;
+
 use finding::Finding;
 use finding::Grade;
 
+use crate::agent::CancelReason;
+use crate::agent::Cancellation;
 use crate::cli::context::CommandContext;
 use crate::cli::error::CommandError;
+use crate::cli::task::interrupt;
+use crate::cli::task::interrupt::Watch;
 use crate::config::error::Diagnostic;
 use crate::config::layer::Assignments;
 use crate::config::layer::Merged;
@@ -28,13 +34,30 @@ use crate::protocol::ExitCode;
 
 /// Ends 1 when a problem was found.
 pub async fn run(context: &mut CommandContext) -> Result<ExitCode, CommandError> {
+    let cancel = Cancellation::new();
+    // A command behind a key ends with this one.
+    let _signals = Watch::over(&cancel);
+    let done = tokio::select! {
+        done = look(context, cancel.token()) => Some(done),
+        () = cancel.token().cancelled() => None,
+    };
+    match (cancel.reason(), done) {
+        (None, Some(done)) => done,
+        (reason, _) => Err(interrupt::ended(reason.unwrap_or(CancelReason::Interrupted))),
+    }
+}
+
+async fn look(
+    context: &mut CommandContext,
+    cancel: &CancellationToken,
+) -> Result<ExitCode, CommandError> {
     // A configuration that cannot be read is itself the finding, with its own exit code.
     let merged = context.merged(Assignments::new())?;
     // A directory that was removed is a finding as well (`surroundings::sandbox`).
     let directory = context.directory().map(Path::to_path_buf).unwrap_or_default();
     let settings = resolve::resolve(&merged, &context.environment, &context.places, &directory)?;
     let mut findings = configuration(&merged);
-    let (models, date) = model::check(&settings).await;
+    let (models, date) = model::check(&settings, cancel).await;
     findings.extend(models);
     findings.push(surroundings::clock(crate::system::clock::now(), date));
     findings.push(surroundings::sandbox(context, &settings).await);

@@ -11,12 +11,12 @@ use clap::Args;
 use clap::ValueEnum;
 use serde::Serialize;
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 
 use crate::bridge::Python;
 use crate::bridge::embedding;
 use crate::cli::context::CommandContext;
 use crate::cli::error::CommandError;
+use crate::cli::task::interrupt::heeding_signals;
 use crate::cli::wiring;
 use crate::config::layer::Assignments;
 use crate::protocol::Embedder;
@@ -65,7 +65,7 @@ pub async fn run(args: EmbedArgs, context: &mut CommandContext) -> Result<ExitCo
         assignments.push(("embedding.name".to_owned(), name.into(), "--name".to_owned()));
     }
     let mut settings = context.settings_with(assignments)?;
-    settings.embedding.read_secrets(&CancellationToken::new())?;
+    heeding_signals(|cancel| Ok(settings.embedding.read_secrets(cancel)?))?;
     let client = wiring::client(&settings)?;
     let embedder = embedding::embedder(settings.embedding, Python::shared(), &client)?;
     let mut lines = lines()?;

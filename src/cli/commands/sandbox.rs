@@ -100,6 +100,7 @@ pub async fn run(args: SandboxArgs, context: &mut CommandContext) -> Result<u8, 
             .with_hint("agi-agent sandbox -- CMD [ARGS]; or --explain"));
     }
     let settings = context.settings_with(assignments(&args))?;
+    context.look_for(&args.places)?;
     let cwd = context.directory()?.to_path_buf();
     let sandbox = wiring::sandbox(&settings, &context.places, &cwd)?;
     if args.explain {

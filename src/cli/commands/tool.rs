@@ -102,6 +102,7 @@ async fn run_tool(args: RunArgs, context: &mut CommandContext) -> Result<ExitCod
     let mut assignments = Assignments::new();
     reach.assignments(&mut assignments);
     let settings = context.settings_with(assignments)?;
+    context.look_for(&reach.places)?;
     let arguments = super::file::text_or_stdin(args.arguments)?;
     let registry = wiring::registry(&settings);
     let call = ToolCall { id: "1".to_owned(), name: args.name, arguments };

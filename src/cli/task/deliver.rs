@@ -1,10 +1,12 @@
 //! Delivers the outcome: the answer to stdout, everything else to stderr, the exit code to the
 //! caller.
 
+use crate::agent::Agent;
 use crate::cli::commands::run::OutputFormat;
 use crate::cli::context::CommandContext;
 use crate::cli::error::CommandError;
 use crate::cli::output::Output;
+use crate::network::Recording;
 use crate::protocol::CallCounts;
 use crate::protocol::ExitCode;
 use crate::protocol::Outcome;
@@ -43,6 +45,23 @@ fn unmended(calls: &CallCounts) -> Option<String> {
     let tools = unmended.join("`, `");
     let line = format!("{bad} of {all} tool calls failed, those of `{tools}` to the last");
     (!unmended.is_empty()).then_some(line)
+}
+
+/// Says what `--record` and `--replay` made no use of.
+pub fn tell_of_recording(agent: &Agent, outcome: &Outcome, output: &mut Output) {
+    match agent.recording() {
+        Some(Recording::Written { directory, exchanges: 0 }) => output.warning(&format!(
+            "nothing was recorded in `{}`: no request went to a model's server",
+            directory.display()
+        )),
+        // What failed on its way need not have come to its end.
+        Some(Recording::Played { exchanges, of })
+            if exchanges < of && outcome.exit_code == ExitCode::Done =>
+        {
+            output.warning(&format!("{exchanges} of the recording's {of} exchanges were used"));
+        }
+        _ => {}
+    }
 }
 
 /// Says on stderr why the run did not end with 0; what was declined or failed on the way is told in any

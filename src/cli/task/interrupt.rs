@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::agent::CancelReason;
 use crate::agent::Cancellation;
+use crate::cli::error::CommandError;
 use crate::cli::output;
 use crate::protocol::ExitCode;
 use crate::sandbox;
@@ -33,6 +34,26 @@ const STUCK: Duration = Duration::from_millis(1500);
 
 /// Between two looks at whether the command moves.
 const NEXT_LOOK: Duration = Duration::from_millis(200);
+
+/// Does what may wait for a command behind a setting (`model.api_key`): a signal ends that too, and this
+/// command with it. Afterwards signals do what they do to any program. Once per process.
+pub fn heeding_signals<T>(
+    work: impl FnOnce(&CancellationToken) -> Result<T, CommandError>,
+) -> Result<T, CommandError> {
+    let cancel = Cancellation::new();
+    let watch = Watch::over(&cancel);
+    let done = work(cancel.token());
+    drop(watch);
+    match cancel.reason() {
+        Some(reason) => Err(ended(reason)),
+        None => done,
+    }
+}
+
+/// A command that was ended from outside before it had anything to tell.
+pub fn ended(reason: CancelReason) -> CommandError {
+    CommandError::new(reason.exit_code(), reason.as_str())
+}
 
 /// Watches until it is dropped; from then on signals do what they do to any program.
 pub struct Watch {

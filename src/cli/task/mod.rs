@@ -66,6 +66,7 @@ pub async fn execute(
     let watch = Watch::over(&cancel);
     let format = args.format(context.global.json);
     let mut settings = context.settings_with(args.assignments()?)?;
+    context.look_for(&args.reach.places)?;
     settings.model.require_model = args.model.require_model;
     if args.ephemeral {
         settings.memory.ephemeral = Some(Ephemeral::Asked);
@@ -101,6 +102,7 @@ pub async fn execute(
         Delivery::Whole => {
             written?;
             deliver::explain(&outcome, &mut context.output);
+            deliver::tell_of_recording(&agent, &outcome, &mut context.output);
             Ok(outcome.exit_code)
         }
         // Where nobody reads, nobody is told why either.
@@ -143,12 +145,7 @@ pub async fn follow(
     let run = agent.run(task, sink, approver, cancel);
     let mut run = std::pin::pin!(run);
     let mut broken: Option<WriteError> = None;
-    let mut show = |mut envelope: Envelope| {
-        if let Event::Result(outcome) = &mut envelope.event
-            && let Some(file) = file.take()
-        {
-            file.settle(&deliver::answer(outcome), outcome);
-        }
+    let mut show = |envelope: Envelope| {
         if broken.is_none()
             && let Err(error) = render::show(&envelope, format, output)
         {
@@ -164,15 +161,31 @@ pub async fn follow(
     let outcome = loop {
         tokio::select! {
             biased;
-            Some(envelope) = events.recv() => told = show(envelope).or(told),
+            Some(envelope) = events.recv() => {
+                told = show(filed(envelope, &mut file, cancel).await).or(told);
+            }
             outcome = &mut run => break outcome,
         }
     };
     while let Ok(envelope) = events.try_recv() {
-        told = show(envelope).or(told);
+        told = show(filed(envelope, &mut file, cancel).await).or(told);
     }
     match broken {
         Some(error) => Err(error.into()),
         None => Ok(told.unwrap_or(outcome)),
     }
+}
+
+/// The event, once the answer that it tells of is in its file.
+async fn filed(
+    mut envelope: Envelope,
+    file: &mut Option<AnswerFile>,
+    cancel: &Cancellation,
+) -> Envelope {
+    if let Event::Result(outcome) = &mut envelope.event
+        && let Some(file) = file.take()
+    {
+        file.settle(&deliver::answer(outcome), outcome, cancel).await;
+    }
+    envelope
 }

@@ -21,7 +21,10 @@ use crate::protocol::ModelErrorKind;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A finding for each model, and what time a server of theirs has.
-pub(super) async fn check(settings: &Settings) -> (Vec<Finding>, Option<SystemTime>) {
+pub(super) async fn check(
+    settings: &Settings,
+    cancel: &CancellationToken,
+) -> (Vec<Finding>, Option<SystemTime>) {
     let client = match patient_client(settings) {
         Ok(client) => client,
         Err(finding) => return (vec![finding], None),
@@ -34,7 +37,7 @@ pub(super) async fn check(settings: &Settings) -> (Vec<Finding>, Option<SystemTi
     let mut findings = Vec::new();
     let mut date = None;
     for model in models {
-        let (finding, said) = one(model, &client).await;
+        let (finding, said) = one(model, &client, cancel).await;
         findings.push(finding);
         date = date.or(said);
     }
@@ -52,7 +55,11 @@ fn patient_client(settings: &Settings) -> Result<Client, Finding> {
     })
 }
 
-async fn one(model: &ModelSettings, client: &Client) -> (Finding, Option<SystemTime>) {
+async fn one(
+    model: &ModelSettings,
+    client: &Client,
+    cancel: &CancellationToken,
+) -> (Finding, Option<SystemTime>) {
     let name = format!("{}/{}", model.provider, model.name);
     match model.provider.as_str() {
         "builtin" if model.named => (Finding::ok("model", "builtin"), None),
@@ -60,7 +67,7 @@ async fn one(model: &ModelSettings, client: &Client) -> (Finding, Option<SystemT
         "builtin" => (unconfigured(), None),
         "scripted" => (script(model), None),
         "local" | "transformers" | "custom" => (here(model, client), None),
-        _ => remote(model, &name, client).await,
+        _ => remote(model, &name, client, cancel).await,
     }
 }
 
@@ -104,9 +111,10 @@ async fn remote(
     model: &ModelSettings,
     name: &str,
     client: &Client,
+    cancel: &CancellationToken,
 ) -> (Finding, Option<SystemTime>) {
     let mut model = model.clone();
-    if let Err(error) = model.read_secrets(&CancellationToken::new()) {
+    if let Err(error) = model.read_secrets(cancel) {
         let remedy = "agi-agent config explain model.api_key";
         return (Finding::problem("model", format!("{name}: {error}"), remedy), None);
     }

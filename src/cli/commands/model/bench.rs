@@ -30,7 +30,7 @@ pub struct BenchArgs {
 pub async fn run(args: &BenchArgs, context: &mut CommandContext) -> Result<ExitCode, CommandError> {
     let settings = settings(&args.model, context)?;
     let client = wiring::client(&settings)?;
-    let model = wiring::model(&settings.model, &client)?;
+    let model = wiring::tried(&settings.model, &client)?;
     // Weights come into memory and connections are made before the clock counts.
     local::measure(model.as_ref(), 1, 1, 0).await?;
     let mut speeds = Vec::new();

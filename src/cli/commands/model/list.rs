@@ -1,7 +1,6 @@
 //! `agi-agent model list`: what the configured provider offers, and which models are on this machine.
 
 use serde_json::json;
-use tokio_util::sync::CancellationToken;
 
 use super::settings;
 use crate::bridge::models::local;
@@ -12,6 +11,7 @@ use crate::bridge::models::remote::Endpoint;
 use crate::cli::commands::run::ModelArgs;
 use crate::cli::context::CommandContext;
 use crate::cli::error::CommandError;
+use crate::cli::task::interrupt::heeding_signals;
 use crate::cli::wiring;
 use crate::config::settings::ModelSettings;
 use crate::protocol::ExitCode;
@@ -21,7 +21,7 @@ pub async fn run(args: &ModelArgs, context: &mut CommandContext) -> Result<ExitC
     let mut names = match settings.model.provider.as_str() {
         "openai" | "anthropic" => {
             let client = wiring::client(&settings)?;
-            settings.model.read_secrets(&CancellationToken::new())?;
+            heeding_signals(|cancel| Ok(settings.model.read_secrets(cancel)?))?;
             Endpoint::new(&settings.model)?.list_models(&client).await?
         }
         "local" | "transformers" | "custom" => Vec::new(),

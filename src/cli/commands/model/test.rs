@@ -33,7 +33,7 @@ struct Probe {
 pub async fn run(args: &ModelArgs, context: &mut CommandContext) -> Result<ExitCode, CommandError> {
     let settings = settings(args, context)?;
     let client = wiring::client(&settings)?;
-    let model = wiring::model(&settings.model, &client)?;
+    let model = wiring::tried(&settings.model, &client)?;
     let mut probes = Vec::new();
     let mut first_error = None;
     for (name, request) in requests() {
