@@ -225,3 +225,52 @@ fn a_configuration_that_cannot_be_read_is_the_finding() {
     context.configure("{ \"limits\": { \"max_turns\": 0 } }");
     assert_eq!(context.run(["doctor"]).code, 52);
 }
+
+/// A read-only file system, which holds root off as well.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_home_that_cannot_be_written_is_a_problem_with_a_way_out() {
+    let context = TestContext::new();
+    let mounted = |command: &str| {
+        let home = context.home();
+        let script = format!(
+            "mount --bind {0} {0} && mount -o remount,ro,bind {0} && {command}",
+            home.display()
+        );
+        let mut shell = context.command(Vec::<&str>::new());
+        let program = shell.get_program().to_owned();
+        let variables: Vec<_> = shell
+            .get_envs()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())))
+            .collect();
+        shell = std::process::Command::new("unshare");
+        shell.args(["-rm", "sh", "-c", &script, "sh"]).arg(program).args(["doctor", "--json"]);
+        shell.env_clear().envs(variables).current_dir(context.work());
+        shell.stdin(std::process::Stdio::null());
+        shell.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+        crate::support::finish(&mut shell)
+    };
+    if mounted("true").code != 0 {
+        return crate::support::lacking("mounts of its own", "a read-only home directory");
+    }
+    for stage in ["nothing is there yet", "there is a database"] {
+        let finished = mounted("exec \"$@\"");
+        assert_eq!(finished.code, 1, "{stage}: {}", finished.stderr);
+        let findings: serde_json::Value = serde_json::from_str(&finished.stdout).unwrap();
+        let of = |check: &str| {
+            let mut all = findings.as_array().unwrap().iter();
+            all.find(|finding| finding["check"] == check)
+                .unwrap_or_else(|| panic!("{check}"))
+                .clone()
+        };
+        let memory = of("memory");
+        assert_eq!(memory["grade"], "problem", "{stage}: {memory}");
+        assert!(memory["detail"].as_str().unwrap().contains("Read-only file system"), "{memory}");
+        assert!(memory["remedy"].as_str().unwrap().contains("AGI_DATA_DIR"), "{memory}");
+        assert_eq!(
+            (of("sandbox")["grade"].as_str(), of("python")["grade"].as_str()),
+            (Some("ok"), Some("ok"))
+        );
+        assert_eq!(context.run(["run", "what is 2 + 3"]).code, 0, "writes the database");
+    }
+}

@@ -6,6 +6,7 @@ use super::finding::Finding;
 use crate::cli::output::Output;
 use crate::config::settings::Settings;
 use crate::memory;
+use crate::system::user;
 
 /// Before this version two writers could lose a commit when a write-ahead log was reset.
 const SOUND_SQLITE: (u32, u32, u32) = (3, 51, 3);
@@ -46,8 +47,23 @@ fn file_system(place: &Path, on_network: bool) -> Finding {
     Finding::note("file system", detail, "agi-agent config set data_dir /a/local/directory")
 }
 
+/// The database, or the directory in which it is or would be made, that is not for us to write.
+fn unwritable(path: &Path) -> Option<(&Path, std::io::Error)> {
+    let directory = path.ancestors().skip(1).find(|place| place.exists());
+    let places = [Some(path).filter(|path| path.exists()), directory];
+    places.into_iter().flatten().find_map(|place| Some((place, user::may_write(place).err()?)))
+}
+
 async fn database(settings: &Settings, output: &Output) -> Finding {
     let path = settings.memory.path.display().to_string();
+    if let Some((place, error)) = unwritable(&settings.memory.path) {
+        let detail = format!(
+            "conversations and memory are not kept: `{}` cannot be written: {error}",
+            place.display()
+        );
+        let remedy = "set AGI_DATA_DIR to a directory that can be written, or run with --ephemeral";
+        return Finding::problem("memory", detail, remedy);
+    }
     if !settings.memory.path.exists() {
         return Finding::ok("memory", format!("{path} (not there yet)"));
     }
