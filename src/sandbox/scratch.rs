@@ -26,13 +26,15 @@ use crate::config::env::Environment;
 /// Seconds after which nobody can still be using a directory, given that its maker is gone: where its lock
 /// can be had, which says so itself, and where this file system has no locks.
 #[cfg(unix)]
-const LEFT_OVER: [i64; 2] = [3600, 24 * 3600];
-/// One process in so many looks for left-overs: the temporary directory can be large.
+const LEFT_OVER: [i64; 2] = [60, 24 * 3600];
+/// One in so many looks for left-overs: the temporary directory can be large.
 #[cfg(unix)]
-const SWEEPERS: u32 = 16;
-/// Entries of the temporary directory that are looked at.
+const SWEEPERS: u128 = 16;
+/// Names of the temporary directory that are read, and directories that are removed at a time.
 #[cfg(unix)]
-const MOST_ENTRIES: usize = 1_000;
+const MOST_ENTRIES: usize = 50_000;
+#[cfg(unix)]
+const MOST_REMOVED: usize = 32;
 
 /// A directory `agi-agent-…` of mode 0700. Children get `tmp` inside of it; what lies beside `tmp` is
 /// out of their reach, which is what their self-test tries.
@@ -55,7 +57,8 @@ impl Scratch {
 
     fn create_in(place: &Path) -> Option<Self> {
         let place = std::fs::canonicalize(place).ok()?;
-        let name = format!("agi-agent-{}-{}", std::process::id(), uuid::Uuid::new_v4().simple());
+        let unique = uuid::Uuid::new_v4();
+        let name = format!("agi-agent-{}-{}", std::process::id(), unique.simple());
         let root = place.join(name);
         // Fails if the name is there, whoever made it.
         create_private(&root).ok()?;
@@ -67,7 +70,7 @@ impl Scratch {
         };
         create_private(&scratch.tmp).ok()?;
         #[cfg(unix)]
-        if std::process::id().is_multiple_of(SWEEPERS) {
+        if unique.as_u128().is_multiple_of(SWEEPERS) {
             sweep(&place);
         }
         Some(scratch)
@@ -117,13 +120,14 @@ const DIRECTORY: OFlags =
 fn sweep(place: &Path) {
     let Ok(directory) = rustix::fs::open(place, DIRECTORY, Mode::empty()) else { return };
     let Ok(entries) = std::fs::read_dir(place) else { return };
-    for entry in entries.take(MOST_ENTRIES).flatten() {
+    let abandoned = entries.take(MOST_ENTRIES).flatten().filter_map(|entry| {
         let name = entry.file_name();
-        let Some(pid) = writer(&name.to_string_lossy()) else { continue };
+        let pid = writer(&name.to_string_lossy())?;
         let is_gone = rustix::process::test_kill_process(pid) == Err(Errno::SRCH);
-        if is_gone && is_abandoned(&directory, &name) {
-            drop(snapshot::remove_at(directory.as_fd(), &name));
-        }
+        (is_gone && is_abandoned(&directory, &name)).then_some(name)
+    });
+    for name in abandoned.take(MOST_REMOVED) {
+        drop(snapshot::remove_at(directory.as_fd(), &name));
     }
 }
 
@@ -138,12 +142,17 @@ fn is_abandoned(place: &OwnedFd, name: &OsStr) -> bool {
     let Ok(found) = rustix::fs::fstat(&directory) else { return false };
     let age = crate::system::clock::now().unix_timestamp().saturating_sub(found.st_mtime as i64);
     let [locked, unlocked] = LEFT_OVER;
-    let is_old = match rustix::fs::flock(&directory, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => age > locked,
+    let is_ours = found.st_uid == rustix::process::geteuid().as_raw();
+    let is_private = found.st_mode & 0o777 == 0o700;
+    // Before the lock is tried: a young one may be about to take it.
+    if !is_ours || !is_private || age <= locked {
+        return false;
+    }
+    match rustix::fs::flock(&directory, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => true,
         Err(Errno::WOULDBLOCK) => false,
         Err(_) => age > unlocked,
-    };
-    is_old && found.st_uid == rustix::process::geteuid().as_raw()
+    }
 }
 
 /// The process that made a directory of this name.
@@ -226,6 +235,27 @@ mod tests {
         age(&other);
         sweep(place.path());
         assert!(young.exists() && living.exists() && other.exists());
+    }
+
+    /// In a temporary directory that is full of other things as well.
+    #[test]
+    fn what_many_killed_agents_left_goes_by_and_by() {
+        let place = tempfile::tempdir().unwrap();
+        for number in 0..3_000 {
+            std::fs::write(place.path().join(format!("other-{number}")), "").unwrap();
+        }
+        let left: Vec<PathBuf> =
+            (0..40).map(|number| old_directory(place.path(), number)).collect();
+        let open = old_directory(place.path(), 40);
+        std::fs::set_permissions(&open, std::os::unix::fs::PermissionsExt::from_mode(0o755))
+            .unwrap();
+        let remaining = || left.iter().filter(|path| path.exists()).count();
+        sweep(place.path());
+        assert_eq!(remaining(), 40 - super::MOST_REMOVED);
+        sweep(place.path());
+        assert_eq!(remaining(), 0);
+        assert!(open.exists(), "none that an agent makes");
+        assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 3_001);
     }
 
     /// Everybody can make names in a temporary directory.

@@ -245,3 +245,27 @@ fn what_a_flag_names_and_is_not_there_is_told() {
         assert!(finished.stderr.contains("`--add-dir file` is no directory"), "{command:?}");
     }
 }
+
+/// A later agent cleans up: one in sixteen, so this takes a few.
+#[test]
+fn what_a_killed_agent_left_is_removed_by_a_later_one() {
+    let mut context = TestContext::new();
+    let place = context.work().join("../tmp");
+    std::fs::create_dir(&place).unwrap();
+    context.env("TMPDIR", place.to_str().unwrap());
+    let mark = format!("74.{:08}", std::process::id());
+    let script = format!("exec sleep {mark}");
+    let mut agent = context.command(["sandbox", "--", "sh", "-c", &script]).spawn().unwrap();
+    wait_until(Duration::from_secs(20), "the start", || is_running(&format!("sleep\0{mark}")));
+    agent.kill().unwrap();
+    agent.wait().unwrap();
+    let left = || std::fs::read_dir(&place).unwrap().flatten().map(|entry| entry.path());
+    assert_eq!(left().count(), 1, "nobody was there to remove it");
+    let then = std::time::SystemTime::now() - Duration::from_mins(2);
+    std::fs::File::open(left().next().unwrap()).unwrap().set_modified(then).unwrap();
+    let gone = (0..400).any(|_| {
+        assert_eq!(context.run(["sandbox", "--", "true"]).code, 0);
+        left().count() == 0
+    });
+    assert!(gone, "{:?}", left().collect::<Vec<_>>());
+}
