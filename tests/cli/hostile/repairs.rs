@@ -137,17 +137,16 @@ fn case_09_putting_back_holds_up_nobody_else() {
 #[test]
 fn case_09_no_deadline_and_no_signal_comes_before_what_is_put_back() {
     let mut rows = Rows::new("case 9, ended meanwhile");
-    let grounds: Vec<_> = settings().collect();
+    // All are made before the first program starts: it would hold a copy of the binary open for writing
+    // that is just made.
+    let grounds: Vec<_> = settings()
+        .flat_map(|setting| [true, false].map(|by| (setting, by, Ground::new(setting))))
+        .collect();
     let results: Vec<_> = std::thread::scope(|scope| {
-        let start = |setting, by_signal| {
-            scope.spawn(move || {
-                (setting, by_signal, end_meanwhile(&Ground::new(setting), by_signal))
-            })
+        let start = |(setting, by_signal, ground): &'_ (_, bool, Ground)| {
+            (*setting, *by_signal, end_meanwhile(ground, *by_signal))
         };
-        let all: Vec<_> = grounds
-            .iter()
-            .flat_map(|setting| [true, false].map(|by| start(*setting, by)))
-            .collect();
+        let all: Vec<_> = grounds.iter().map(|one| scope.spawn(move || start(one))).collect();
         all.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     for (setting, by_signal, (held, seen)) in results {

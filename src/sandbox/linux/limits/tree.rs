@@ -21,6 +21,10 @@ const PERIOD: Duration = Duration::from_millis(100);
 /// Looking through open files takes at most one part in so many of the time.
 const PATIENCE: u32 = 20;
 
+/// With more processes than these only what is their own is counted: a bomb's thousands leave the keeper
+/// little time, and it is they who have to be found.
+const FEW: usize = 64;
+
 /// The watch over one command's processes.
 pub(in super::super) struct Tree {
     limits: Limits,
@@ -28,12 +32,14 @@ pub(in super::super) struct Tree {
     /// Bytes of open files in memory, and when they are counted again.
     counted: u64,
     next_count: Instant,
+    /// When what processes share is asked for again, which takes the kernel long.
+    next_share: Instant,
 }
 
 impl Tree {
     pub(in super::super) fn new(limits: Limits) -> Self {
         let now = Instant::now();
-        Self { limits, next: now + PERIOD, counted: 0, next_count: now }
+        Self { limits, next: now + PERIOD, counted: 0, next_count: now, next_share: now }
     }
 
     /// How long the next look can wait.
@@ -57,14 +63,21 @@ impl Tree {
         if members.iter().map(|pid| threads(*pid)).sum::<u64>() > self.limits.processes {
             return Some(Limit::Processes);
         }
-        // Cheap and never too little first: all that is resident, files' pages too. What nobody maps is in
-        // no process's count, and is looked for as often as that takes little of the time.
-        let most = members.iter().filter_map(|pid| resident(*pid)).sum::<u64>();
-        let unmapped = self.unmapped(members);
-        if most.saturating_add(unmapped) <= self.limits.memory {
+        // Cheap first: what is a process's own is told too high at most. What nobody maps is in no process's
+        // count, and is looked for as often as that takes little of the time.
+        let pages: Vec<_> = members.iter().filter_map(|pid| resident(*pid)).collect();
+        let (own, all) =
+            pages.iter().fold((0, 0), |(own, all), held| (own + held.own, all + held.all()));
+        let few = members.len() <= FEW;
+        let unmapped = if few { self.unmapped(members) } else { 0 };
+        let exceeds = |held: u64| held.saturating_add(unmapped) > self.limits.memory;
+        let start = Instant::now();
+        let doubtful = few && exceeds(all) && start >= self.next_share;
+        if !exceeds(own) && !doubtful {
             return None;
         }
         let held = members.iter().filter_map(|pid| share(*pid)).fold(Held::default(), Held::and);
+        self.next_share = start + start.elapsed() * PATIENCE;
         // Files in memory are counted where they are mapped and where they are open: once is enough, and
         // the larger count is.
         let all = held.own.saturating_add(held.shared.max(unmapped));
@@ -99,6 +112,10 @@ impl Held {
         let (own, shared) = (self.own + other.own, self.shared + other.shared);
         Self { own, shared }
     }
+
+    fn all(self) -> u64 {
+        self.own.saturating_add(self.shared)
+    }
 }
 
 /// Threads of a process; none once it is gone.
@@ -109,11 +126,14 @@ fn threads(pid: Pid) -> u64 {
     tasks.map_or(0, |found| u64::from(found.st_nlink).saturating_sub(2))
 }
 
-/// Bytes of a process that are in memory, whatever they are.
-fn resident(pid: Pid) -> Option<u64> {
+/// Bytes of a process that are in memory: its own, and what may be others' too (files' pages among them).
+fn resident(pid: Pid) -> Option<Held> {
     let text = std::fs::read_to_string(format!("/proc/{}/statm", pid.as_raw_nonzero())).ok()?;
-    let pages = text.split(' ').nth(1)?.parse::<u64>().ok()?;
-    Some(pages.saturating_mul(rustix::param::page_size() as u64))
+    let mut fields = text.split(' ').skip(1).map(str::parse::<u64>);
+    let (all, shared) = (fields.next()?.ok()?, fields.next()?.ok()?);
+    let size = rustix::param::page_size() as u64;
+    let own = all.saturating_sub(shared).saturating_mul(size);
+    Some(Held { own, shared: shared.saturating_mul(size) })
 }
 
 /// What a process holds, with each shared page divided among those who share it; not divided where the
