@@ -103,7 +103,10 @@ fn a_slow_reader_gets_everything() {
     script.push(json!({"text": "y".repeat(LARGE)}));
     for format in FORMATS {
         let context = TestContext::new();
-        let mut child = started(&context, &json!(script), &["--output-format", format]);
+        // Else the run also tells that so much text is too large for it.
+        let window = ["-c", "model.context_window=2000000"];
+        let arguments = [&["--output-format", format][..], &window].concat();
+        let mut child = started(&context, &json!(script), &arguments);
         std::thread::sleep(Duration::from_secs(1));
         let mut text = String::new();
         child.stdout.take().unwrap().read_to_string(&mut text).unwrap();
