@@ -20,6 +20,7 @@ use crate::protocol::hex;
 #[derive(Debug)]
 pub struct Lease {
     file: File,
+    #[cfg(unix)]
     path: PathBuf,
 }
 
@@ -41,7 +42,13 @@ impl Lease {
         loop {
             let Ok(file) = open(&path) else { return Ok(None) };
             match file.try_lock() {
-                Ok(()) if is_at(&file, &path) => return Ok(Some(Self { file, path })),
+                Ok(()) if is_at(&file, &path) => {
+                    return Ok(Some(Self {
+                        file,
+                        #[cfg(unix)]
+                        path,
+                    }));
+                }
                 // Whoever held it has just removed it: the next one is another file.
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => {

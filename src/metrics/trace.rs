@@ -104,6 +104,7 @@ pub fn start(options: TraceOptions<'_>) -> io::Result<TraceGuard> {
     }
     if let Some(path) = options.file {
         let file = open(path, File::options().create(true).write(true).truncate(true))?;
+        #[cfg(unix)]
         must_not_be_a_pipe(&file)?;
         let file = Remembering { file, failure: Arc::clone(&guard.failure) };
         let (layer, flush) = tracing_chrome::ChromeLayerBuilder::new()
@@ -147,13 +148,12 @@ fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
 }
 
 /// A trace is completed at the very end, when nothing watches the time any more.
+#[cfg(unix)]
 fn must_not_be_a_pipe(file: &File) -> io::Result<()> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::FileTypeExt;
-        if file.metadata()?.file_type().is_fifo() {
-            return Err(io::Error::other("it is a pipe, and a trace is a file"));
-        }
+    use std::os::unix::fs::FileTypeExt;
+
+    if file.metadata()?.file_type().is_fifo() {
+        return Err(io::Error::other("it is a pipe, and a trace is a file"));
     }
     Ok(())
 }

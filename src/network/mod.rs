@@ -7,6 +7,7 @@
 pub mod client;
 pub mod error;
 mod guard;
+#[cfg_attr(not(unix), expect(dead_code, reason = "no sandbox opens a listener for it there"))]
 mod outlet;
 pub mod policy;
 mod proxy;

@@ -2,6 +2,7 @@
 //! of a proxy in this process only.
 
 use std::fmt;
+#[cfg(unix)]
 use std::io;
 use std::net::Ipv4Addr;
 #[cfg(unix)]

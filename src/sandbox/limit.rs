@@ -27,6 +27,7 @@ const PROCESSOR_SIGNAL: i32 = 24;
 const FILE_SIZE_SIGNAL: i32 = 25;
 
 impl Limit {
+    #[cfg(any(test, target_os = "linux"))]
     const ALL: [Self; 6] = [
         Self::Memory,
         Self::FileSize,

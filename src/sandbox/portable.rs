@@ -17,7 +17,6 @@ use tokio_util::sync::CancellationToken;
 use crate::protocol::Traffic;
 
 use super::Sandbox;
-use super::command::Captured;
 use super::command::CommandSpec;
 use super::command::EndStatus;
 use super::command::Finished;
@@ -70,44 +69,37 @@ pub(super) async fn run(
     let clock = Instant::now();
     sandbox.refuse_second_names().await?;
     let snapshot = sandbox.snapshot(rung).await?;
-    let program =
-        command.argv.first().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    if command.terminal {
-        let source = io::Error::new(io::ErrorKind::Unsupported, "terminals are for Linux");
-        return Err(SandboxError::Start { program, source });
-    }
-    let mut child =
-        start(sandbox, &command, rung).map_err(|source| SandboxError::Start { program, source })?;
+    let mut child = start(sandbox, &command, rung).map_err(|source| {
+        let program = command.argv.first().map(|name| name.to_string_lossy().into_owned());
+        SandboxError::Start { program: program.unwrap_or_default(), source }
+    })?;
     #[cfg(windows)]
     let _job = super::windows::kill_with_us(&child).map_err(SandboxError::process)?;
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let stdin = child.stdin.take();
     let recorder = || Recorder::new(command.output_limit, sandbox.spill(&command));
+    let (mut said, mut warned) = (recorder(), recorder());
     let (out, err) = match &command.live {
         Live::HandedOn { stdout, stderr } => (Some(stdout), Some(stderr)),
         Live::Nobody | Live::Shown(_) => (None, None),
     };
     let work = async {
-        let (ended, stdout, stderr, ()) = tokio::join!(
+        let (ended, (), (), ()) = tokio::join!(
             child.wait(),
-            capture(stdout, recorder(), out),
-            capture(stderr, recorder(), err),
+            capture(stdout, &mut said, out),
+            capture(stderr, &mut warned, err),
             feed(stdin, &command.stdin)
         );
-        ended.map(|status| (status, stdout, stderr))
+        ended
     };
-    let finished = tokio::select! {
-        finished = work => Ok(finished.map_err(SandboxError::process)?),
-        () = tokio::time::sleep(command.timeout) => Err(EndStatus::TimedOut),
-        () = cancel.cancelled() => Err(EndStatus::Cancelled),
+    let status = tokio::select! {
+        ended = work => end_status(ended.map_err(SandboxError::process)?),
+        () = tokio::time::sleep(command.timeout) => EndStatus::TimedOut,
+        () = cancel.cancelled() => EndStatus::Cancelled,
     };
-    let (status, stdout, stderr) = match finished {
-        Ok((status, stdout, stderr)) => (end_status(status), stdout, stderr),
-        Err(status) => {
-            end_group(&mut child).await;
-            (status, Captured::default(), Captured::default())
-        }
-    };
+    if matches!(status, EndStatus::TimedOut | EndStatus::Cancelled) {
+        end_group(&mut child).await;
+    }
     let restored = match snapshot {
         Some(snapshot) => sandbox.repairs.ledger().owe(snapshot).done().await?,
         None => Vec::new(),
@@ -115,8 +107,8 @@ pub(super) async fn run(
     let duration = clock.elapsed();
     Ok(Finished {
         status,
-        stdout,
-        stderr,
+        stdout: said.finish(),
+        stderr: warned.finish(),
         duration,
         pipe_held_by: Vec::new(),
         restored,
@@ -132,6 +124,9 @@ fn start(
     command: &CommandSpec,
     rung: Rung,
 ) -> io::Result<tokio::process::Child> {
+    if command.terminal {
+        return Err(io::Error::new(io::ErrorKind::Unsupported, "terminals are for Linux"));
+    }
     let scratch = sandbox.temporary_directory();
     let mut argv: Vec<OsString> = command.argv.clone();
     if rung == Rung::Seatbelt {
@@ -160,9 +155,9 @@ fn start(
 
 async fn capture(
     stream: Option<impl tokio::io::AsyncRead + Unpin>,
-    mut recorder: Recorder,
+    recorder: &mut Recorder,
     taker: Option<&mpsc::Sender<Bytes>>,
-) -> Captured {
+) {
     let mut piece = vec![0; 64 << 10];
     if let Some(mut stream) = stream {
         while let Ok(count @ 1..) = stream.read(&mut piece).await {
@@ -175,7 +170,6 @@ async fn capture(
             }
         }
     }
-    recorder.finish()
 }
 
 fn input(input: &Input) -> io::Result<Stdio> {

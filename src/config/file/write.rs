@@ -58,6 +58,7 @@ fn turn(folder: &Path) -> io::Result<Option<File>> {
 
 /// A directory cannot be locked here.
 #[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "as on Unix")]
 fn turn(_folder: &Path) -> io::Result<Option<File>> {
     Ok(None)
 }

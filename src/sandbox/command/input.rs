@@ -64,6 +64,7 @@ fn own_pipe() -> io::Result<Option<File>> {
 }
 
 #[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "as on Unix")]
 fn own_pipe() -> io::Result<Option<File>> {
     Ok(None)
 }

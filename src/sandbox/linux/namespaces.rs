@@ -98,8 +98,9 @@ pub(super) fn listen() -> Result<(OwnedFd, u16), Failure> {
 fn raise(socket: &OwnedFd) -> io::Result<()> {
     // SAFETY: zeroes are a valid request: no name, no flags.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
-    for (place, byte) in request.ifr_name.iter_mut().zip(*b"lo") {
-        *place = byte.cast_signed() as libc::c_char;
+    for (place, byte) in request.ifr_name.iter_mut().zip([b'l', b'o']) {
+        // Signed on some processors, unsigned on others; the letters are the same.
+        *place = libc::c_char::try_from(byte).unwrap_or_default();
     }
     let up = libc::IFF_UP | libc::IFF_RUNNING;
     request.ifr_ifru.ifru_flags = i16::try_from(up).unwrap_or_default();

@@ -48,6 +48,7 @@ impl Stamp {
         [self.mode() & 0o7777, self.0[6], self.0[7]]
     }
 
+    #[cfg(unix)]
     pub(super) fn is_of_same_object(self, other: Self) -> bool {
         self.0[..2] == other.0[..2]
     }
