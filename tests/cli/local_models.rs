@@ -202,6 +202,18 @@ fn seeds_are_valid_one_and_all() {
 }
 
 #[test]
+fn schemas_that_are_hard_are_answered_soon() {
+    let context = with_models();
+    if !has_kernel(&context, "schemas_that_are_hard_are_answered_soon") {
+        return;
+    }
+    let (script, models) = (scripts().join("hard_schemas.py"), context.data().join("models"));
+    let tried = context.run(["python".as_ref(), script.as_os_str(), models.as_os_str()]);
+    assert_eq!(tried.code, 0, "{}{}", tried.stdout, tried.stderr);
+    assert_eq!(tried.stdout.lines().count(), 2, "{}", tried.stdout);
+}
+
+#[test]
 fn a_long_answer_is_left_at_once() {
     let context = with_models();
     if !has_kernel(&context, "a_long_answer_is_left_at_once") {

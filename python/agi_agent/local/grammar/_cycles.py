@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
 
@@ -64,36 +65,27 @@ def groups(document: Any, *, here: bool = False) -> dict[str, tuple[int, int]]:
 
 def nested_ids(document: Any) -> bool:
     """Say whether a part of a document has an `$id` that moves what `$ref` means."""
+    for part in parts(document):
+        name = part.get("$id", "#")
+        if part is not document and isinstance(name, str) and name[:1] != "#":
+            return True
+    return False
+
+
+def parts(document: Any) -> Iterator[dict[str, Any]]:
+    """Give every object within a document, itself included."""
     below = [document]
     while below:
         part = below.pop()
         if isinstance(part, dict):
-            name = part.get("$id", "#")
-            if part is not document and isinstance(name, str) and name[:1] != "#":
-                return True
+            yield part
             below += part.values()
         elif isinstance(part, list):
             below += part
-    return False
 
 
-def _edges(document: Any, here: bool) -> dict[str, list[str]]:
-    """Which pointers stand in what each pointer leads to."""
-    found: dict[str, list[str]] = {}
-    waiting = _pointers(document)
-    while waiting:
-        pointer = waiting.pop()
-        if pointer not in found:
-            try:
-                found[pointer] = _pointers(target(document, pointer), here)
-            except MissingError:
-                found[pointer] = []
-            waiting += found[pointer]
-    return found
-
-
-def _pointers(schema: Any, here: bool = False) -> list[str]:
-    """The pointers within a schema, or of the value itself only."""
+def pointers(schema: Any, here: bool = False) -> list[str]:
+    """Give the pointers within a schema, with `here` those of the value itself."""
     found: dict[str, None] = {}
     below = [schema]
     while below:
@@ -107,6 +99,21 @@ def _pointers(schema: Any, here: bool = False) -> list[str]:
         elif isinstance(part, list):
             below += part
     return list(found)
+
+
+def _edges(document: Any, here: bool) -> dict[str, list[str]]:
+    """Which pointers stand in what each pointer leads to."""
+    found: dict[str, list[str]] = {}
+    waiting = pointers(document)
+    while waiting:
+        pointer = waiting.pop()
+        if pointer not in found:
+            try:
+                found[pointer] = pointers(target(document, pointer), here)
+            except MissingError:
+                found[pointer] = []
+            waiting += found[pointer]
+    return found
 
 
 def _walk(

@@ -1,4 +1,4 @@
-"""Objects and arrays: members in the order of the schema, elements with commas."""
+"""Objects and arrays: members in a fixed order, elements with commas."""
 
 from __future__ import annotations
 
@@ -33,12 +33,14 @@ def object_(builder: Builder, schema: Schema, place: str) -> str:
             if extra is False:
                 raise ImpossibleError(f"`{name}` is required and not allowed", place)
             known[name] = True if extra is None else extra
+    known = builder.apart.ordered(known, set(required))
     members = _members(builder, known, set(required), place)
     least, most = _free_range(builder, schema, members, extra, place)
     free = None
     if most > 0:
         try:
-            value = builder.value(extra, f"{place}/additionalProperties")
+            at = f"{place}/additionalProperties"
+            value = builder.value(extra, at, ("{", None))
             key = _strings.key_except(builder.rules, list(known), builder.caps)
             free = builder.rules.add("member", f"{key} {builder.colon} {value}")
         except ImpossibleError:
@@ -78,7 +80,8 @@ def array(builder: Builder, schema: Schema, place: str) -> str:
     if most == 0:
         return '"[]"'
     try:
-        item = builder.rules.add("item", builder.value(items, f"{place}/items"))
+        value = builder.value(items, f"{place}/items", ("[", None))
+        item = builder.rules.add("item", value)
     except ImpossibleError:
         if least > 0:
             raise
@@ -93,7 +96,7 @@ def _members(
     members = []
     for name, schema in known.items():
         try:
-            value = builder.value(schema, f"{place}/properties/{name}")
+            value = builder.value(schema, f"{place}/properties/{name}", ("{", name))
         except ImpossibleError:
             if name in required:
                 raise
@@ -166,13 +169,13 @@ def _with_prefix(
     if not isinstance(first, list) or len(first) > most:
         raise UnsupportedSchemaError("`prefixItems` beyond `maxItems`", place)
     parts = [
-        builder.value(schema, f"{place}/prefixItems/{number}")
+        builder.value(schema, f"{place}/prefixItems/{number}", ("[", number))
         for number, schema in enumerate(first)
     ]
     text = f" {builder.comma} ".join(parts)
     wanted = max(0, least - len(first))
     if items is not False and (wanted or items is not True):
-        item = builder.value(items, f"{place}/items")
+        item = builder.value(items, f"{place}/items", ("[", None))
         more = builder.rules.add("more", f"{builder.comma} {item}")
         room = min(most - len(first), max(builder.caps.array, wanted))
         if room > 0:

@@ -1,6 +1,6 @@
 """JSON Schema to rules: the dispatch over keywords.
 
-Compact JSON only: no blanks, properties in the order of the schema. Each keyword is
+Compact JSON only: no blanks, properties in the order of `_apart`. Each keyword is
 either kept or refused by name; annotations and unknown words mean nothing to a
 validator, and nothing here. A recursive `$ref` is unrolled a few times, so that the
 language is finite and every text in it ends.
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from agi_agent import _json_text
 from agi_agent.local.grammar import (
+    _apart,
     _combine,
     _cycles,
     _numbers,
@@ -37,6 +38,8 @@ _VALUES = 200_000
 """Parts of one schema, with everything that is said twice."""
 _LEVELS = 16
 """How deep values of one group of types are inside of each other, of many types too."""
+_READINGS = 128
+"""Alternatives that a text may be in at once, multiplied over all levels."""
 
 
 class Builder:
@@ -58,24 +61,42 @@ class Builder:
         self.place = ""
         self._values = 0
         self._moved: bool | None = None
-        self._groups: dict[str, tuple[int, int]] | None = None
+        self.apart = _apart.Alternatives(document)
         # Levels by group, pointers that led to the value at hand, and what is known.
         self._levels: dict[int, int] = {}
         self._here: tuple[str, ...] = ()
         self._known: dict[tuple[Any, ...], str] = {}
+        # How many alternatives the value at hand may be in, and its members by name.
+        self._readings = 1
+        self._alike: dict[_apart.Step, int] = {}
+        self._counted: dict[str, list[dict[_apart.Step, int]]] = {}
 
-    def value(self, schema: Any, place: str = "") -> str:
+    def value(
+        self, schema: Any, place: str = "", step: _apart.Step | None = None
+    ) -> str:
         """Give an expression for the values that a schema allows.
+
+        Args:
+            schema: The schema.
+            place: Where it stands.
+            step: Which part it is of the value at hand.
 
         Raises:
             UnsupportedSchemaError: It says something that cannot be enforced.
             ImpossibleError: It allows nothing.
         """
-        before, self._here = self._here, ()
+        before = self._here, self._readings, self._alike
+        self._here = ()
+        if step is not None:
+            self._readings *= self._alike.get(step, 1)
+        self._alike = {}
         try:
+            if self._readings > _READINGS:
+                why = "alternatives that begin alike are inside of each other too often"
+                raise ImpossibleError(why, place)
             return self._value(schema, place)
         finally:
-            self._here = before
+            self._here, self._readings, self._alike = before
 
     def _value(self, schema: Any, place: str) -> str:
         """The same for the value at hand, which pointers may have led to."""
@@ -220,24 +241,59 @@ class Builder:
             self._require_disjoint(options, f"{place}/oneOf")
         choices = []
         problem: ImpossibleError | None = None
+        before = self._alike
+        alike = self._count_alike(options, rest, f"{place}/{key}")
         for number, option in enumerate(options):
             at = f"{place}/{key}/{number}"
+            self._alike = before | alike[number] if alike else before
             try:
                 followed: list[str] = []
-                if rest.keys() - ANNOTATIONS:
-                    opened = self._open(option, at, followed)
-                    option = _combine.merge(opened, rest, at)
+                option = self._with_rest(option, rest, at, followed)
                 choices.append(self._inside(followed, option, at))
             except ImpossibleError as error:
                 problem = error
+            finally:
+                self._alike = before
         if not choices:
             raise problem or ImpossibleError(f"`{key}` allows nothing", place)
         return self._either(choices)
 
-    def _require_disjoint(self, options: list[Any], place: str) -> None:
+    def _with_rest(
+        self, option: Any, rest: Schema, place: str, followed: list[str]
+    ) -> Any:
+        """An alternative with what stands beside all of them."""
+        if not rest.keys() - ANNOTATIONS:
+            return option
+        return _combine.merge(self._open(option, place, followed), rest, place)
+
+    def _count_alike(
+        self, options: list[Any], rest: Schema, place: str
+    ) -> list[dict[_apart.Step, int]]:
+        """What alternatives share before they are told apart, where types recur."""
+        if not self.apart.groups or len(options) < 2:
+            return []
+        key = _json_text.dumps([options, rest])
+        known = self._counted.get(key)
+        if known is None:
+            flat = []
+            for number, option in enumerate(options):
+                at = f"{place}/{number}"
+                try:
+                    whole = self._with_rest(option, rest, at, [])
+                    flat.append(self._resolved(whole, at, []))
+                except ImpossibleError:
+                    flat.append(False)
+            known = self.apart.alike(flat, lambda a, b: self._disjoint(a, b, place))
+            self._counted[key] = known
+        return known
+
+    def _disjoint(self, one: Any, other: Any, place: str) -> bool:
         def may_meet(value: Any, schema: Any) -> bool:
             return _valid.meets(self, value, schema, place, perhaps=True)
 
+        return _combine.disjoint(one, other, place, may_meet)
+
+    def _require_disjoint(self, options: list[Any], place: str) -> None:
         flat = []
         for number, option in enumerate(options):
             try:
@@ -246,7 +302,7 @@ class Builder:
                 flat.append(False)
         for number, one in enumerate(flat):
             for later in range(number + 1, len(flat)):
-                if not _combine.disjoint(one, flat[later], place, may_meet):
+                if not self._disjoint(one, flat[later], place):
                     what = f"`oneOf` whose alternatives {number} and {later} overlap"
                     raise UnsupportedSchemaError(what, place)
 
@@ -284,9 +340,7 @@ class Builder:
 
     def _enter(self, pointer: str, place: str) -> None:
         """Count a level of the group that a pointer belongs to."""
-        if self._groups is None:
-            self._groups = _cycles.groups(self.document)
-        group, size = self._groups.get(pointer, (-1, 0))
+        group, size = self.apart.groups.get(pointer, (-1, 0))
         if size == 0:
             return
         level = self._levels.get(group, -1) + 1
@@ -304,7 +358,8 @@ class Builder:
         try:
             siblings = {k: v for k, v in schema.items() if k not in ANNOTATIONS}
             levels = tuple(sorted(self._levels.items()))
-            key = (_json_text.dumps(siblings), levels)
+            alike = frozenset(self._alike.items())
+            key = (_json_text.dumps(siblings), levels, self._readings, alike)
             if key not in self._known:
                 self._known[key] = self._referred(siblings, pointer, target, place)
             return self._known[key]
