@@ -42,6 +42,7 @@ def types(*nodes):
 HARD = {
     "kind behind what recurs": types(*(node(kind={"const": k}) for k in KINDS)),
     "no kind": types(*(node(**{k: {"type": "null"}}) for k in KINDS)),
+    "20,000 values": {"enum": [f"{n * 2654435761 % 2**32:08x}" for n in range(20_000)]},
 }
 
 

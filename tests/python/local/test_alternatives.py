@@ -139,3 +139,69 @@ def test_lists_and_maps_of_themselves_are_not_alike():
         {"type": "object", "additionalProperties": DEEP},
     )
     assert allows(schema, '[{"a":[{"b":null}]}]')
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["a"],
+        ["", "a", "ab", "abc"],
+        ["ab", "ac", "b"],
+        ["x" * n for n in range(40)],
+        ["\u00e9", "\u00e8", "\n", '"', "\\", "\U0001f600"],
+    ],
+)
+def test_listed_texts_are_those_and_no_others(texts):
+    schema = {"enum": texts}
+    rules = Grammar(grammar.for_schema(schema))
+
+    def allowed(text):
+        matcher = Matcher(rules)
+        return matcher.feed(json.dumps(text, ensure_ascii=False)) and matcher.complete
+
+    for text in texts:
+        assert allowed(text)
+        for near in (text + "a", text[:-1], text[1:]):
+            assert allowed(near) == (near in texts)
+
+
+def test_many_values_are_followed_as_few():
+    values = [f"{n * 7919 % 20_000:x}" for n in range(20_000)]
+    text = grammar.for_schema({"enum": values})
+    assert len(text) < 400_000
+    matcher = Matcher(Grammar(text))
+    most = 0
+    for character in '"' + values[-1]:
+        assert matcher.feed(character)
+        most = max(most, len(matcher._stacks))
+    assert most <= 17
+
+
+def random_types(chance):
+    """Types that hold each other, told apart by a kind, by a name or by nothing."""
+    names = [f"t{number}" for number in range(chance.randint(2, 5))]
+    union = {"anyOf": [{"$ref": f"#/$defs/{name}"} for name in names]}
+    definitions = {"node": union}
+    for name in names:
+        inside = chance.choice([DEEP, {"type": "array", "items": DEEP}])
+        properties = {
+            "left": chance.choice([DEEP, {"$ref": f"#/$defs/{chance.choice(names)}"}]),
+            "kind": chance.choice([{"const": name}, {"enum": [name, "x"]}]),
+            "note": {"type": "null"},
+            "more": inside,
+            name: {"type": "integer"},
+        }
+        chosen = chance.sample(list(properties), chance.randint(1, 5))
+        required = [part for part in chosen if part not in ("left", "more")]
+        definition = node(required, **{part: properties[part] for part in chosen})
+        if chance.random() < 0.2:
+            definition["additionalProperties"] = chance.choice([DEEP, True])
+        definitions[name] = definition
+    return {**DEEP, "$defs": definitions}
+
+
+@pytest.mark.parametrize("block", range(5))
+def test_types_of_any_kind_are_valid_and_bounded(block):
+    for number in range(10):
+        schema = random_types(random.Random(block * 10 + number))
+        assert most_readings(schema, tries=4) <= 512, (block, number)

@@ -17,10 +17,11 @@ from agi_agent.local.grammar import (
     _objects,
     _strings,
     _valid,
+    _words,
 )
 from agi_agent.local.grammar._caps import Caps, ImpossibleError, UnsupportedSchemaError
 from agi_agent.local.grammar._combine import ANNOTATIONS, types_of, values_of
-from agi_agent.local.grammar._rules import Rules, TooLargeError, literal
+from agi_agent.local.grammar._rules import Rules, TooLargeError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -229,7 +230,7 @@ class Builder:
         values = [v for v in values if _valid.meets(self, v, others, place)]
         if not values:
             raise ImpossibleError("no value of `enum` is allowed", place)
-        return self._either([literal(_json_text.dumps(value)) for value in values])
+        return _words.one_of(self.rules, map(_json_text.dumps, values))
 
     def _alternatives(self, schema: Schema, key: str, place: str) -> str:
         """`anyOf` and `oneOf`, with what stands beside them put into each."""
