@@ -216,6 +216,8 @@ class FeedAnswer(TypedDict):
 
     deltas: list[TextDelta]
     finished: bool
+    held: int
+    """Bytes of the reply so far."""
     reply: NotRequired[ModelReply]
 
 

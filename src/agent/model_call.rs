@@ -86,11 +86,11 @@ impl Stream {
 
     /// How far it can be told: its last word may be the beginning of a secret.
     fn tellable(&self, vault: &Vault) -> usize {
-        let word = self.text.rfind(|c: char| !c.is_ascii_graphic());
-        let start = word.map_or(0, |at| self.text.ceil_char_boundary(at + 1));
-        start.max(
-            self.text.floor_char_boundary(self.text.len().saturating_sub(vault.longest_form())),
-        )
+        let from = self.text.len().saturating_sub(vault.longest_form());
+        let from = self.text.floor_char_boundary(from);
+        // No further back: a text may be long, have no blanks and be asked for at each piece.
+        let word = self.text[from..].rfind(|c: char| !c.is_ascii_graphic());
+        word.map_or(from, |at| self.text.ceil_char_boundary(from + at + 1))
     }
 
     fn flush(&mut self, emitter: &Emitter, vault: &Vault) {

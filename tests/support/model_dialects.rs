@@ -197,3 +197,8 @@ fn anthropic_events(call: Option<&Wanted>) -> Vec<Value> {
     events.push(json!({"type": "message_stop"}));
     events
 }
+
+/// The piece of the answer's text that an event brings.
+pub fn text_in(event: &str) -> Option<&'static str> {
+    TEXT.into_iter().find(|text| event.contains(text) && event.contains("delta"))
+}

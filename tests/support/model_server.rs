@@ -228,6 +228,18 @@ impl Reply {
                     std::thread::sleep(SILENCE);
                     return Ok(false);
                 }
+                // A model that never stops, until nobody listens any more.
+                "endless" if model_dialects::text_in(event).is_some() => loop {
+                    let text = model_dialects::text_in(event).unwrap_or_default();
+                    self.chunk(event.replace(text, &"x".repeat(1 << 20)).as_bytes())?;
+                },
+                // An event that never ends.
+                "endlessline" if half => {
+                    self.chunk(b"data: {\"")?;
+                    loop {
+                        self.chunk("x".repeat(1 << 14).as_bytes())?;
+                    }
+                }
                 // The framing ends in good order, the answer does not.
                 "short" if half => break,
                 _ => self.chunk(event.as_bytes())?,

@@ -92,7 +92,11 @@ def feed(payload: _wire.FeedPayload) -> _wire.FeedAnswer:
         if adapter.finished:
             break
         adapter.feed(event["event"], event["data"])
-    answer: _wire.FeedAnswer = {"deltas": adapter.deltas, "finished": adapter.finished}
+    answer: _wire.FeedAnswer = {
+        "deltas": adapter.deltas,
+        "finished": adapter.finished,
+        "held": adapter.held,
+    }
     if adapter.finished:
         del _STREAMS[payload["stream"]]
         answer["reply"] = adapter.reply()

@@ -24,6 +24,7 @@ class Adapter:
         auth: How Rust adds the key.
         deltas: What the events fed last have added to the reply.
         finished: The reply is whole; further events do not matter.
+        held: Bytes of the reply so far, all of which is in memory. Rust bounds it.
     """
 
     auth: Literal["bearer", "x-api-key"] = "bearer"
@@ -38,6 +39,7 @@ class Adapter:
         self.request = request
         self.deltas: list[_wire.TextDelta] = []
         self.finished = False
+        self.held = 0
 
     def http(self) -> _wire.HttpRequest:
         """Give the HTTP request, without the key."""
@@ -89,7 +91,13 @@ class Adapter:
     def say(self, kind: Literal["text", "reasoning"], text: str) -> None:
         """Pass on a piece of text as it arrives."""
         if text:
+            self.hold(text)
             self.deltas.append({"type": kind, "text": text})
+
+    def hold(self, text: str) -> None:
+        """Count what is kept, whoever keeps it."""
+        ascii_only = text.isascii()
+        self.held += len(text if ascii_only else text.encode("utf-8", "surrogatepass"))
 
     def max_output_tokens(self) -> int | None:
         """Give the bound of this request, else that of the settings."""

@@ -23,6 +23,19 @@ _MAX_TOKENS = 16_000
 """The API wants a bound; this one fits all current models."""
 
 _CACHED = {"type": "ephemeral"}
+_PIECES = {
+    "text_delta": "text",
+    "thinking_delta": "thinking",
+    "signature_delta": "signature",
+    "input_json_delta": "partial_json",
+}
+"""Kinds of deltas, and the field of each that goes on with its block."""
+_COUNTS = (
+    "input_tokens",
+    "output_tokens",
+    "cache_read_input_tokens",
+    "cache_creation_input_tokens",
+)
 _STOPS: dict[str, _base.Stop] = {
     "end_turn": "end_turn",
     "stop_sequence": "end_turn",
@@ -44,7 +57,7 @@ class Messages(_base.Adapter):
     ) -> None:
         """Keep what to ask and start with an empty reply."""
         super().__init__(settings, request)
-        self._blocks: dict[int, dict[str, Any]] = {}
+        self._blocks: dict[int, _Block] = {}
         self._stop: str | None = None
         self._usage: dict[str, Any] = {}
         self._model = settings["name"]
@@ -102,21 +115,18 @@ class Messages(_base.Adapter):
         if kind == "content_block_delta":
             self._delta(_index(value), _base.dict_of(value.get("delta")))
         elif kind == "content_block_start":
-            block = dict(_base.dict_of(value.get("content_block")))
-            # A tool's input comes as text in pieces; the object here is always empty.
-            block["json"] = ""
+            block = _Block(_base.dict_of(value.get("content_block")))
             self._blocks[_index(value)] = block
-            self.say("text", _base.text_of(block.get("text")))
+            self.hold(data)
+            self.say("text", block.text("text"))
         elif kind == "message_start":
             message = _base.dict_of(value.get("message"))
             self._model = _base.text_of(message.get("model")) or self._model
-            self._usage.update(_base.dict_of(message.get("usage")))
+            self._count(message)
         elif kind == "message_delta":
             delta = _base.dict_of(value.get("delta"))
             self._stop = _base.text_of(delta.get("stop_reason")) or self._stop
-            # Counts are cumulative; fields that are null were told before.
-            usage = _base.dict_of(value.get("usage"))
-            self._usage.update({k: v for k, v in usage.items() if v is not None})
+            self._count(value)
         elif kind == "message_stop":
             self.finished = self._stop is not None
         elif kind == "error":
@@ -137,29 +147,51 @@ class Messages(_base.Adapter):
         block = self._blocks.get(index)
         if block is None:
             raise _base.incomplete()
-        kind = delta.get("type")
-        if kind == "text_delta":
-            text = _base.text_of(delta.get("text"))
-            block["text"] = _base.text_of(block.get("text")) + text
+        kind = _base.text_of(delta.get("type"))
+        field = _PIECES.get(kind)
+        if field is None:
+            return
+        text = _base.text_of(delta.get(field))
+        block.add(field, text)
+        if field == "text":
             self.say("text", text)
-        elif kind == "thinking_delta":
-            text = _base.text_of(delta.get("thinking"))
-            block["thinking"] = _base.text_of(block.get("thinking")) + text
+        elif field == "thinking":
             self.say("reasoning", text)
-        elif kind == "signature_delta":
-            piece = _base.text_of(delta.get("signature"))
-            block["signature"] = _base.text_of(block.get("signature")) + piece
-        elif kind == "input_json_delta":
-            block["json"] += _base.text_of(delta.get("partial_json"))
+        else:
+            self.hold(text)
+
+    def _count(self, value: dict[str, Any]) -> None:
+        """Take counts: they are cumulative, and what is null was told before."""
+        usage = _base.dict_of(value.get("usage"))
+        for name in _COUNTS:
+            if usage.get(name) is not None:
+                self._usage[name] = usage[name]
 
     def _whole(self, message: dict[str, Any]) -> None:
         self._model = _base.text_of(message.get("model")) or self._model
-        self._usage = _base.dict_of(message.get("usage"))
-        self._blocks = dict(enumerate(map(_base.dict_of, message.get("content") or [])))
+        self._count(message)
+        blocks = map(_base.dict_of, _base.list_of(message.get("content")))
+        self._blocks = dict(enumerate(map(_Block, blocks)))
         self._stop = _base.text_of(message.get("stop_reason")) or None
         self.finished = self._stop is not None
         for block in self._blocks.values():
-            self.say("text", _base.text_of(block.get("text")))
+            self.say("text", block.text("text"))
+
+
+class _Block:
+    """A block under construction: how it began, and what came in pieces since."""
+
+    def __init__(self, start: dict[str, Any]) -> None:
+        self.start = start
+        self._pieces: dict[str, list[str]] = {}
+
+    def add(self, field: str, text: str) -> None:
+        self._pieces.setdefault(field, []).append(text)
+
+    def text(self, field: str) -> str:
+        """Give the text of a field so far."""
+        start = _base.text_of(self.start.get(field))
+        return start + "".join(self._pieces.get(field, ()))
 
 
 def _index(value: dict[str, Any]) -> int:
@@ -167,25 +199,27 @@ def _index(value: dict[str, Any]) -> int:
     return index if isinstance(index, int) else 0
 
 
-def _part(block: dict[str, Any]) -> _wire.Part | None:
+def _part(block: _Block) -> _wire.Part | None:
     """Turn a finished block into a part; kinds we did not ask for are dropped."""
-    kind = block.get("type")
+    start = block.start
+    kind = start.get("type")
     if kind == "text":
-        return {"type": "text", "text": _base.text_of(block.get("text"))}
+        return {"type": "text", "text": block.text("text")}
     if kind == "tool_use":
-        arguments = block.get("json") or _json_text.dumps(block.get("input") or {})
+        # A streamed input comes as text in pieces; the object is empty then.
+        written = block.text("partial_json")
+        arguments = written or _json_text.dumps(start.get("input") or {})
         return {
             "type": "tool_call",
-            "id": _base.text_of(block.get("id")),
-            "name": _base.text_of(block.get("name")),
+            "id": _base.text_of(start.get("id")),
+            "name": _base.text_of(start.get("name")),
             "arguments": arguments,
         }
     if kind == "thinking":
-        text = _base.text_of(block.get("thinking"))
-        signature = _base.text_of(block.get("signature"))
-        return {"type": "reasoning", "text": text, "opaque": {"signature": signature}}
+        opaque = {"signature": block.text("signature")}
+        return {"type": "reasoning", "text": block.text("thinking"), "opaque": opaque}
     if kind == "redacted_thinking":
-        data = _base.text_of(block.get("data"))
+        data = _base.text_of(start.get("data"))
         return {"type": "reasoning", "text": "", "opaque": {"redacted": data}}
     return None
 

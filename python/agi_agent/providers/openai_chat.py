@@ -37,6 +37,7 @@ class ChatCompletions(_base.Adapter):
         self._reasoning: list[str] = []
         self._details: list[Any] = []
         self._calls: list[_Call] = []
+        self._known: dict[int | str, _Call] = {}
         self._stop: str | None = None
         self._refused = False
         self._usage: _wire.Usage = {"input_tokens": 0, "output_tokens": 0}
@@ -118,7 +119,10 @@ class ChatCompletions(_base.Adapter):
         if isinstance(reasoning, str) and reasoning:
             self._reasoning.append(reasoning)
             self.say("reasoning", reasoning)
-        self._details.extend(_base.list_of(delta.get("reasoning_details")))
+        details = _base.list_of(delta.get("reasoning_details"))
+        if details:
+            self.hold(_json_text.dumps(details))
+            self._details.extend(details)
         content = delta.get("content")
         if isinstance(content, list):
             content = "".join(
@@ -140,21 +144,27 @@ class ChatCompletions(_base.Adapter):
         call_id = _base.text_of(piece.get("id"))
         call = None
         if isinstance(index, int):
-            call = next((c for c in self._calls if c.index == index), None)
+            call = self._known.get(index)
         elif call_id:
-            call = next((c for c in self._calls if c.id == call_id), None)
+            call = self._known.get(call_id)
         elif self._calls and not name:
             call = self._calls[-1]
         if call is None:
-            call = _Call(index if isinstance(index, int) else None)
+            call = _Call()
             self._calls.append(call)
+            self.hold(_json_text.dumps(piece))
+            if isinstance(index, int):
+                self._known[index] = call
         call.id = call.id or call_id
+        if call.id:
+            self._known.setdefault(call.id, call)
         # Some servers repeat the name in each piece, none splits it.
         call.name = call.name or name
         arguments = function.get("arguments")
         if isinstance(arguments, dict):
             arguments = _json_text.dumps(arguments)
         call.arguments.append(_base.text_of(arguments))
+        self.hold(call.arguments[-1])
 
     def _format(self) -> dict[str, Any] | None:
         schema = self.schema()
@@ -195,8 +205,7 @@ class ChatCompletions(_base.Adapter):
 class _Call:
     """A tool call under construction."""
 
-    def __init__(self, index: int | None) -> None:
-        self.index = index
+    def __init__(self) -> None:
         self.id = ""
         self.name = ""
         self.arguments: list[str] = []

@@ -75,6 +75,7 @@ class Responses(_base.Adapter):
         elif kind == "response.output_item.done":
             index = value.get("output_index")
             at = index if isinstance(index, int) else len(self._items)
+            self.hold(data)
             self._items[at] = _base.dict_of(value.get("item"))
         elif kind in _LAST:
             self._end(_base.dict_of(value.get("response")))

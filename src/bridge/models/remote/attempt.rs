@@ -41,6 +41,11 @@ const MAX_ERROR_BODY: usize = 64 << 10;
 const LAST_BYTES: Duration = Duration::from_millis(100);
 /// Events that are handed over at once.
 const MAX_BATCH: usize = 512;
+/// Bytes of a portion's events after which no further portion goes along.
+const MAX_BATCH_BYTES: usize = 1 << 20;
+/// Bytes of one answer (text, reasoning, calls), in MiB: a hundred times what any model writes at once.
+/// All of it is held in memory, and a server that never ends must not fill that.
+const MAX_ANSWER_MIB: usize = 32;
 
 /// A failed try: what to say, and whether another could help.
 pub(super) struct Failed {
@@ -60,6 +65,14 @@ impl Failed {
         self.error.kind = ModelErrorKind::Malformed;
         self.failure = Failure::Cut;
         self
+    }
+
+    /// Asked again it would do the same, and every try is paid for.
+    fn endless() -> Self {
+        let message = format!("the answer is larger than {MAX_ANSWER_MIB} MiB and was given up");
+        let mut error = ModelError::new(ModelErrorKind::Malformed, message);
+        error.hint = Some("the server does not end it: bound it by `model.max_output_tokens`, or choose another model".to_owned());
+        Self::new(error, Failure::Final)
     }
 
     fn malformed(target: &str, what: impl std::fmt::Display, failure: Failure) -> Self {
@@ -190,7 +203,7 @@ impl RemoteModel {
                 Some(Ok(portion)) => {
                     let mut events = reader.take(&portion).map_err(unreadable)?;
                     // What is there already goes along: one call of Python for all of it.
-                    while events.len() < MAX_BATCH && broken.is_none() {
+                    while has_room(&events) && broken.is_none() {
                         match response.body.ready() {
                             Some(Ok(portion)) => {
                                 events.extend(reader.take(&portion).map_err(unreadable)?);
@@ -227,6 +240,11 @@ impl RemoteModel {
     }
 }
 
+fn has_room(batch: &[SseEvent]) -> bool {
+    let bytes: usize = batch.iter().map(|event| event.data.len()).sum();
+    batch.len() < MAX_BATCH && bytes < MAX_BATCH_BYTES
+}
+
 /// The adapter's end of a stream; dropped before its end, the adapter is told to forget it.
 struct Stream {
     python: Python,
@@ -250,6 +268,9 @@ impl Stream {
         }
         let payload = FeedPayload { stream, events, done };
         let fed: FeedAnswer = self.python.ask(names::ADAPTER_FEED, &payload).await?;
+        if fed.held > MAX_ANSWER_MIB << 20 {
+            return Err(Failed::endless());
+        }
         for delta in fed.deltas {
             // The port's rule: a slow reader loses deltas, never the reply.
             deltas.try_send(delta).ok();

@@ -121,6 +121,8 @@ pub(super) struct FeedPayload<'a> {
 pub(super) struct FeedAnswer {
     pub(super) deltas: Vec<ModelDelta>,
     pub(super) finished: bool,
+    /// Bytes of the reply so far, on whichever side they are kept.
+    pub(super) held: usize,
     /// Where it is finished; the adapter has forgotten the stream then.
     pub(super) reply: Option<ModelReply>,
 }

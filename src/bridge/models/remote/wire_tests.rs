@@ -101,6 +101,7 @@ fn feed_and_close() {
             assert_eq!(&serde_json::to_value(written).unwrap(), payload);
             let answer: FeedAnswer = read(answer);
             assert_eq!(answer.finished, answer.reply.is_some());
+            assert!(answer.held >= 2);
             reply = answer.reply;
             let text = ModelDelta::Text { text: "42".to_owned() };
             assert_eq!(answer.deltas, if done { Vec::new() } else { vec![text] });
