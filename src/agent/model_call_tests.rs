@@ -23,7 +23,12 @@ struct Paced {
 #[async_trait]
 impl ChatModel for Paced {
     fn info(&self) -> ModelInfo {
-        ModelInfo { provider: "paced".to_owned(), name: "p".to_owned(), context_window: 1_000 }
+        ModelInfo {
+            provider: "paced".to_owned(),
+            name: "p".to_owned(),
+            context_window: 1_000,
+            window_setting: None,
+        }
     }
 
     async fn respond(

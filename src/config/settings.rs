@@ -113,6 +113,12 @@ impl ModelSettings {
         }
     }
 
+    /// Where the window of a model that runs on this machine is set; wins over the general setting, also
+    /// in a route.
+    pub fn own_window_setting(&self) -> String {
+        format!("`context_window` of `{}` in `model.local.models`", self.name)
+    }
+
     /// A model has a name and nothing says whose it is. The builtin one would not be the one that was meant.
     pub fn lacks_provider(&self) -> bool {
         !self.named && self.provider == "builtin" && self.name != "builtin"

@@ -20,7 +20,12 @@ pub struct ModelInfo {
     pub name: String,
     /// Tokens of the context window (input and output together).
     pub context_window: u64,
+    /// Where a person says how large the window is, in words that follow "set"; `None` where nobody can.
+    pub window_setting: Option<String>,
 }
+
+/// The setting of the window for a model that has none of its own.
+pub const WINDOW_SETTING: &str = "`model.context_window`";
 
 /// A chat model: one request in, deltas while it runs, one whole reply or one error out.
 #[async_trait]

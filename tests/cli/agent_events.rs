@@ -5,6 +5,7 @@ use serde_json::json;
 
 use crate::agent_exit_codes::run_script;
 use crate::support::TestContext;
+use crate::support::model_server::ModelServer;
 
 /// One line per event but updates, keys in their order, redacted.
 fn stream(context: &TestContext, stdout: &str) -> String {
@@ -103,5 +104,38 @@ fn a_small_window_is_made_room_in_or_told_of() {
         let compacted = finished.stdout.contains("compacted");
         let told = finished.stdout.contains("too large for the model's context window of");
         assert_eq!((compacted, told), (has_room, !has_room), "{window}: {}", finished.stdout);
+        let hint =
+            finished.stdout.contains("; if it is larger, set `context_window` in the script");
+        assert_eq!(hint, told, "{window}: {}", finished.stdout);
+    }
+}
+
+/// What the note says to set is what counts.
+#[test]
+fn the_setting_of_a_small_window_is_the_one_that_is_told() {
+    let server = ModelServer::start();
+    let route = r#"{"provider": "openai", "name": "m", "context_window": 500"#;
+    let rung = format!(r#"{route}, "base_url": "{}"}}"#, server.url("ok"));
+    let larger = rung.replace("500", "100000");
+    let general = ["--model", "openai/m", "-c", "model.context_window=500"];
+    let general_larger = ["--model", "openai/m", "-c", "model.context_window=100000"];
+    let in_route = ["--model", "route/r", "-c", "model.context_window=100000"];
+    let (own, of_rung) =
+        ("`model.context_window`", "`context_window` of model 1 in `model.routes.r`");
+    for (rung, arguments, told) in [
+        (&rung, &general, Some(own)),
+        (&rung, &general_larger, None),
+        (&rung, &in_route, Some(of_rung)),
+        (&larger, &in_route, None),
+    ] {
+        let mut context = TestContext::new();
+        context.env("OPENAI_BASE_URL", server.url("ok"));
+        context.configure(&format!(r#"{{"model": {{"routes": {{"r": [{rung}]}}}}}}"#));
+        let task = [&["run", "--output-format", "jsonl"][..], arguments, &["hi"]].concat();
+        let finished = context.run(task);
+        assert_eq!(finished.code, 0, "{}", finished.stderr);
+        let hint = finished.stdout.split("if it is larger, set ").nth(1);
+        let hint = hint.and_then(|rest| rest.split('"').next());
+        assert_eq!(hint, told, "{}", finished.stdout);
     }
 }

@@ -13,6 +13,7 @@ use crate::protocol::Message;
 use crate::protocol::ModelError;
 use crate::protocol::ModelErrorKind;
 use crate::protocol::ModelReply;
+use crate::protocol::port::ModelInfo;
 
 /// A conversation is compacted when it fills so much (in percent) of the room for input.
 const FULL_PERCENT: u64 = 85;
@@ -63,12 +64,16 @@ impl Turns<'_> {
 
     /// Nothing can be left out: the model is asked all the same, since our estimate may be wrong.
     fn tell_of_no_room(&mut self) {
-        let window = self.parts.model.info().context_window;
+        let ModelInfo { context_window: window, window_setting, .. } = self.parts.model.info();
         let fixed = self.fixed_tokens();
-        let note = format!(
+        let mut note = format!(
             "the conversation is too large for the model's context window of {window} tokens, of which \
-             instructions and tools take about {fixed}; if it is larger, set `model.context_window`"
+             instructions and tools take about {fixed}"
         );
+        if let Some(setting) = window_setting {
+            note.push_str("; if it is larger, set ");
+            note.push_str(&setting);
+        }
         if !self.state.notes.contains(&note) {
             let message = note.clone();
             self.emitter.instant(ItemStatus::Completed, ItemBody::Error { message });

@@ -46,6 +46,7 @@ impl ChatModel for PythonModel {
             provider: self.provider.to_owned(),
             name: self.provider.to_owned(),
             context_window: CONTEXT_WINDOW,
+            window_setting: None,
         }
     }
 

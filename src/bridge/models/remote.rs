@@ -37,6 +37,7 @@ use crate::protocol::ModelErrorKind;
 use crate::protocol::ModelReply;
 use crate::protocol::ModelRequest;
 use crate::protocol::port::ModelInfo;
+use crate::protocol::port::WINDOW_SETTING;
 
 /// Tokens; used where neither the settings nor the table below know better.
 const USUAL_WINDOW: u64 = 128_000;
@@ -166,6 +167,7 @@ impl ChatModel for RemoteModel {
                 .settings
                 .context_window
                 .unwrap_or_else(|| known_window(&self.settings.name)),
+            window_setting: Some(WINDOW_SETTING.to_owned()),
         }
     }
 

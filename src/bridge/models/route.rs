@@ -24,6 +24,7 @@ use crate::protocol::ModelReply;
 use crate::protocol::ModelRequest;
 use crate::protocol::RungTaken;
 use crate::protocol::port::ModelInfo;
+use crate::protocol::port::WINDOW_SETTING;
 
 /// One model of a route.
 pub struct Rung {
@@ -186,7 +187,14 @@ impl ChatModel for RoutedModel {
     /// Of the model that was asked last; before that of the first.
     fn info(&self) -> ModelInfo {
         let current = self.health().current;
-        self.rungs[current].model.info()
+        let (rung, mut info) = (&self.rungs[current], self.rungs[current].model.info());
+        // The general setting does not count for a model of a route, its own does.
+        if info.window_setting.as_deref() == Some(WINDOW_SETTING) {
+            let setting =
+                format!("`context_window` of model {} in `model.routes.{}`", rung.place, self.name);
+            info.window_setting = Some(setting);
+        }
+        info
     }
 
     async fn respond(

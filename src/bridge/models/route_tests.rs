@@ -32,7 +32,8 @@ impl Failing {
 impl ChatModel for Failing {
     fn info(&self) -> ModelInfo {
         let (provider, name) = ("p".to_owned(), self.name.to_owned());
-        ModelInfo { provider, name, context_window: 1_000 }
+        let window_setting = Some(WINDOW_SETTING.to_owned());
+        ModelInfo { provider, name, context_window: 1_000, window_setting }
     }
 
     async fn respond(
@@ -169,4 +170,15 @@ async fn the_failure_that_ends_it_decides() {
 #[test]
 fn a_route_without_models_is_none() {
     assert!(RoutedModel::new("work", Vec::new(), REST).is_none());
+}
+
+/// The general setting of the window does not count here.
+#[tokio::test]
+async fn the_window_of_a_model_is_set_in_its_route() {
+    let (first, second) = (Failing::new("a", &[ModelErrorKind::Server]), Failing::new("b", &[]));
+    let model = route(&[&first, &second]);
+    let setting = |place| format!("`context_window` of model {place} in `model.routes.work`");
+    assert_eq!(model.info().window_setting, Some(setting(1)));
+    ask(&model).await.0.unwrap();
+    assert_eq!(model.info().window_setting, Some(setting(2)));
 }

@@ -195,6 +195,7 @@ impl ChatModel for ScriptedModel {
             provider: "scripted".to_owned(),
             name: self.script.model.clone(),
             context_window: self.script.context_window,
+            window_setting: Some("`context_window` in the script".to_owned()),
         }
     }
 

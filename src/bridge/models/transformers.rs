@@ -200,6 +200,7 @@ impl ChatModel for TransformersModel {
             provider: "transformers".to_owned(),
             name: self.settings.name.clone(),
             context_window: self.window(),
+            window_setting: Some(self.settings.own_window_setting()),
         }
     }
 

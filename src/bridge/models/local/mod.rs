@@ -123,6 +123,7 @@ impl ChatModel for LocalModel {
             provider: "local".to_owned(),
             name: self.found.name.clone(),
             context_window: self.window(),
+            window_setting: Some(self.settings.own_window_setting()),
         }
     }
 
