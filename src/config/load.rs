@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
+use super::bounded;
 use super::env::Environment;
 use super::env::MANAGED_VARIABLE;
 use super::env::from_text;
@@ -13,7 +14,6 @@ use super::error::ConfigError;
 use super::error::Diagnostic;
 use super::error::Place;
 use super::error::Rule;
-use super::layer;
 use super::layer::Assignments;
 use super::layer::Layer;
 use super::layer::Merged;
@@ -187,7 +187,7 @@ impl Loader<'_> {
             let place = Place::file(&file.path, line.number, 1);
             self.merged.diagnostics.push(
                 Diagnostic::warning(Rule::Untrusted, place, message)
-                    .with_remedy(layer::remedy(&project.directory)),
+                    .with_remedy(bounded::remedy(&project.directory)),
             );
             ignored.push(line.name);
         }

@@ -4,6 +4,7 @@
 //! setting stands in `table`; `load::load` gives every value with its origin, `resolve::resolve`
 //! what they mean. There is no global.
 
+mod bounded;
 pub mod command_limits;
 pub mod env;
 pub mod error;

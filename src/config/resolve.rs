@@ -1,4 +1,4 @@
-//! From merged layers to [`Settings`]: the one place where a key gets its meaning.
+//! From merged layers to [`Settings`]: where keys get their meaning; those of models in [`super::models::chosen`].
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -9,43 +9,24 @@ use serde_json::Value;
 use super::env::Environment;
 use super::error::ConfigError;
 use super::error::Diagnostic;
-use super::error::Place;
 use super::error::Rule;
 use super::layer::Merged;
+use super::models::chosen::Resolver;
 use super::places::Places;
-use super::secret::SecretSource;
-use super::secret::SecretText;
 use super::settings::ApprovalSettings;
 use super::settings::CommandLimits;
 use super::settings::Ephemeral;
-use super::settings::FallOver;
 use super::settings::LimitSettings;
 use super::settings::LogSettings;
 use super::settings::MemorySettings;
-use super::settings::ModelPrice;
-use super::settings::ModelSettings;
 use super::settings::NetworkSettings;
-use super::settings::PendingSecret;
 use super::settings::PythonSettings;
-use super::settings::RouteSettings;
-use super::settings::RungSettings;
 use super::settings::SandboxSettings;
-use super::settings::Secret;
 use super::settings::Settings;
 use super::settings::TrustSettings;
 use super::settings::WebSearchSettings;
 use super::settings::Withheld;
-use crate::config::models::embedding::EmbeddingSettings;
-use crate::config::models::local;
-use crate::config::models::route;
-use crate::config::models::route::RungConfig;
-use crate::config::table::near;
-use crate::config::table::schema::Config;
-use crate::config::table::schema::ModelConfig;
-
-/// Providers that exist.
-pub const PROVIDERS: [&str; 7] =
-    ["openai", "anthropic", "local", "transformers", "custom", "scripted", "builtin"];
+use super::table::schema::Config;
 
 /// Resolves the merged layers. The error holds everything that loading found, or everything that
 /// is wrong with the meaning.
@@ -59,7 +40,7 @@ pub fn resolve(
     let config: Config =
         serde_path_to_error::deserialize(Value::Object(merged.value())).map_err(|error| {
             let key = error.path().to_string();
-            Diagnostic::error(Rule::WrongType, place(merged, &key), error.into_inner().to_string())
+            Diagnostic::error(Rule::WrongType, merged.place(&key), error.into_inner().to_string())
                 .about(key)
         })?;
     // What the person's own environment says stands above a project's file.
@@ -146,19 +127,6 @@ fn absolute(directory: &Path, paths: &[PathBuf]) -> Vec<PathBuf> {
     paths.iter().map(|path| directory.join(path)).collect()
 }
 
-/// Where a key, or a group that holds it, was set.
-fn place(merged: &Merged, key: &str) -> Place {
-    let inside = format!("{key}.");
-    let mut settings = merged.settings.iter();
-    let found = settings.find(|(name, _)| *name == key || name.starts_with(&inside));
-    match (found, key.rsplit_once('.')) {
-        (Some((_, setting)), _) => setting.origin.place.clone(),
-        // A part of a value, such as a model of a route.
-        (None, Some((parent, _))) => place(merged, parent),
-        (None, None) => Place::BuiltIn,
-    }
-}
-
 fn trust(merged: &Merged, required: bool) -> TrustSettings {
     let asking = || merged.projects.iter().filter(|project| !project.ignored.is_empty());
     TrustSettings {
@@ -179,202 +147,6 @@ fn withheld(merged: &Merged, decides: &[&str]) -> Vec<String> {
         .filter(|name| decides.iter().any(|start| as_key(name).starts_with(start)))
         .cloned()
         .collect()
-}
-
-/// Gives keys their meaning, and collects what makes no sense.
-struct Resolver<'a> {
-    config: &'a Config,
-    merged: &'a Merged,
-    environment: &'a Environment,
-    directory: &'a Path,
-    errors: Vec<Diagnostic>,
-}
-
-impl Resolver<'_> {
-    fn wrong(&mut self, key: &str, message: impl Into<String>, remedy: impl Into<String>) {
-        let place = place(self.merged, key);
-        self.errors.push(
-            Diagnostic::error(Rule::OutOfRange, place, message).about(key).with_remedy(remedy),
-        );
-    }
-
-    fn model(&mut self) -> ModelSettings {
-        let model = &self.config.model;
-        let provider = self.provider(model, "model.provider");
-        if provider == route::ROUTE { self.routed() } else { self.one(model, "model", provider) }
-    }
-
-    /// The models of a route behind one provider.
-    fn routed(&mut self) -> ModelSettings {
-        let model = &self.config.model;
-        let (name, rungs) = route::choose(model).unwrap_or_else(|wrong| {
-            self.wrong(wrong.key, wrong.message, wrong.remedy);
-            ("", &[])
-        });
-        let key = format!("model.routes.{name}");
-        if rungs.is_empty() && self.errors.is_empty() {
-            let message = format!("the route `{name}` has no models");
-            self.wrong(&key, message, "list at least one, such as `{\"provider\": \"builtin\"}`");
-        }
-        let rungs = rungs.iter().map(|rung| self.rung(rung, &key)).collect();
-        let route = RouteSettings { name: name.to_owned(), rungs, rest: model.route_rest.0 };
-        let general = ModelConfig { name: Some(name.to_owned()), ..ModelConfig::default() };
-        let whole = self.one(&general, "model", route::ROUTE.to_owned());
-        ModelSettings { named: true, route: Some(route), ..whole }
-    }
-
-    fn rung(&mut self, rung: &RungConfig, key: &str) -> RungSettings {
-        if matches!(rung.provider.as_deref(), None | Some(route::ROUTE)) {
-            let message = format!("each model of `{key}` needs a provider of its own");
-            self.wrong(key, message, format!("providers are {}", PROVIDERS.join(", ")));
-        }
-        let model = route::as_model(rung, &self.config.model);
-        let provider = self.provider(&model, key);
-        let mut settings = self.one(&model, key, provider);
-        if rung.base_url.is_some() && rung.api_key.is_none() {
-            // The provider's key is for the provider's own server.
-            settings.api_key = None;
-        }
-        let usual = || FallOver::USUAL.to_vec();
-        let fall_over_on = rung.fall_over_on.clone().unwrap_or_else(usual);
-        RungSettings { model: settings, fall_over_on }
-    }
-
-    /// One model, configured at `at`.
-    fn one(&mut self, model: &ModelConfig, at: &str, provider: String) -> ModelSettings {
-        let (key_names, base_name): (&[&str], &str) = match provider.as_str() {
-            "anthropic" => (&["ANTHROPIC_API_KEY"], "ANTHROPIC_BASE_URL"),
-            _ => (&["OPENAI_API_KEY"], "OPENAI_BASE_URL"),
-        };
-        let mut pending = Vec::new();
-        let api_key = match &model.api_key {
-            Some(source) => self.secret(source, &format!("{at}.api_key"), None, &mut pending),
-            None => self.environment.first(key_names).map(Secret::new),
-        };
-        let mut headers = Vec::new();
-        for (name, text) in &model.headers {
-            let key = format!("{at}.headers.{name}");
-            let value = match text {
-                SecretText::Plain(text) => Some(Secret::new(text)),
-                SecretText::Source(source) => self.secret(source, &key, Some(name), &mut pending),
-            };
-            headers.extend(value.map(|value| (name.clone(), value.expose().to_owned())));
-        }
-        let base_url = model.base_url.as_deref().or_else(|| self.environment.text(base_name));
-        let default_name = match provider.as_str() {
-            "anthropic" => "claude-sonnet-4-5",
-            "openai" => "gpt-5.1",
-            "local" | "transformers" | "custom" => local::AUTO,
-            other => other,
-        };
-        let name = model.name.clone().unwrap_or_else(|| default_name.to_owned());
-        ModelSettings {
-            local: local::resolve(&model.local, &model.transformers, &name, self.directory),
-            name,
-            named: model.provider.is_some(),
-            base_url: base_url.map(|url| url.trim_end_matches('/').to_owned()),
-            api: model.api,
-            api_key,
-            pending,
-            context_window: model.context_window,
-            max_output_tokens: model.max_output_tokens,
-            temperature: model.temperature,
-            reasoning_effort: model.reasoning_effort.clone(),
-            script: model.script.as_ref().map(|path| self.directory.join(path)),
-            require_model: false,
-            headers,
-            price: self.price(model, at),
-            route: None,
-            provider,
-        }
-    }
-
-    /// Key and server of remote embeddings: their own, else those of the OpenAI API.
-    fn embedding(&self) -> EmbeddingSettings {
-        let embedding = &self.config.embedding;
-        let mut pending = Vec::new();
-        let api_key = match &embedding.api_key {
-            Some(source) => self.secret(source, "embedding.api_key", None, &mut pending),
-            None => self.environment.text("OPENAI_API_KEY").map(Secret::new),
-        };
-        let url =
-            embedding.base_url.as_deref().or_else(|| self.environment.text("OPENAI_BASE_URL"));
-        EmbeddingSettings {
-            base_url: url.map(|url| url.trim_end_matches('/').to_owned()),
-            api_key,
-            pending,
-            ..EmbeddingSettings::default()
-        }
-    }
-
-    /// What the environment holds is taken now; files and commands wait until they are needed.
-    fn secret(
-        &self,
-        source: &SecretSource,
-        key: &str,
-        header: Option<&str>,
-        pending: &mut Vec<PendingSecret>,
-    ) -> Option<Secret> {
-        if let SecretSource::Env(name) = source {
-            return self.environment.text(name).map(Secret::new);
-        }
-        pending.push(PendingSecret {
-            header: header.map(str::to_owned),
-            source: match source {
-                SecretSource::File(path) => SecretSource::File(self.directory.join(path)),
-                source => source.clone(),
-            },
-            key: key.to_owned(),
-            place: place(self.merged, key),
-        });
-        None
-    }
-
-    fn price(&mut self, model: &ModelConfig, at: &str) -> Option<ModelPrice> {
-        let price = model.price.as_ref()?;
-        if let (Some(input), Some(output)) = (price.input, price.output) {
-            return Some(ModelPrice { input, cached_input: price.cached_input, output });
-        }
-        let key = format!("{at}.price");
-        let message = format!("`{key}` needs both `input` and `output`");
-        self.wrong(&key, message, "give both, in US dollars per million tokens");
-        None
-    }
-
-    /// The configured provider. One that nobody configured follows from the keys in the
-    /// environment; without any, it is `builtin`.
-    fn provider(&mut self, model: &ModelConfig, key: &str) -> String {
-        let Some(provider) = model.provider.clone() else {
-            return self.provider_by_environment().to_owned();
-        };
-        if provider != route::ROUTE && !PROVIDERS.contains(&provider.as_str()) {
-            let remedy = near::closest(&provider, &PROVIDERS).map_or_else(
-                || {
-                    format!(
-                        "a model is named with its provider, as `openai/{provider}`; providers are {}; any OpenAI-compatible server is `openai` with `model.base_url`",
-                        PROVIDERS.join(", ")
-                    )
-                },
-                |near| format!("did you mean `{near}`?"),
-            );
-            self.wrong(key, format!("unknown provider `{provider}`"), remedy);
-        }
-        provider
-    }
-
-    fn provider_by_environment(&self) -> &'static str {
-        let set = |name| self.environment.text(name).is_some();
-        let model = &self.config.model;
-        if set("OPENAI_API_KEY") || set("OPENAI_BASE_URL") || model.base_url.is_some() {
-            "openai"
-        } else if set("ANTHROPIC_API_KEY") || set("ANTHROPIC_BASE_URL") {
-            "anthropic"
-        } else if model.script.is_some() {
-            "scripted"
-        } else {
-            "builtin"
-        }
-    }
 }
 
 fn network(config: &Config, environment: &Environment, directory: &Path) -> NetworkSettings {
