@@ -114,6 +114,29 @@ fn files_that_cannot_be_read_are_listed_with_the_reason() {
 }
 
 #[test]
+fn directories_that_cannot_be_read_are_named() {
+    let context = TestContext::new();
+    let author = context.data().join("models/author");
+    std::fs::create_dir_all(&author).unwrap();
+    // Who runs as root may read everything; what is no directory at all nobody can read.
+    let closed = std::os::unix::fs::PermissionsExt::from_mode(0);
+    std::fs::set_permissions(&author, closed).unwrap();
+    let rooted = std::fs::read_dir(&author).is_ok();
+    let listed = context.run(["model", "list", "--model", "local"]);
+    let said = format!("warning: directory of models `{}` cannot be read: ", author.display());
+    assert_eq!(listed.code, 0, "{}", listed.stderr);
+    assert_eq!(listed.stderr.contains(&said), !rooted, "{}", listed.stderr);
+    let file = context.write("no-directory", "");
+    let elsewhere = format!("model.local.directory={}", file.display());
+    let listed = context.run(["model", "list", "--model", "local", "-c", &elsewhere]);
+    let said = format!("warning: directory of models `{}` cannot be read: ", file.display());
+    assert!(listed.stderr.contains(&said), "{}", listed.stderr);
+    let row = context.run(["model", "list", "--model", "local", "--json", "-c", &elsewhere]);
+    let told = format!("{}", file.display());
+    assert!(row.stdout.contains(&told) && row.stdout.contains("unreadable"), "{}", row.stdout);
+}
+
+#[test]
 fn a_model_that_is_not_there_is_named_with_those_that_are() {
     let context = with_models();
     let failed = context.run(["run", "hello", "--model", "local/nemo"]);
@@ -242,13 +265,51 @@ fn a_long_answer_is_left_at_once() {
         line.clear();
         assert_ne!(std::io::BufRead::read_line(&mut lines, &mut line).unwrap(), 0, "no answer");
     }
+    drop(lines);
+    terminate(child);
+}
+
+/// Ends a run that works, which it must do soon; gives its exit code as shells do.
+fn terminate(mut child: std::process::Child) -> i32 {
     let sent = Instant::now();
     let kill = std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
     assert!(kill.unwrap().success());
-    drop(lines);
-    child.wait().unwrap();
+    let status = child.wait().unwrap();
     // The bound of the kernel itself is 100 ms; a machine under load gets some more here.
     assert!(sent.elapsed() < Duration::from_secs(2), "{:?}", sent.elapsed());
+    crate::support::code(status)
+}
+
+/// Its steps are few enough, but each takes milliseconds: nothing but the run's own end ends it.
+#[test]
+fn a_chat_template_that_works_for_hours_is_left_at_once() {
+    let context = with_models();
+    if !has_kernel(&context, "a_chat_template_that_works_for_hours_is_left_at_once") {
+        return;
+    }
+    let slow = "{% for m in messages if 'go on' in m.content %}{% set x = 'xy' * 5000000 %}\
+                {% for i in range(99999) %}{% if x.count('yz') %}{% endif %}{% endfor %}{% endfor %}";
+    let script = "import pathlib, sys; sys.path.insert(0, sys.argv[1])\n\
+                  import models; models.QWEN2 = sys.argv[3]\n\
+                  pathlib.Path(sys.argv[2], 'slow.gguf').write_bytes(models.qwen2())";
+    let (scripts, models) = (scripts(), context.data().join("models"));
+    let made = context.run([
+        "python".as_ref(),
+        "-c".as_ref(),
+        script.as_ref(),
+        scripts.as_os_str(),
+        models.as_os_str(),
+        slow.as_ref(),
+    ]);
+    assert_eq!(made.code, 0, "{}", made.stderr);
+    let arguments = ["run", "go on", "--ephemeral", "--model", "local/slow", "--timeout"];
+    let begun = Instant::now();
+    let late = context.run(arguments.iter().chain(&["2s"]));
+    assert_eq!(late.code, 124, "{}", late.stderr);
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    let child = context.command(arguments.iter().chain(&["60s"])).spawn().unwrap();
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(terminate(child), 143);
 }
 
 #[test]

@@ -17,7 +17,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedFormatter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Any
 
     from jinja2.runtime import Context
@@ -28,6 +28,10 @@ _TOTAL = 256 << 20
 """Of everything that one run makes."""
 _WIDEST = 1 << 20
 """Of a width, an indentation, a count."""
+_MOST_STEPS = 1 << 20
+"""Turns of loops, calls, operations and outputs of one run."""
+_BITS = 1 << 16
+"""Of a number: what is computed with larger ones takes seconds that nothing ends."""
 _PADDING = ("center", "indent", "batch", "slice", "truncate", "wordwrap", "tojson")
 
 
@@ -39,8 +43,21 @@ class TooMuchError(jinja2.TemplateError):
         super().__init__(f"it makes texts of more than {_LONGEST >> 20} MiB")
 
 
+class TooLongError(jinja2.TemplateError):
+    """The template does more than any conversation needs."""
+
+    def __init__(self) -> None:
+        """Say so."""
+        super().__init__("it takes too many steps")
+
+
 class _Generator(CodeGenerator):
-    """`~` as a call that can be measured."""
+    """`~` as a call that can be measured, and loops that count their steps."""
+
+    def visit_For(self, node: nodes.For, frame: Frame) -> None:  # noqa: N802 - Jinja's name
+        steps = nodes.EnvironmentAttribute("steps")
+        node.iter = nodes.Call(steps, [node.iter], [], None, None)
+        super().visit_For(node, frame)
 
     def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:  # noqa: N802 - Jinja's name
         self.write("environment.concat((str(part) for part in (")
@@ -55,13 +72,13 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
     """The sandbox in which chat templates run."""
 
     code_generator_class = _Generator
-    intercepted_binops = frozenset({"+", "*", "%", "**"})
+    intercepted_binops = frozenset({"+", "*", "%", "**", "//"})
 
     def __init__(self, **options: Any) -> None:
         """Take Jinja's own options."""
         # Nothing is computed while a template is compiled.
         super().__init__(optimized=False, finalize=self.weighed, **options)
-        self._spent = 0
+        self._spent = self._taken = 0
         # A writer of filler texts of any length.
         self.globals.pop("lipsum", None)
         for name, function in list(self.filters.items()):
@@ -69,7 +86,7 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
 
     def begin(self) -> None:
         """Start to count anew."""
-        self._spent = 0
+        self._spent = self._taken = 0
 
     def bound(self, name: str, function: Callable[..., Any]) -> None:
         """Add a filter, measured."""
@@ -100,19 +117,16 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         return "".join(found)
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
-        """Do `+`, `*`, `%` or `**`, if what comes of it is not too large."""
+        """Do `+`, `*`, `%`, `**` or `//`, if what comes of it is not too large."""
+        if isinstance(left, int) and isinstance(right, int):
+            _require_few_bits(operator, left.bit_length(), right.bit_length(), right)
         if operator == "+":
             _require(_size(left) + _size(right))
         elif operator == "*":
             for one, other in ((left, right), (right, left)):
                 if isinstance(other, int):
                     _require(_size(one) * max(other, 1))
-            if isinstance(left, int) and isinstance(right, int):
-                _require((left.bit_length() + right.bit_length()) // 8)
-        elif operator == "**":
-            if isinstance(left, int) and isinstance(right, int):
-                _require(left.bit_length() * max(right, 1) << 8)
-        elif isinstance(left, str | bytes):
+        elif operator == "%" and isinstance(left, str | bytes):
             self._measure("format", [left, right], {})
         return self._made(super().call_binop(context, operator, left, right))
 
@@ -143,6 +157,12 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
             return str(self._made(_Formatter(self).vformat(text, args, named)))
 
         return written
+
+    def steps(self, values: Iterable[Any]) -> Iterator[Any]:
+        """Give the values of a loop, each of which is a step."""
+        for value in values:
+            self._spend(0)
+            yield value
 
     def _several(self, values: Any, separator: int) -> list[Any]:
         found, length = [], 0
@@ -183,13 +203,20 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         if isinstance(value, str | bytes | list | tuple):
             _require(len(value))
             self._spend(len(value))
+        else:
+            self._spend(0)
+            if isinstance(value, int) and value.bit_length() > _BITS:
+                raise TooMuchError
         return value
 
     def _spend(self, count: int) -> None:
         _require(count)
-        self._spent += count + 1
+        self._spent += count
+        self._taken += 1
         if self._spent > _TOTAL:
             raise TooMuchError
+        if self._taken > _MOST_STEPS:
+            raise TooLongError
 
 
 class _Formatter(SandboxedFormatter):
@@ -222,6 +249,13 @@ def _marks(name: str, args: list[Any], named: dict[str, Any], length: int) -> in
 
 def _size(value: Any) -> int:
     return len(value) if isinstance(value, str | bytes | list | tuple | dict) else 0
+
+
+def _require_few_bits(operator: str, left: int, right: int, value: int) -> None:
+    """Refuse numbers of more than `_BITS`, given and made."""
+    made = {"*": left + right, "**": left * max(value, 1)}.get(operator, 0)
+    if max(left, right, made) > _BITS:
+        raise TooMuchError
 
 
 def _require(size: int) -> None:

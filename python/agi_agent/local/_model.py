@@ -43,8 +43,8 @@ class LocalModel:
         stops: Texts that end its turn, where no token does.
     """
 
-    def __init__(self, kernel: _agi_llama.Model) -> None:
-        """Read what the file says of itself."""
+    def __init__(self, kernel: _agi_llama.Model, source: str) -> None:
+        """Read what the file says of itself; `source` is for errors."""
         self.kernel = kernel
         marks = kernel.special_tokens
         self._bos, eos = (self._mark(marks.get(name)) for name in ("bos", "eos"))
@@ -60,7 +60,7 @@ class LocalModel:
         elif text is None:
             text = PLAIN
             self.stops = ["\nUser:", "\nSystem:"]
-        self.template = ChatTemplate(text, self._bos, eos)
+        self.template = ChatTemplate(text, self._bos, eos, owner=f"`{source}`")
         self.family: Family = JSON if text is PLAIN else family_of(self.template)
         self._contexts: list[tuple[_agi_llama.Context, bool]] = []
         self._looks: dict[str, bool] = {}
@@ -175,7 +175,7 @@ def loaded(job: _agi_llama.Load, source: str) -> LocalModel:
         message = f"`{source}` is a model for embeddings, it does not write text"
         hint = "`agi-agent model list` names those that do"
         raise _errors.ConfigurationError(message, hint)
-    model = _models[source] = LocalModel(kernel)
+    model = _models[source] = LocalModel(kernel, source)
     return model
 
 

@@ -15,7 +15,7 @@ import jinja2
 from jinja2.ext import Extension, loopcontrols
 
 from agi_agent import _errors
-from agi_agent.local._bounded import BoundedEnvironment
+from agi_agent.local._bounded import BoundedEnvironment, TooLongError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -95,25 +95,28 @@ class ChatTemplate:
         results: It shows messages of the role `tool`.
     """
 
-    def __init__(self, text: str, bos: str = "", eos: str = "") -> None:
+    def __init__(
+        self, text: str, bos: str = "", eos: str = "", *, owner: str = "the model"
+    ) -> None:
         """Compile a template.
 
         Args:
             text: The Jinja source.
             bos: Text of the token that begins a conversation, for `bos_token`.
             eos: Text of the token that ends a turn, for `eos_token`.
+            owner: Whose template it is, for errors.
 
         Raises:
-            ConfigurationError: It is no Jinja.
+            ConfigurationError: It is no Jinja, or comes to no end.
         """
         self.text = text
+        self._owner = owner
         self._marks = {"bos_token": bos, "eos_token": eos}
         try:
             self._environment = _environment()
             self._program = self._environment.from_string(text)
-        except jinja2.TemplateError as error:
-            message = f"the model's chat template is broken: {error}"
-            raise _errors.ConfigurationError(message) from None
+        except (*_FAILURES, SyntaxError) as error:
+            raise self._broken(error) from None
         self.system = self._shows(
             [
                 {"role": "system", "content": f"{_MARK}system"},
@@ -150,8 +153,8 @@ class ChatTemplate:
         try:
             return self._run(messages, tools, thinking=thinking)
         except _FAILURES as error:
-            message = f"the model's chat template refuses the conversation: {error}"
-            raise _errors.InvalidRequestError(message) from None
+            what = f"the chat template of {self._owner} refuses the conversation"
+            raise _errors.InvalidRequestError(f"{what}: {error}") from None
 
     def _run(
         self,
@@ -178,9 +181,15 @@ class ChatTemplate:
     ) -> bool:
         try:
             text = self._run(messages, tools, thinking=True)
+        except TooLongError as error:
+            raise self._broken(error) from None
         except Exception:  # noqa: BLE001 - whatever a stranger's program does: it cannot
             return False
         return f"{_MARK}{word}" in text
+
+    def _broken(self, error: Exception) -> _errors.ConfigurationError:
+        message = f"the chat template of {self._owner} is broken: {error}"
+        return _errors.ConfigurationError(message)
 
 
 def _environment() -> BoundedEnvironment:

@@ -40,6 +40,12 @@ pub enum GgufError {
         #[source]
         source: std::io::Error,
     },
+    #[error("directory of models `{path}` cannot be read: {source}")]
+    Directory {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
     #[error("`{path}` is not a usable GGUF file: {reason}")]
     Format { path: PathBuf, reason: String },
     #[error("no model `{name}` in this executable; it has: {known}")]

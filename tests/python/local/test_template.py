@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import time
 
 import pytest
 from templates import FAMILIES, GEMMA, LLAMA3, MISTRAL, QWEN3, TEMPLATES
@@ -118,7 +119,7 @@ def test_images_are_refused():
 def test_a_template_cannot_do_what_it_likes(text):
     template = ChatTemplate(text)
     assert not template.system
-    with pytest.raises(_errors.InvalidRequestError, match="chat template refuses"):
+    with pytest.raises(_errors.InvalidRequestError, match="refuses the conversation"):
         template.render([{"role": "user", "content": "x"}])
 
 
@@ -161,10 +162,52 @@ DOUBLED += "{% endfor %}{{ n.x | length }}"
 def test_a_template_cannot_take_all_memory(text):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     template = ChatTemplate(text)
-    with pytest.raises(_errors.InvalidRequestError, match="chat template refuses"):
+    with pytest.raises(_errors.InvalidRequestError, match="refuses the conversation"):
         template.render([{"role": "user", "content": "x"}])
     # Kilobytes: all of what may be made, and not one of the texts that were asked for.
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 700_000
+
+
+TWICE = "{% for i in range(99999) %}{% for j in range(99999) %}STEP"
+TWICE += "{% endfor %}{% endfor %}"
+CALLS = "{% macro m(n) %}{% if n %}{{ m(n - 1) }}{{ m(n - 1) }}{% endif %}"
+CALLS += "{% endmacro %}"
+NUMBER = "{% set n = namespace(x=3) %}{% for i in range(99) %}{% set n.x = STEP %}"
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        (TWICE, "too many steps"),
+        (TWICE.replace("STEP", "{% continue %}"), "too many steps"),
+        (TWICE.replace("STEP", "{% set x = [i, j] | sort %}"), "too many steps"),
+        (CALLS + "{{ m(100) }}", "too many steps"),
+        (NUMBER.replace("STEP", "n.x * n.x") + "{% endfor %}", "makes texts of more"),
+        (NUMBER.replace("STEP", "n.x ** 9") + "{% endfor %}", "makes texts of more"),
+        ("{% set x = ('f' * 9999999) | int(0, 16) %}", "makes texts of more"),
+        (f"{{% set x = 0x{'f' * 99999} // 3 %}}", "digits"),
+        ("{% for a in b %}" * 50 + "{% endfor %}" * 50, "nested"),
+        ("{{ " + "(" * 9999 + ")" * 9999 + " }}", "recursion"),
+    ],
+)
+def test_a_template_cannot_go_on_for_ever(text, named):
+    begun = time.process_time()
+    with pytest.raises(_errors.ModelCallError, match=named):
+        ChatTemplate(text).render([{"role": "user", "content": "x"}])
+    assert time.process_time() - begun < 20
+
+
+def test_loops_are_what_they_are():
+    text = (
+        "{% for a, b in {'x': 1, 'y': 2}.items() %}{{ loop.index }}/{{ loop.length }}"
+        "{{ a }}{{ b }}{{ '.' if loop.last else ',' }}{% endfor %}"
+        "{% for m in messages if m.role == 'user' %}{{ loop.revindex }}{% else %}none"
+        "{% endfor %}{% for m in nothing %}{% else %}none{% endfor %}"
+        "{% for t in [1, [2]] recursive %}{{ t if t is number else loop(t) }}"
+        "{% endfor %}"
+    )
+    turns = [{"role": role} for role in ("user", "tool", "user")]
+    assert ChatTemplate(text).render(turns) == "1/2x1,2/2y2.21none12"
 
 
 def test_what_templates_do_with_texts_is_left_to_them():
@@ -186,8 +229,11 @@ def test_what_begins_with_an_underscore_is_not_there():
 
 
 def test_a_broken_template_is_named():
-    with pytest.raises(_errors.ConfigurationError, match="chat template is broken"):
-        ChatTemplate("{% if %}")
+    with pytest.raises(_errors.ConfigurationError) as caught:
+        ChatTemplate("{% if %}", owner="`m.gguf`")
+    assert str(caught.value).startswith("the chat template of `m.gguf` is broken: ")
+    with pytest.raises(_errors.InvalidRequestError, match=r"of `m\.gguf` refuses"):
+        ChatTemplate("{{ nothing.at.all }}", owner="`m.gguf`").render([])
 
 
 def test_what_the_hub_expects_is_there():

@@ -70,13 +70,13 @@ class TorchModel(_model.LocalModel):
         advice: What its makers say about sampling, under the keys of GGUF.
     """
 
-    def __init__(self, weights: Any, tokenizer: Any) -> None:
-        """Read what the files say of themselves."""
+    def __init__(self, weights: Any, tokenizer: Any, name: str) -> None:
+        """Read what the files say of themselves; `name` is for errors."""
         self.weights = weights
         window = getattr(weights.config, "max_position_embeddings", 0) or 0
         self.vocabulary = _Vocabulary(tokenizer, window)
         kernel: Any = self.vocabulary
-        super().__init__(kernel)
+        super().__init__(kernel, name)
         self.pieces = Pieces(tokenizer)
         advice = weights.generation_config
         ends = advice.eos_token_id
@@ -121,7 +121,7 @@ def loaded(settings: Any) -> TorchModel:
         import torch
 
         torch.set_num_threads(settings["threads"])
-    model = TorchModel(weights.eval(), tokenizer)
+    model = TorchModel(weights.eval(), tokenizer, name)
     _models[name, trusted] = model
     return model
 

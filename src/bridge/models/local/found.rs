@@ -49,7 +49,7 @@ impl Found {
     }
 }
 
-/// A file of the directory of models, or a model of this executable, that is none.
+/// A file or directory in the directory of models, or a model of this executable, that cannot be used.
 #[derive(Debug)]
 pub struct Unreadable {
     /// As a model there would be called.
@@ -215,31 +215,58 @@ fn embedded() -> Listing {
 pub fn listing(directory: Option<&Path>) -> Listing {
     let mut listing = embedded();
     let Some(directory) = directory else { return listing };
-    let mut paths = Vec::new();
-    let mut left = MAX_ENTRIES;
-    walk(directory, DEPTH, &mut left, &mut paths);
-    paths.sort();
-    for path in paths {
-        let inside = path.strip_prefix(directory).unwrap_or(&path).with_extension("");
-        let name = inside.to_string_lossy().replace('\\', "/");
-        listing.add(name, path.to_string_lossy().into_owned());
+    let mut walk = Walk { left: MAX_ENTRIES, ..Walk::default() };
+    walk.enter(directory.to_owned(), DEPTH);
+    walk.files.sort();
+    let name = |path: &Path| {
+        let inside = path.strip_prefix(directory).unwrap_or(path);
+        inside.to_string_lossy().replace('\\', "/")
+    };
+    for path in walk.files {
+        listing.add(name(&path.with_extension("")), path.to_string_lossy().into_owned());
     }
+    listing.unreadable.extend(walk.failed.into_iter().map(|(path, source)| Unreadable {
+        name: name(&path),
+        source: path.to_string_lossy().into_owned(),
+        error: gguf::GgufError::Directory { path, source },
+    }));
     listing
 }
 
-fn walk(directory: &Path, depth: usize, left: &mut usize, paths: &mut Vec<PathBuf>) {
-    let Ok(entries) = std::fs::read_dir(directory) else { return };
-    for entry in entries.flatten() {
-        if *left == 0 {
-            return;
+/// What a directory of models holds.
+#[derive(Default)]
+struct Walk {
+    files: Vec<PathBuf>,
+    failed: Vec<(PathBuf, std::io::Error)>,
+    /// Entries that are still looked at.
+    left: usize,
+}
+
+impl Walk {
+    /// Looks through a directory, unless there is none.
+    fn enter(&mut self, directory: PathBuf, depth: usize) {
+        if let Err(error) = self.look_through(&directory, depth)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            self.failed.push((directory, error));
         }
-        *left -= 1;
-        let path = entry.path();
-        if depth > 1 && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            walk(&path, depth - 1, left, paths);
-        } else if path.extension().is_some_and(|end| end == "gguf") && !is_further_part(&path) {
-            paths.push(path);
+    }
+
+    fn look_through(&mut self, directory: &Path, depth: usize) -> std::io::Result<()> {
+        for entry in std::fs::read_dir(directory)? {
+            let entry = entry?;
+            if self.left == 0 {
+                break;
+            }
+            self.left -= 1;
+            let path = entry.path();
+            if depth > 1 && entry.file_type()?.is_dir() {
+                self.enter(path, depth - 1);
+            } else if path.extension().is_some_and(|end| end == "gguf") && !is_further_part(&path) {
+                self.files.push(path);
+            }
         }
+        Ok(())
     }
 }
 
