@@ -64,6 +64,7 @@ mod embedding;
 mod local_models;
 
 mod model_append;
+mod model_list;
 
 mod memory_commands;
 
