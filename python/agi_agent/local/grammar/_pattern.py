@@ -1,8 +1,10 @@
 """`pattern`: read by Python's own parser of regular expressions, turned into rules.
 
-What a grammar cannot express (look-around, back-references, word boundaries) is refused
-by name. A pattern with one reading only is written as it stands, with counts for
-counts; any other goes by way of an automaton.
+What is written is what all readers of patterns find it in: ECMA-262, whose words and
+digits are ASCII, and readers whose are Unicode's. What a grammar cannot express
+(look-around, back-references, word boundaries) is refused by name, and so is what only
+Python understands. A pattern with one reading only is written as it stands, with counts
+for counts; any other goes by way of an automaton.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import re
 from re import _constants as op  # type: ignore[attr-defined]
 from re import _parser  # type: ignore[attr-defined]
 
+from agi_agent.local.grammar import _classes
 from agi_agent.local.grammar._automaton import Automaton
 from agi_agent.local.grammar._caps import Caps, ImpossibleError, UnsupportedSchemaError
 from agi_agent.local.grammar._classes import ALL, one_of, overlap, subtract
@@ -36,11 +39,18 @@ class Pattern:
         self.place = place
         if not isinstance(pattern, str):
             raise UnsupportedSchemaError("`pattern` that is not a text", place)
+        for part in _FOREIGN.finditer(pattern):
+            if part[1]:
+                what = f"`pattern` `{pattern}` (not all readers take `{part[1]}` alike)"
+                raise UnsupportedSchemaError(what, place)
         try:
-            self._tree = list(_parser.parse(pattern, re.ASCII))
+            parsed = _parser.parse(pattern, re.ASCII)
         except (re.error, RecursionError, OverflowError) as error:
             what = f"`pattern` `{pattern}` ({error})"
             raise UnsupportedSchemaError(what, place) from None
+        if parsed.state.flags & ~(re.ASCII | re.UNICODE):
+            raise UnsupportedSchemaError("a flag inside `pattern`", place)
+        self._tree = list(parsed)
 
     def matches(self, text: str) -> bool:
         """Say whether it is found in a text, as every reader of patterns has it."""
@@ -184,14 +194,12 @@ def _apart(ranges: Ranges, others: Ranges) -> Ranges:
     return [*ranges, *others]
 
 
+_FOREIGN = re.compile(
+    r"(\\[AZaNU]|\(\?[P#>]|\{,\d*\}|\[\^?\])|\\.", re.ASCII | re.DOTALL
+)
+"""What Python reads otherwise than ECMA-262, which has no such thing; and escapes."""
 _STARTS = [(op.AT, op.AT_BEGINNING), (op.AT, op.AT_BEGINNING_STRING)]
 _ENDS = [(op.AT, op.AT_END), (op.AT, op.AT_END_STRING)]
-_CATEGORIES: dict[Any, Ranges] = {
-    op.CATEGORY_DIGIT: [(0x30, 0x39)],
-    op.CATEGORY_WORD: [(0x30, 0x39), (0x41, 0x5A), (0x5F, 0x5F), (0x61, 0x7A)],
-    # What all readers of patterns agree on.
-    op.CATEGORY_SPACE: [(0x09, 0x0A), (0x0C, 0x0D), (0x20, 0x20)],
-}
 
 
 def _ranges(kind: Any, value: Any, place: str) -> Ranges:
@@ -218,21 +226,20 @@ def _ranges(kind: Any, value: Any, place: str) -> Ranges:
     return subtract(ALL, found) if negated else found
 
 
-_DISPUTED: Ranges = [
-    (0x0B, 0x0B), (0x1C, 0x1F), (0x85, 0x85), (0xA0, 0xA0), (0x1680, 0x1680),
-    (0x2000, 0x200A), (0x2028, 0x2029), (0x202F, 0x202F), (0x205F, 0x205F),
-    (0x3000, 0x3000), (0xFEFF, 0xFEFF),
-]  # fmt: skip
-"""Spaces in some readers and not in others."""
-
-
 def _category(what: Any, negated: bool, place: str) -> Ranges:
     """What all readers take for a category, or with `negated` what any of them does."""
-    positive = getattr(op, str(what).replace("NOT_", ""), None)
-    if positive not in _CATEGORIES:
+    if what not in _CATEGORIES:
         raise UnsupportedSchemaError(f"`{what}` inside `pattern`", place)
-    ranges = _CATEGORIES[positive]
-    if what is positive:
-        wide = negated and positive is op.CATEGORY_SPACE
-        return [*ranges, *_DISPUTED] if wide else ranges
-    return subtract(ALL, ranges if negated else [*ranges, *_DISPUTED])
+    ours, other = _CATEGORIES[what]
+    return subtract(ALL, other) if negated else ours
+
+
+_CATEGORIES: dict[Any, tuple[Ranges, Ranges]] = {
+    op.CATEGORY_DIGIT: (_classes.DIGITS, _classes.NOT_DIGITS),
+    op.CATEGORY_NOT_DIGIT: (_classes.NOT_DIGITS, _classes.DIGITS),
+    op.CATEGORY_WORD: (_classes.WORDS, _classes.NOT_WORDS),
+    op.CATEGORY_NOT_WORD: (_classes.NOT_WORDS, _classes.WORDS),
+    op.CATEGORY_SPACE: (_classes.SPACES, _classes.NOT_SPACES),
+    op.CATEGORY_NOT_SPACE: (_classes.NOT_SPACES, _classes.SPACES),
+}
+"""What surely is of a category, and what surely is not."""
