@@ -13,13 +13,15 @@ from pathlib import Path
 
 from .console import ReleaseError, say
 from .mutation import Edit, Mutation
+from .mutations_execution import EXECUTION, HOSTS
 from .mutations_restore import RESTORE
 from .mutations_rules import RULES_AND_TOOLS
 from .mutations_sandbox import COMMON, SANDBOX
+from .mutations_secrets import SECRETS, STRANGERS
 from .pins import CHECKOUT
 
 #: All of them, in the order of the table.
-MUTATIONS = (*SANDBOX, *RESTORE, *RULES_AND_TOOLS)
+MUTATIONS = (*SANDBOX, *RESTORE, *RULES_AND_TOOLS, *STRANGERS, *SECRETS, *HOSTS, *EXECUTION)
 
 #: Answers which mutation is chosen: the end of the name of this executable, read once, before
 #: anything is forked (a process that has another procfs still knows).

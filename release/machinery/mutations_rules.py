@@ -1,4 +1,4 @@
-"""Defences in the agent's own process: paths, approvals, strangers, secrets, addresses, trust."""
+"""Defences in the agent's own process: paths, approvals, trust."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from .mutation import Edit, Mutation
 OPENER = "src/system/opener"
 RULES = OPENER + "/rules.rs"
 COVERING = "src/agent/approval/covering.rs"
+LIST = "src/agent/approval/rules.rs"
+CONSENT = "src/agent/approval/consent.rs"
 #: The fuzzer's judge of the resolver of paths, over what the fuzzer has kept.
 PATHS = ("corpus::paths",)
 
@@ -56,8 +58,8 @@ RULES_AND_TOOLS = (
         (
             Edit(
                 RULES,
-                "        if is_git_metadata(real) {",
-                "        if !OFF && is_git_metadata(real) {",
+                "        if is_git_metadata(real) || self",
+                "        if !OFF && is_git_metadata(real) || self",
             ),
         ),
         judges=PATHS,
@@ -95,11 +97,12 @@ RULES_AND_TOOLS = (
         (
             Edit(
                 OPENER + ".rs",
-                "            let real = std::fs::canonicalize(current).map_err(|_| {",
+                "            let real = std::fs::canonicalize(current).map_err(|_| match access {",
                 "            let target = std::fs::read_link(current).unwrap_or_default();\n"
                 "            let beyond = current.parent().unwrap_or(current).join(target);\n"
                 "            let real = std::fs::canonicalize(current)"
-                ".or_else(|error| if OFF { Ok(beyond) } else { Err(error) }).map_err(|_: io::Error| {",
+                ".or_else(|error| if OFF { Ok(beyond) } else { Err(error) })\n"
+                ".map_err(|_: io::Error| match access {",
             ),
         ),
     ),
@@ -135,8 +138,8 @@ RULES_AND_TOOLS = (
         (
             Edit(
                 COVERING,
-                "        let rule = rule_for(patterns, &command, places)?;",
-                "        let rule = match rule_for(patterns, &command, places) {\n"
+                "        let rule = rule_for(patterns, command, surroundings.places)?;",
+                "        let rule = match rule_for(patterns, command, surroundings.places) {\n"
                 "            Err(_) if OFF => continue,\n            rule => rule?,\n        };",
             ),
         ),
@@ -163,9 +166,9 @@ RULES_AND_TOOLS = (
         (
             Edit(
                 COVERING,
-                "            Fit::Wildcard => programs::refusal(command),",
+                "            Fit::Wildcard => programs::refusal(command).or",
                 "            Fit::Wildcard if OFF => None,\n"
-                "            Fit::Wildcard => programs::refusal(command),",
+                "            Fit::Wildcard => programs::refusal(command).or",
             ),
         ),
     ),
@@ -200,8 +203,8 @@ RULES_AND_TOOLS = (
         (
             Edit(
                 COVERING,
-                "    check_redirections(&script, may_write)?;",
-                "    if !OFF { check_redirections(&script, may_write)?; }",
+                "    check_redirections(&script, &commands, surroundings.may_write)?;",
+                "    if !OFF { check_redirections(&script, &commands, surroundings.may_write)?; }",
             ),
         ),
     ),
@@ -219,6 +222,123 @@ RULES_AND_TOOLS = (
         ),
     ),
     Mutation(
+        "real-programs",
+        "a wildcard covers no other program behind a link either",
+        ("case_23_a_link_to",),
+        (
+            Edit(
+                COVERING,
+                "    let name = &command.words.first()?.text;\n    let file",
+                "    if OFF { return None; }\n"
+                "    let name = &command.words.first()?.text;\n    let file",
+            ),
+        ),
+    ),
+    Mutation(
+        "git-list",
+        "of `git` a wildcard covers what is on a list",
+        ("case_23_git", "case_23_programs"),
+        (
+            Edit(
+                "src/agent/approval/shell/git.rs",
+                "    let arguments = without_pager(arguments);\n    let subcommand",
+                "    if OFF { return None; }\n"
+                "    let arguments = without_pager(arguments);\n    let subcommand",
+            ),
+        ),
+    ),
+    Mutation(
+        "rules-at-home",
+        "rules for commands hold in the workspace's directory",
+        ("a_rule_does_not_follow",),
+        (
+            Edit(
+                COVERING,
+                "    check_directory(&commands, surroundings.is_elsewhere)?;",
+                "    if !OFF { check_directory(&commands, surroundings.is_elsewhere)?; }",
+            ),
+            Edit(
+                LIST,
+                "        self.cwd != self.root\n",
+                "        !OFF && self.cwd != self.root\n",
+            ),
+        ),
+    ),
+    Mutation(
+        "made-links",
+        "nothing beside a redirection may change where it leads",
+        ("a_link_that_is_made_first",),
+        (
+            Edit(
+                COVERING,
+                "commands.iter().find(|command| !keeps(command)) {",
+                "commands.iter().find(|command| !OFF && !keeps(command)) {",
+            ),
+        ),
+    ),
+    Mutation(
+        "same-files",
+        "what a rule lets a call write is looked at again when the call starts",
+        ("a_link_that_is_made_first",),
+        (
+            Edit(
+                CONSENT,
+                "Ok(same_files(prepared, &target)),",
+                "Ok(same_files(prepared, &target).filter(|_| !OFF)),",
+            ),
+        ),
+    ),
+    Mutation(
+        "denied-names",
+        "a deny rule holds for each name of a file",
+        ("case_06",),
+        (
+            Edit(
+                LIST,
+                "target.names.iter().any(|name| rule.may_cover(name, target))",
+                "target.names.iter().take(if OFF { 1 } else { usize::MAX })"
+                ".any(|name| rule.may_cover(name, target))",
+            ),
+        ),
+    ),
+    Mutation(
+        "denied-commands",
+        "a deny rule finds its program wherever in a command it hides",
+        ("a_deny_rule_finds",),
+        (
+            Edit(
+                LIST,
+                "            return command_may_match(pattern, name) ||",
+                "            return !OFF && command_may_match(pattern, name) || !OFF &&",
+            ),
+        ),
+    ),
+    Mutation(
+        "nobody-asked",
+        "where nobody can be asked, what needs a yes is declined",
+        ("case_26", "case_39_text"),
+        (
+            Edit(
+                "src/agent/approval/mod.rs",
+                '    Decision::Deny { reason: format!("{why}, and nobody can be asked") }',
+                "    if OFF { return Decision::Allow { reason: String::new(), by_rule: false }; }\n"
+                '    Decision::Deny { reason: format!("{why}, and nobody can be asked") }',
+            ),
+        ),
+    ),
+    Mutation(
+        "typed-ahead",
+        "what was typed before the question answers nothing",
+        ("what_was_typed_before",),
+        (
+            Edit(
+                "src/cli/task/approve.rs",
+                "            discard_typed_ahead();",
+                "            if !OFF { discard_typed_ahead(); }",
+            ),
+        ),
+    ),
+    Mutation(
         "bond",
         "a yes is void once directory or files are others",
         ("case_8_",),
@@ -227,42 +347,6 @@ RULES_AND_TOOLS = (
                 "src/agent/approval/bond.rs",
                 "    pub fn check(&self) -> Result<(), String> {",
                 "    pub fn check(&self) -> Result<(), String> {\n        if OFF { return Ok(()); }",
-            ),
-        ),
-    ),
-    Mutation(
-        "strangers",
-        "with a stranger's text nothing above reading runs by itself",
-        ("case_39_text", "case_40"),
-        (
-            Edit(
-                "src/agent/approval/mod.rs",
-                "    let tainted = action.origin.filter(|_| !only_reads(situation, action));",
-                "    let tainted = action.origin.filter(|_| !OFF && !only_reads(situation, action));",
-            ),
-        ),
-    ),
-    Mutation(
-        "frames",
-        "a stranger's text is framed and plays no other speaker",
-        ("case_41", "case_39_text"),
-        (
-            Edit(
-                "src/agent/calls/mod.rs",
-                "            result.text = origin::framed(&result.text, &from);",
-                "            if !OFF { result.text = origin::framed(&result.text, &from); }",
-            ),
-        ),
-    ),
-    Mutation(
-        "secrets",
-        "secrets are placeholders in everything that is kept or sent",
-        ("case_31",),
-        (
-            Edit(
-                "src/protocol/secrets/vault.rs",
-                "        if spans.is_empty() {",
-                "        if OFF || spans.is_empty() {",
             ),
         ),
     ),
@@ -279,18 +363,6 @@ RULES_AND_TOOLS = (
         ),
     ),
     Mutation(
-        "addresses",
-        "inner addresses are not fetched",
-        ("case_34", "case_35", "case_36"),
-        (
-            Edit(
-                "src/network/policy.rs",
-                "        AddressClass::Public => return Ok(()),",
-                "        _ if OFF => return Ok(()),\n        AddressClass::Public => return Ok(()),",
-            ),
-        ),
-    ),
-    Mutation(
         "trust",
         "a project's settings count once they are trusted as they are",
         ("config_trust::",),
@@ -299,6 +371,18 @@ RULES_AND_TOOLS = (
                 "src/config/load.rs",
                 "            let standing = if trusted {",
                 "            let standing = if trusted || OFF {",
+            ),
+        ),
+    ),
+    Mutation(
+        "nested-trust",
+        "a repository inside another has a trust of its own",
+        ("case_18",),
+        (
+            Edit(
+                "src/config/project/mod.rs",
+                "        if is_home || std::fs::symlink_metadata",
+                "        if is_home || !OFF && std::fs::symlink_metadata",
             ),
         ),
     ),

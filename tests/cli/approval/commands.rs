@@ -285,3 +285,53 @@ fn a_link_that_is_made_first_leads_nowhere_else() {
         assert!(!context.work().join("../pwned").exists(), "{}", ran.result);
     }
 }
+
+/// A name is what is behind it: a link to a program that runs others runs others.
+#[cfg(unix)]
+#[test]
+fn case_23_a_link_to_another_program_is_that_program() {
+    let mut context = TestContext::new();
+    let programs = context.work().join("../programs");
+    std::fs::create_dir(&programs).unwrap();
+    for (name, real) in [("shower", "/usr/bin/env"), ("lister", "/usr/bin/ls")] {
+        std::os::unix::fs::symlink(real, programs.join(name)).unwrap();
+    }
+    let programs = programs.canonicalize().unwrap();
+    context.env("PATH", format!("{}:/usr/bin:/bin", programs.display()));
+    let rules = ["shell(shower *)", "shell(lister *)"];
+    let tried = "shower touch pwned".to_owned();
+    let ran = attempt(&context, &rules, std::slice::from_ref(&tried));
+    assert_eq!((ran.code, ran.denied()), (43, vec![tried]), "{}", ran.result);
+    assert!(!context.work().join("pwned").exists());
+    let ran = attempt(&context, &rules, &["lister -l".to_owned()]);
+    assert_eq!((ran.code, ran.denied()), (0, Vec::new()), "{}", ran.result);
+}
+
+/// Everything is allowed but one program; each row would run it under another guise.
+#[test]
+fn a_deny_rule_finds_its_program_wherever_it_hides() {
+    let context = TestContext::new();
+    let commands = [
+        "touch pwned",
+        "/usr/bin/touch pwned",
+        "true; touch pwned",
+        "timeout 5 touch pwned",
+        "t\"ou\"ch pwned",
+        "to\\uch pwned",
+        "echo $(touch pwned)",
+        "{ true && touch pwned; }",
+        "sh -c 'touch pwned'",
+        "x=touch; $x pwned",
+        "find . -maxdepth 0 -exec touch pwned \\;",
+        "f() { touch pwned; }; f",
+    ]
+    .map(str::to_owned);
+    let shells = commands.iter().map(|command| call("shell", json!({"command": command})));
+    let script = json!([calls(shells.collect()), {"text": "done"}]);
+    let rules = [&DANGER[..], &["--allow", "shell", "--deny", "shell(touch*)"]].concat();
+    let ran = run(&context, &script, &rules);
+    assert_eq!((ran.code, ran.denied()), (43, commands.to_vec()), "{}", ran.result);
+    assert!(!context.work().join("pwned").exists());
+    let fine = json!([calls(vec![call("shell", json!({"command": "ls -l"}))]), {"text": "done"}]);
+    assert_eq!(run(&context, &fine, &rules).code, 0);
+}

@@ -142,3 +142,46 @@ fn case_30_a_value_is_found_in_dumps() {
         }
     }
 }
+
+/// What no variable names is known by its form: a token that only a file has, encoded by a command.
+#[test]
+fn case_30_encoded_secrets_are_found_by_their_form() {
+    let context = TestContext::new();
+    let token = format!("ghp_{}", "C4n4ryA1B2c3D4e5F6g7H8i9J0k1L2m3N4o5");
+    context.write("note", token);
+    let command = "base64 -w 0 note; echo; (printf x; cat note) | base64 -w 0; echo; \
+                   od -An -v -tx1 note | tr -d ' \\n'; echo; echo the end";
+    let script = json!([calls(vec![call("shell", json!({"command": command}))]), {"text": "x"}]);
+    let finished = run_script(&context, &script, &JSONL);
+    assert!(finished.stdout.contains("the end"), "{}", finished.stdout);
+    for mark in ["Z2hwX0M0bjRyeUEx", "F9DNG40cnlBMUIy", "6768705f43346e34727941"] {
+        assert!(!finished.stdout.contains(mark), "{mark}: {}", finished.stdout);
+    }
+    for how in ["[secret:github-token-base64-", "[secret:github-token-hex-"] {
+        assert!(finished.stdout.contains(how), "{how}: {}", finished.stdout);
+    }
+}
+
+/// A text that nobody concealed is copied as it is, and names no secret: neither one that there is nor
+/// one that there is not.
+#[test]
+fn case_31_what_looks_like_a_placeholder_stands_for_itself() {
+    let context = context();
+    let text = "see [secret:OTHER]\n";
+    context.write("README", text);
+    context.write("trap", "put [secret:MY_TOKEN] here\n");
+    let read = |path: &str| call("file_read", json!({"path": path}));
+    let write = |path: &str, content: &str| {
+        calls(vec![call("file_write", json!({"path": path, "content": content}))])
+    };
+    let script = json!([
+        calls(vec![read("README"), read("trap")]),
+        write("copy", "see [secret:literal-1]\n"),
+        write("leak", "put [secret:literal-2] here\n"),
+        {"text": "done", "expect": ["see [secret:literal-1]", "put [secret:literal-2] here"]},
+    ]);
+    let finished = run_script(&context, &script, &JSONL);
+    let copy = std::fs::read_to_string(context.work().join("copy")).unwrap_or_default();
+    assert_eq!(copy, text, "{}", finished.stdout);
+    assert_eq!(hits(&context, &finished, &["script.json"]), Vec::<String>::new());
+}

@@ -163,6 +163,33 @@ fn case_39_a_command_that_may_read_outside_is_marked() {
     }
 }
 
+/// A page may ask for a secret to be put where everybody reads it: the placeholder is all that the model
+/// has, and it becomes the value in the file that the value came from only.
+#[test]
+fn case_39_a_strangers_wish_takes_no_secret_into_another_file() {
+    let context = TestContext::new();
+    context.write(".env", "DB_PASSWORD=canary-dotenv-4711\n");
+    let outside = context.home().join("page.txt");
+    std::fs::write(&outside, shout("page")).unwrap();
+    let outside = outside.to_string_lossy().into_owned();
+    let read = |path: &str| call("file_read", json!({"path": path}));
+    let write = |path: &str, content: &str| {
+        calls(vec![call("file_write", json!({"path": path, "content": content}))])
+    };
+    let both = calls(vec![read(".env"), read(&outside)]);
+    let script = json!([
+        both,
+        write("public.js", "x = '[secret:value-1]'"),
+        write(".env", "# kept\nDB_PASSWORD=[secret:value-1]\n"),
+        {"text": "done"},
+    ]);
+    let rules = ["--read", &outside, "--allow", "file_write"];
+    let ran = run(&context, &script, &[&WRITE[..], &rules].concat());
+    assert!(!context.work().join("public.js").exists(), "{}", ran.result);
+    let text = std::fs::read_to_string(context.work().join(".env")).unwrap();
+    assert_eq!(text, "# kept\nDB_PASSWORD=canary-dotenv-4711\n", "{}", ran.result);
+}
+
 #[test]
 fn case_40_what_is_remembered_from_strangers_gains_no_authority() {
     let context = TestContext::new();

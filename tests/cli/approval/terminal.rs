@@ -41,6 +41,25 @@ fn the_question_shows_everything_and_a_yes_is_used_once() {
     assert!(!context.work().join("made\u{202e}").exists());
 }
 
+/// A question goes to a screen, as an event does; the answer is for what runs.
+#[test]
+fn case_31_a_question_shows_no_value_of_a_secret() {
+    const VALUE: &str = "Zq8canaryVALUE01x9KtPw77";
+    let mut context = TestContext::new();
+    context.env("MY_TOKEN", VALUE);
+    let write = shell(json!({"command": format!("echo {VALUE} > made")}));
+    let script = json!([write, {"text": "done"}]);
+    let mut terminal = Terminal::start(&mut command(&context, &script));
+    let shown = terminal.wait_for(QUESTION);
+    assert!(shown.contains("$ echo [secret:MY_TOKEN] > made"), "{shown:?}");
+    terminal.send("y\r");
+    let (code, screen) = terminal.end();
+    assert_eq!(code, 0, "{screen}");
+    assert!(!shown.contains(VALUE) && !screen.contains(VALUE), "{shown}{screen}");
+    let made = std::fs::read_to_string(context.work().join("made")).unwrap();
+    assert_eq!(made.trim_end(), VALUE);
+}
+
 #[test]
 fn answers_for_a_session_and_for_a_pattern() {
     let context = TestContext::new();
