@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,6 +75,7 @@ def build(place: Path) -> Path:
         ReleaseError: An edit fits no more, or the build failed.
     """
     copy = _sources(place)
+    shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(CHECKOUT, copy, ignore=LEFT_OUT, symlinks=True)
     for edit in COMMON:
         _apply(copy, edit, "")
@@ -127,12 +129,6 @@ def _cargo(copy: Path, command: str, *options: str) -> str:
     return done.stdout
 
 
-def keep(binary: Path, directory: Path) -> Path:
-    """Copy a binary to where it stays; returns it there."""
-    directory.mkdir(parents=True, exist_ok=True)
-    return Path(shutil.copy2(binary, directory / "agi-agent"))
-
-
 def _apply(copy: Path, edit: Edit, name: str, *, first: bool = False) -> None:
     """Make one edit; `first`: of several places the first one."""
     path = copy / edit.path
@@ -174,6 +170,14 @@ def _program(messages: str, target: str) -> Path:
     raise ReleaseError("the tests do not build", f"cargo test --no-run --test {target}")
 
 
+def control(program: Path, binary: Path, mutations: Sequence[Mutation]) -> Row:
+    """The same tests with nothing off: what fails now fails for another reason than a mutation."""
+    tests = sorted({test for mutation in mutations for test in mutation.tests})
+    users = any(mutation.every_user for mutation in mutations)
+    nothing = Mutation("none", "all defences are on: nothing may fail", tests, every_user=users)
+    return _measured(nothing, nothing.defence, [program, *tests], _chosen(binary, nothing))
+
+
 def measure(program: Path, binary: Path, mutation: Mutation) -> Row:
     """Run the tests of one mutation, print a row of the table and return it."""
     chosen = _chosen(binary, mutation)
@@ -189,8 +193,9 @@ def measure_judges(program: Path, mutation: Mutation) -> Row:
 def _chosen(program: Path, mutation: Mutation) -> Path:
     """The program under the name that switches one defence off."""
     chosen = program.with_name(f"{program.name}-mutation-{mutation.name}")
-    if not chosen.exists():
-        os.link(program, chosen)
+    # One of an earlier build may be there.
+    chosen.unlink(missing_ok=True)
+    os.link(program, chosen)
     return chosen
 
 

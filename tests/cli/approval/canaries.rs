@@ -304,6 +304,10 @@ fn case_30_encoded_secrets_are_found_and_pieces_are_put_together() {
     for how in ["[secret:DEPLOY_TOKEN]", "-base64-", "-hex-", "-reversed-", "-percent-"] {
         assert!(finished.stdout.contains(how), "{how}: {}", finished.stdout);
     }
+    // Live, the first lines of what is wrapped are shown before it can be known; afterwards none is.
+    let whole = finished.stdout.lines().filter(|line| line.contains("item.completed"));
+    let joined = whole.collect::<String>().replace("\\n", "");
+    assert!(joined.contains("the end") && !joined.contains("YW5hcnktZGVw"), "{joined}");
 }
 
 /// What only a file knows is a secret of the run as well, for each model of a route.

@@ -144,6 +144,12 @@ fn case_03_a_dangling_link_is_refused_before_and_after_its_target_appears() {
                 refused(rows, ground, &what, &finished);
             }
         }
+        // Where it leads inside a command may make its target; a tool goes by what stands there.
+        symlink("absent", work.join("inward")).unwrap();
+        let inward = ground.tool("file_write", &json!({"path": "inward", "content": "evil"}));
+        refused(rows, ground, "file_write inward", &inward);
+        let absent = !work.join("absent").exists();
+        rows.row(format!("{} nothing was made", ground.setting), absent, &inward.stderr);
         fs::write(&later, "theirs").unwrap();
         for path in ["dangling", "chain"] {
             for (what, finished) in writes(path) {
