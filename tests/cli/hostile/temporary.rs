@@ -74,6 +74,8 @@ fn case_48_what_a_killed_agent_left_is_removed_and_nothing_that_looks_like_it() 
             fs::create_dir(directory).unwrap();
         }
         fs::write(precious.join("file"), SECRET).unwrap();
+        // As private as what an agent makes: only that a link leads there tells it from a left-over.
+        fs::set_permissions(&precious, fs::Permissions::from_mode(0o700)).unwrap();
         let sandbox = ["sandbox", "--level", "workspace-write", "--", "bash", "-c"];
         let script = format!("echo there > there; sleep 50.1{}", std::process::id());
         let mut first = ground.command(&[&sandbox[..], &[&script]].concat());
