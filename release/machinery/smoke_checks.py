@@ -18,7 +18,7 @@ from typing import Callable, Optional
 
 from . import elf, roots, smoke_kernel
 from .console import ReleaseError
-from .pins import Pins
+from .pins import CHECKOUT, Pins
 from .prerequisites import version_tuple
 
 #: What the glibc flavour may need; the unwinder is allowed and not expected.
@@ -129,13 +129,43 @@ def size_within_limit(bench: Bench) -> str:
     return f"{size / 1e6:.1f} MB, gnu {bench.gnu.stat().st_size / 1e6:.1f} MB"
 
 
+def serves_bundled_data(bench: Bench) -> str:
+    """`importlib.resources` lists and reads data of our own packages; all of it is in the file."""
+    own = CHECKOUT / "python"
+    code = (
+        "import sys; from importlib import resources; package, *below = sys.argv[1:];"
+        " place = resources.files(package)\n"
+        "for name in below:\n"
+        "    assert name in [entry.name for entry in place.iterdir()], (place, name)\n"
+        "    place = place / name\n"
+        "assert place.is_file() and not place.is_dir()\n"
+        "with resources.as_file(place) as path: assert path.read_bytes() == place.read_bytes()\n"
+        "sys.stdout.buffer.write(place.read_bytes())"
+    )
+    data = sorted((own / "agi_agent").rglob("*.jinja"))
+    if not data:
+        raise ReleaseError("there is no data in `python/agi_agent` to look for")
+    for binary in (bench.static, bench.gnu):
+        for path in data:
+            *packages, folder, name = path.relative_to(own).parts
+            for at in range(1, len(packages) + 1):
+                package, below = ".".join(packages[:at]), [*packages[at:], folder, name]
+                printed = expect(call([str(binary), "python", "-c", code, package, *below]))
+                if printed != path.read_text():
+                    raise ReleaseError(f"`{binary}` has another `{path}`: {printed[:200]}")
+    return f"{len(data)} files"
+
+
 def runs_in_an_empty_root(bench: Bench) -> str:
-    """No /proc, /tmp, libc or home: version, interpreter, sentence model, a task on a file."""
+    """No /proc, /tmp, libc or home: version, Python, sentence model, a task on a file."""
     root = roots.empty(bench.scratch / "empty", bench.static)
     expect(root.run(["/agi-agent", "--version"]), "agi-agent ")
     code = f"import {LINKED_MODULES}; print(6 * 7)"
     expect(root.run(["/agi-agent", "python", "-c", code]), "42\n")
-    # The model is behind the end of the program's own file, which is found without /proc.
+    # In a child this file is started again, which is found without /proc.
+    args = json.dumps({"code": "print(6 * 7)"})
+    expect(root.run(["/agi-agent", "tool", "run", "python_exec", "--args", args]), "42")
+    # The model is behind the end of the program's own file.
     for command in (["/agi-agent"], ["./agi-agent", "-C", "/empty"]):
         (root.place / "empty").mkdir(exist_ok=True)
         row = expect(root.run([*command, "model", "embed"], text="The kernel runs here.\n"))
@@ -257,6 +287,7 @@ CHECKS: Mapping[str, Callable[[Bench], str]] = {
     "gnu needs glibc only": gnu_needs_glibc_only,
     "checksums match": checksums_match,
     "size within limit": size_within_limit,
+    "serves bundled data": serves_bundled_data,
     "runs in an empty root": runs_in_an_empty_root,
     "runs on alpine": runs_on_alpine,
     "one sqlite": one_sqlite,

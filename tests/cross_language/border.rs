@@ -124,3 +124,19 @@ fn one_interpreter_on_one_thread_serves_many_callers() {
     assert_eq!(answers.len(), 1);
     assert_eq!(Python::starts(), 1);
 }
+
+/// The released file has them in itself: `release/machinery/smoke_checks.py` asks it the same.
+#[test]
+fn data_of_our_packages_is_found_from_each_of_them() {
+    for name in ["chatml.jinja", "plain.jinja"] {
+        let path = format!("python/agi_agent/local/templates/{name}");
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+        let expected = std::fs::read_to_string(path).unwrap();
+        assert!(expected.contains("message.content"));
+        let payload = json!(["local", "templates", name]).to_string();
+        let answer = call("test.bundled", &payload, Vec::new()).unwrap();
+        assert_eq!(serde_json::from_str::<Value>(&answer.json).unwrap(), expected);
+    }
+    let payload = json!(["local", "templates", "none.jinja"]).to_string();
+    assert_eq!(call("test.bundled", &payload, Vec::new()).unwrap().json, "null");
+}

@@ -46,6 +46,14 @@ def sleep(seconds):
     import time
     time.sleep(seconds)
 
+def bundled(path):
+    from importlib import resources
+    place = resources.files("agi_agent")
+    for name in path:
+        if name not in [entry.name for entry in place.iterdir()]: return None
+        place = place / name
+    return place.read_text("utf-8")
+
 def repeat(count): return "x" * count
 def nest(depth):
     value = []
@@ -108,7 +116,7 @@ def thread(payload):
     import threading
     return threading.get_ident()
 
-for function in (fail, loop, sleep, repeat, nest, tracked, kept, spans, collected, thread):
+for function in (fail, loop, sleep, repeat, bundled, nest, tracked, kept, spans, collected, thread):
     _entry.OPERATIONS["test." + function.__name__] = function
 for function in (address, make, writable, strided, write_into, keep):
     _entry.BUFFER_OPERATIONS["test." + function.__name__] = function

@@ -11,7 +11,7 @@ import re
 from agi_agent import _errors
 from agi_agent.local import _kernel
 from agi_agent.local._families import JSON, Family, family_of
-from agi_agent.local._template import CHATML, PLAIN, ChatTemplate
+from agi_agent.local._template import ChatTemplate, bundled
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,12 +56,13 @@ class LocalModel:
         if text is None and kernel.tokenize(
             "<|im_start|>", special=False, markup=True
         ) != kernel.tokenize("<|im_start|>", special=False):
-            text = CHATML
-        elif text is None:
-            text = PLAIN
+            text = bundled("chatml")
+        is_plain = text is None
+        if text is None:
+            text = bundled("plain")
             self.stops = ["\nUser:", "\nSystem:"]
         self.template = ChatTemplate(text, self._bos, eos, owner=f"`{source}`")
-        self.family: Family = JSON if text is PLAIN else family_of(self.template)
+        self.family: Family = JSON if is_plain else family_of(self.template)
         self._contexts: list[tuple[_agi_llama.Context, bool]] = []
         self._looks: dict[str, bool] = {}
 

@@ -27,19 +27,6 @@ if TYPE_CHECKING:
     # A message as templates know it: role, content, and what goes with some roles.
     ChatMessage = dict[str, Any]
 
-CHATML = (
-    "{% for message in messages %}<|im_start|>{{ message.role }}\n"
-    "{{ message.content }}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
-"""For files without a template whose vocabulary has ChatML's marks."""
-PLAIN = (
-    "{% for message in messages %}{{ message.role | capitalize }}: "
-    "{{ message.content }}\n{% endfor %}{% if add_generation_prompt %}Assistant:"
-    "{% endif %}"
-)
-"""For files without a template and without marks."""
-
 _MARK = "zqxjkv"
 """A word that no template has of its own."""
 _PROBE_CALL = {
@@ -82,6 +69,18 @@ _FAILURES = (
     ValueError,
 )
 """What a template that runs can end with."""
+
+
+def bundled(name: str) -> str:
+    """Give a template of ours, for files that bring none.
+
+    Args:
+        name: `chatml`, where the vocabulary has ChatML's marks, else `plain`.
+    """
+    from importlib import resources
+
+    templates = resources.files("agi_agent.local").joinpath("templates")
+    return templates.joinpath(f"{name}.jinja").read_text("utf-8")
 
 
 class ChatTemplate:

@@ -8,7 +8,7 @@
 #![expect(unsafe_code, reason = "CPython takes the table as a global pointer")]
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::ffi::c_int;
 use std::sync::OnceLock;
 
@@ -24,8 +24,8 @@ static BLOB: &[u8] = include_bytes!(env!("AGI_PACKED_RESOURCES"));
 /// Stands for a directory that cannot exist: packages must not find parts of themselves on a disk.
 pub(super) const NOWHERE: &str = "/dev/null/agi-agent";
 
-/// Data files by package and name.
-type Data = HashMap<&'static str, HashMap<Cow<'static, str>, Cow<'static, [u8]>>>;
+/// Data files by their path from the top, as `agi_agent/local/templates/plain.jinja`.
+type Data = BTreeMap<String, Cow<'static, [u8]>>;
 
 static DATA: OnceLock<Data> = OnceLock::new();
 
@@ -59,7 +59,8 @@ fn parse() -> Result<(Vec<ffi::_frozen>, Data), &'static str> {
         } = resource?;
         let Cow::Borrowed(name) = name else { return Err("a name was copied") };
         if let Some(files) = in_memory_package_resources {
-            data.insert(name, files);
+            let prefix = prefix_of(name);
+            data.extend(files.into_iter().map(|(file, bytes)| (format!("{prefix}{file}"), bytes)));
         }
         let Some(Cow::Borrowed(code)) = in_memory_bytecode.filter(|_| is_python_module) else {
             continue;
@@ -136,11 +137,22 @@ pub(super) fn complete(py: Python<'_>) -> PyResult<()> {
     importer.setattr("get_resource_reader", wrap_pyfunction!(resource_reader, py)?)
 }
 
-/// What `importlib.resources` asks a loader for; `None`: this package has no data files.
+/// What stands before the data files of a package and of those below it.
+fn prefix_of(package: &str) -> String {
+    format!("{}/", package.replace('.', "/"))
+}
+
+/// What `importlib.resources` asks a loader for; `None`: this package has no data files, nor has one
+/// below it.
 #[pyfunction]
 fn resource_reader<'py>(py: Python<'py>, package: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
-    let Some(files) = DATA.get().and_then(|data| data.get(package)) else { return Ok(None) };
-    let names: Vec<&str> = files.keys().map(AsRef::as_ref).collect();
+    let Some(data) = DATA.get() else { return Ok(None) };
+    let prefix = prefix_of(package);
+    let below = data.range(prefix.clone()..).map(|(path, _)| path.strip_prefix(&prefix));
+    let names: Vec<&str> = below.map_while(|name| name).collect();
+    if names.is_empty() {
+        return Ok(None);
+    }
     let read = wrap_pyfunction!(read_resource, py)?;
     let reader = py.import("agi_agent._resources")?.getattr("PackedReader")?;
     reader.call1((package, names, read)).map(Some)
@@ -150,7 +162,7 @@ fn resource_reader<'py>(py: Python<'py>, package: &str) -> PyResult<Option<Bound
 #[pyfunction]
 fn read_resource<'py>(py: Python<'py>, package: &str, name: &str) -> PyResult<Bound<'py, PyBytes>> {
     DATA.get()
-        .and_then(|data| data.get(package)?.get(name))
+        .and_then(|data| data.get(&format!("{}{name}", prefix_of(package))))
         .map(|bytes| PyBytes::new(py, bytes))
         .ok_or_else(|| PyFileNotFoundError::new_err(format!("no `{name}` in `{package}`")))
 }

@@ -10,7 +10,7 @@ from templates import FAMILIES, GEMMA, LLAMA3, MISTRAL, QWEN3, TEMPLATES
 
 from agi_agent import _errors
 from agi_agent.local import _conversation, _families
-from agi_agent.local._template import CHATML, PLAIN, ChatTemplate
+from agi_agent.local._template import ChatTemplate, bundled
 
 TOOL = {
     "name": "file_read",
@@ -64,7 +64,7 @@ def test_families_are_told_by_their_templates(name):
 
 @pytest.mark.parametrize("name", [*TEMPLATES, "chatml", "plain"])
 def test_everything_said_reaches_the_model_in_order(name):
-    text = written({**TEMPLATES, "chatml": CHATML, "plain": PLAIN}[name])
+    text = written(TEMPLATES.get(name) or bundled(name))
     order = ["read a.txt", "a.txt", "forty-two", "and now?"]
     places = [text.index(word) for word in order]
     assert places == sorted(places)
@@ -100,7 +100,7 @@ def test_images_are_refused():
     image = {"type": "image", "media_type": "image/png", "data": ""}
     request = {"messages": [{"role": "user", "parts": [image]}]}
     with pytest.raises(_errors.InvalidRequestError, match="takes no images"):
-        written(CHATML, request)
+        written(bundled("chatml"), request)
 
 
 @pytest.mark.parametrize(
