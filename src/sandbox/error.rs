@@ -2,6 +2,8 @@
 
 use std::io;
 
+use crate::system::process::executable;
+
 /// A command that did not start, or whose bounds could not be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
@@ -11,6 +13,9 @@ pub enum SandboxError {
     /// The program could not be executed.
     #[error("`{program}` could not be started: {source}")]
     Start { program: String, source: io::Error },
+    /// Python in a child is this program again, whose file is not found.
+    #[error("this program's own file cannot be started again: {source}")]
+    OwnFile { source: io::Error },
     /// The working directory is no directory of the workspace.
     #[error("`{path}` cannot be the working directory: {reason}")]
     WorkingDirectory { path: String, reason: String },
@@ -44,6 +49,7 @@ impl SandboxError {
     pub fn hint(&self) -> Option<&str> {
         match self {
             Self::Unavailable { hint, .. } => Some(hint),
+            Self::OwnFile { .. } => Some(executable::HINT),
             Self::SecondName { .. } => Some(
                 "commands could read or change it by that name: remove the link, or copy the file",
             ),

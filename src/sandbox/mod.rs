@@ -180,9 +180,9 @@ impl Sandbox {
     }
 
     /// This executable, as children can start it.
-    pub fn program(&self) -> PathBuf {
-        let program = self.helper.clone().or_else(|| executable::path().ok());
-        program.unwrap_or_else(|| PathBuf::from("agi-agent"))
+    pub fn program(&self) -> Result<PathBuf, SandboxError> {
+        let found = || executable::path().map_err(|source| SandboxError::OwnFile { source });
+        self.helper.clone().map_or_else(found, Ok)
     }
 
     /// What is enforced.

@@ -227,7 +227,7 @@ fn done_about(finished: &Finished) -> Vec<String> {
     notes
 }
 
-fn failure(shown: &str, error: SandboxError) -> ToolError {
+pub(super) fn failure(shown: &str, error: SandboxError) -> ToolError {
     match error {
         SandboxError::Unavailable { reason, hint } => {
             ToolError::SandboxUnavailable(format!("the sandbox is not available: {reason}; {hint}"))
@@ -235,6 +235,9 @@ fn failure(shown: &str, error: SandboxError) -> ToolError {
         SandboxError::Unkept { .. } => {
             let hint = error.hint().unwrap_or_default();
             ToolError::SandboxUnavailable(format!("{error}; {hint}"))
+        }
+        SandboxError::OwnFile { .. } => {
+            ToolError::ForModel(format!("{error}; {}", error.hint().unwrap_or_default()))
         }
         SandboxError::WorkingDirectory { .. } => {
             ToolError::Denied { target: shown.to_owned(), reason: error.to_string() }

@@ -22,6 +22,7 @@ use super::plots::Plots;
 use crate::config::settings::PythonSettings;
 use crate::protocol::Effect;
 use crate::sandbox::Input;
+use crate::sandbox::SandboxError;
 
 /// Runs Python code.
 pub struct PythonExec {
@@ -36,13 +37,13 @@ impl PythonExec {
 
     /// `python -I`: no environment, no user packages, no workspace on the module path. The code comes
     /// on standard input, so it is neither a file nor in the list of processes.
-    fn argv(&self, context: &ToolContext) -> Vec<OsString> {
-        let mut argv = vec![context.sandbox.program().into_os_string(), "python".into()];
+    fn argv(&self, context: &ToolContext) -> Result<Vec<OsString>, SandboxError> {
+        let mut argv = vec![context.sandbox.program()?.into_os_string(), "python".into()];
         if let Some(wheels) = &self.settings.wheels {
             argv.extend(["--path".into(), wheels.clone().into_os_string()]);
         }
         argv.extend(["-I".into(), "-".into()]);
-        argv
+        Ok(argv)
     }
 }
 
@@ -97,7 +98,8 @@ impl Tool for PythonExec {
 
     async fn run(&self, arguments: Value, context: &ToolContext) -> Result<ToolOutput, ToolError> {
         let args: Args = arguments::parse(&arguments)?;
-        let mut spec = command::spec(self.argv(context), &context.cwd, args.timeout, context);
+        let child = self.argv(context).map_err(|error| command::failure(&args.code, error))?;
+        let mut spec = command::spec(child, &context.cwd, args.timeout, context);
         let mut code = args.code.clone().into_bytes();
         if code.last() != Some(&b'\n') {
             code.push(b'\n');

@@ -3,7 +3,10 @@
 
 use std::process::Stdio;
 
+use serde_json::json;
+
 use crate::support::TestContext;
+use crate::support::binary;
 use crate::support::finish;
 
 const TASK: [&str; 2] = ["run", "how many lines are in notes.txt"];
@@ -251,4 +254,44 @@ fn ephemeral_runs_side_by_side_do_not_hinder_each_other() {
         assert_eq!(errors, "");
     }
     assert!(!context.data().join("running/lock").exists());
+}
+
+/// Python in a child is this program again. Where no procfs leads to its file and the file is gone, the
+/// model is told both, and what to do.
+#[cfg(target_os = "linux")]
+#[test]
+fn without_proc_python_exec_names_it() {
+    let context = TestContext::new();
+    std::fs::copy(binary(), context.work().join("copy")).unwrap();
+    let shell = json!({"tool_calls": [{"name": "shell", "arguments": {"command": "rm copy"}}]});
+    let python =
+        json!({"tool_calls": [{"name": "python_exec", "arguments": {"code": "print(1)"}}]});
+    let expected = ["/proc is not mounted", "mount /proc, or start the program by its path"];
+    let script = json!([shell, python, {"text": "told", "expect": expected}]);
+    context.write("script.json", script.to_string());
+    let mut command = context.command(["unused"]);
+    let environment: Vec<_> =
+        command.get_envs().filter_map(|(k, v)| Some((k.to_owned(), v?.to_owned()))).collect();
+    command = std::process::Command::new("unshare");
+    command.arg(if rustix::process::geteuid().is_root() { "-m" } else { "-mr" });
+    command.args(["sh", "-c", "mount -t tmpfs none /proc && exec \"$@\"", "sh", "./copy", "run"]);
+    command.args([
+        "--ephemeral",
+        "--sandbox",
+        "workspace-write",
+        "--model",
+        "scripted/script.json",
+    ]);
+    command.arg("go").env_clear().envs(environment).env("PATH", "/usr/bin:/bin");
+    command
+        .current_dir(context.work())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let finished = finish(&mut command);
+    // Where namespaces are refused to the test itself, this cannot be staged.
+    if !finished.stderr.contains("unshare failed") {
+        assert_eq!(finished.stdout, "told\n", "{}", finished.stderr);
+        assert!(!context.work().join("copy").exists());
+    }
 }

@@ -280,7 +280,7 @@ impl From<SandboxError> for CommandError {
             SandboxError::WorkingDirectory { .. } | SandboxError::SecondName { .. } => {
                 ExitCode::PermissionDenied
             }
-            SandboxError::Start { .. } => ExitCode::Input,
+            SandboxError::Start { .. } | SandboxError::OwnFile { .. } => ExitCode::Input,
             SandboxError::Process { .. }
             | SandboxError::Unseen { .. }
             | SandboxError::Survivors

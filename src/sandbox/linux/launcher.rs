@@ -99,10 +99,12 @@ pub(super) struct Launcher {
 impl Launcher {
     async fn start(sandbox: &Sandbox, rung: Rung) -> Result<Self, SandboxError> {
         let scratch = sandbox.temporary_directory();
-        let granted = (sandbox.policy.is_enforced()).then(|| {
+        let granted = if sandbox.policy.is_enforced() {
             let mounts = rung == Rung::Namespaces;
-            Granted::new(&sandbox.policy, scratch, &sandbox.program(), mounts)
-        });
+            Some(Granted::new(&sandbox.policy, scratch, &sandbox.program()?, mounts))
+        } else {
+            None
+        };
         let bounds = bounds(sandbox, granted.as_ref(), scratch, rung);
         let (ours, theirs) = StdUnixStream::pair().map_err(SandboxError::process)?;
         let socket = OwnedFd::from(ours);
@@ -216,8 +218,7 @@ fn bytes(paths: Option<&[PathBuf]>) -> Vec<Vec<u8>> {
 async fn start_helper(sandbox: &Sandbox, socket: OwnedFd) -> Result<Child, SandboxError> {
     let program = match &sandbox.helper {
         Some(helper) => helper.clone(),
-        None => executable::to_open()
-            .map_err(|source| SandboxError::Start { program: "agi-agent".to_owned(), source })?,
+        None => executable::to_open().map_err(|source| SandboxError::OwnFile { source })?,
     };
     let copy = || socket.try_clone().map(Stdio::from).map_err(SandboxError::process);
     let (stdout, stderr) = (copy()?, copy()?);

@@ -92,7 +92,8 @@ fn system_with(proc_is_there: bool) -> Finding {
     }
     Finding::note(
         "system",
-        "/proc is not mounted: the sandbox and python_exec need it",
+        "/proc is not mounted: commands are held without namespaces, and this program finds its own file \
+         (for python_exec, appended models) only by the name it was started under",
         "mount -t proc proc /proc",
     )
 }
