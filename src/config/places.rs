@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::path::PathBuf;
 
+use serde::Serialize;
+
 use super::env::Environment;
 
 /// Directory of our files inside each platform's place.
@@ -61,6 +63,13 @@ impl Places {
     pub fn project_config(directory: &Path) -> PathBuf {
         directory.join(".agi-agent").join("config.json")
     }
+}
+
+/// Directories that requests to a model may name.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Here {
+    pub directory: Option<PathBuf>,
+    pub home: Option<PathBuf>,
 }
 
 /// The home directory: `HOME`, on Windows `USERPROFILE`; relative ones do not count.

@@ -12,6 +12,7 @@ use super::error::Diagnostic;
 use super::error::Rule;
 use super::layer::Merged;
 use super::models::chosen::Resolver;
+use super::places::Here;
 use super::places::Places;
 use super::settings::ApprovalSettings;
 use super::settings::CommandLimits;
@@ -168,6 +169,7 @@ fn network(config: &Config, environment: &Environment, directory: &Path) -> Netw
         max_retries: network.max_retries,
         record: None,
         replay: None,
+        here: Here::default(),
     }
 }
 

@@ -17,6 +17,7 @@ use super::error::ConfigError;
 use super::error::Diagnostic;
 use super::error::Place;
 use super::error::Rule;
+use super::places::Here;
 pub use super::secret::Secret;
 use super::secret::SecretSource;
 use crate::config::models::embedding::EmbeddingSettings;
@@ -221,6 +222,8 @@ pub struct NetworkSettings {
     /// `--record DIR`, `--replay DIR`: model traffic.
     pub record: Option<PathBuf>,
     pub replay: Option<PathBuf>,
+    /// Where this is: other directories where a recording is replayed elsewhere.
+    pub here: Here,
 }
 
 /// How far children and file tools may reach.

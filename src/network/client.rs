@@ -96,8 +96,10 @@ impl Client {
     /// Checks the settings and reads a recording where one is replayed; connects to nothing.
     pub fn new(settings: &NetworkSettings) -> Result<Self, NetworkError> {
         let traffic = match (&settings.replay, &settings.record) {
-            (Some(path), _) => Traffic::Replayed(Replayer::open(path)?),
-            (None, Some(path)) => Traffic::Recorded(Arc::new(Recorder::create(path)?)),
+            (Some(path), _) => Traffic::Replayed(Replayer::open(path, &settings.here)?),
+            (None, Some(path)) => {
+                Traffic::Recorded(Arc::new(Recorder::create(path, &settings.here)?))
+            }
             (None, None) => Traffic::Live,
         };
         Ok(Self {
@@ -329,6 +331,7 @@ pub(crate) fn settings_for_tests() -> NetworkSettings {
         max_retries: 0,
         record: None,
         replay: None,
+        here: crate::config::places::Here::default(),
     }
 }
 

@@ -6,6 +6,7 @@
 //! Files are readable by their owner only.
 
 mod masking;
+pub(super) mod places;
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -23,8 +24,10 @@ use serde_json::Value;
 use url::Url;
 
 use self::masking::Masked;
+use self::places::Places;
 use super::client::HttpRequest;
 use super::error::NetworkError;
+use crate::config::places::Here;
 use crate::protocol::secrets::is_secret_name;
 
 /// Version of the files.
@@ -39,6 +42,9 @@ const KEPT_HEADERS: [&str; 5] =
 pub struct Exchange {
     pub version: u32,
     pub request: RecordedRequest,
+    /// Directories that the request names.
+    #[serde(default, skip_serializing_if = "Places::is_empty")]
+    pub places: Places,
     /// Absent when nothing was answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response: Option<RecordedResponse>,
@@ -133,19 +139,21 @@ pub enum Recording {
 /// Writes a recording.
 pub struct Recorder {
     directory: PathBuf,
+    here: Places,
     next: AtomicUsize,
 }
 
 impl Recorder {
     /// Makes the directory. One that already holds a recording is refused: two runs in one
     /// recording could not be told apart.
-    pub fn create(directory: &Path) -> Result<Self, NetworkError> {
+    pub fn create(directory: &Path, here: &Here) -> Result<Self, NetworkError> {
         let failed = |reason: String| failed(directory, reason);
         std::fs::create_dir_all(directory).map_err(|error| failed(error.to_string()))?;
         if file_of(directory, 1).exists() {
             return Err(failed("the directory already holds one".to_owned()));
         }
-        Ok(Self { directory: directory.to_owned(), next: AtomicUsize::new(1) })
+        let here = Places::new(here);
+        Ok(Self { directory: directory.to_owned(), here, next: AtomicUsize::new(1) })
     }
 
     pub(super) fn standing(&self) -> Recording {
@@ -158,6 +166,7 @@ impl Recorder {
         Tape {
             path: file_of(&self.directory, number),
             secrets: secrets_of(&request.headers),
+            places: self.here.named_in(&request.body),
             request: RecordedRequest::of(request, url),
             response: None,
             portions: Vec::new(),
@@ -194,6 +203,7 @@ fn secrets_of(headers: &[(String, String)]) -> Vec<Masked> {
 pub(super) struct Tape {
     path: PathBuf,
     secrets: Vec<Masked>,
+    places: Places,
     request: RecordedRequest,
     response: Option<RecordedResponse>,
     /// The response's body as it came.
@@ -220,7 +230,7 @@ impl Tape {
 
     /// Writes the file.
     pub(super) fn finish(self, error: Option<&NetworkError>) -> Result<(), NetworkError> {
-        let Self { path, secrets, request, mut response, mut portions } = self;
+        let Self { path, secrets, places, request, mut response, mut portions } = self;
         let error = error.map(|error| match error {
             NetworkError::Unreachable { .. } => RecordedError::Unreachable,
             NetworkError::Stalled { .. } => RecordedError::Stalled,
@@ -231,7 +241,7 @@ impl Tape {
         if let Some(response) = &mut response {
             response.chunks = portions.iter().map(|portion| Chunk::new(portion)).collect();
         }
-        let exchange = Exchange { version: RECORDING_VERSION, request, response, error };
+        let exchange = Exchange { version: RECORDING_VERSION, request, places, response, error };
         let mut text = serde_json::to_string_pretty(&exchange)
             .map_err(|error| failed(&path, error.to_string()))?;
         text.push('\n');
@@ -258,7 +268,7 @@ mod tests {
     fn no_canary_gets_into_a_recording() {
         let canary = "ca\"na\\ry-\u{e9}-1234";
         let directory = tempfile::tempdir().unwrap();
-        let recorder = Recorder::create(directory.path()).unwrap();
+        let recorder = Recorder::create(directory.path(), &Here::default()).unwrap();
         let quoted = serde_json::json!({ "error": format!("unknown key {canary}") }).to_string();
         let ascii = quoted.replace('\u{e9}', "\\u00e9");
         let body = serde_json::json!({ "messages": [&quoted, canary], canary: 1 }).to_string();

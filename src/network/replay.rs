@@ -1,8 +1,9 @@
 //! `--replay DIR`: answers from a recording instead of the network.
 //!
 //! Exchanges come in their recorded order, and each request must equal the recorded one: method,
-//! path and body (as data, so the order of keys does not matter). The first difference ends the run
-//! and is named, since a replay that guesses would prove nothing.
+//! path and body (as data, so the order of keys does not matter; the day, the working directory and
+//! the home directory may be others). The first difference ends the run and is named, since a replay
+//! that guesses would prove nothing.
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -20,8 +21,10 @@ use super::record::RecordedError;
 use super::record::RecordedRequest;
 use super::record::Recording;
 use super::record::file_of;
+use super::record::places::Places;
 use super::response::Body;
 use super::response::HttpResponse;
+use crate::config::places::Here;
 
 /// Characters of a differing value that are shown.
 const SHOWN: usize = 80;
@@ -29,12 +32,13 @@ const SHOWN: usize = 80;
 /// A recording and how far it has been played.
 pub struct Replayer {
     exchanges: Vec<Exchange>,
+    here: Places,
     next: AtomicUsize,
 }
 
 impl Replayer {
     /// Reads `0001.json`, `0002.json`, … up to the first that is missing.
-    pub fn open(directory: &Path) -> Result<Self, NetworkError> {
+    pub fn open(directory: &Path, here: &Here) -> Result<Self, NetworkError> {
         let mut exchanges = Vec::new();
         loop {
             let path = file_of(directory, exchanges.len() + 1);
@@ -62,7 +66,7 @@ impl Replayer {
             }
             exchanges.push(exchange);
         }
-        Ok(Self { exchanges, next: AtomicUsize::new(0) })
+        Ok(Self { exchanges, here: Places::new(here), next: AtomicUsize::new(0) })
     }
 
     pub(super) fn standing(&self) -> Recording {
@@ -87,7 +91,8 @@ impl Replayer {
             );
             return Err(diverged(difference));
         }
-        if let Some(difference) = first_difference(&was.body, &now.body) {
+        let moved = Moved { was: &exchange.places, now: self.here.before(&exchange.places) };
+        if let Some(difference) = moved.first_difference(&was.body, &now.body) {
             return Err(diverged(difference));
         }
         let error = exchange.error.map(recorded_error);
@@ -116,35 +121,52 @@ fn recorded_error(error: RecordedError) -> NetworkError {
     }
 }
 
-/// Where two values differ first (as a JSON pointer) and how; `None` when they are equal.
-fn first_difference(was: &Value, now: &Value) -> Option<String> {
-    difference_at(was, now, &mut String::new())
+/// How the places of a recording are called here.
+struct Moved<'a> {
+    was: &'a Places,
+    /// Those of here, then those of the recording: its answers may name them, and so do we from then on.
+    now: Places,
 }
 
-fn difference_at(was: &Value, now: &Value, path: &mut String) -> Option<String> {
-    let mut below = |key: String, was: Option<&Value>, now: Option<&Value>| {
-        let length = path.len();
-        path.push('/');
-        path.push_str(&key);
-        let found = match (was, now) {
-            (Some(was), Some(now)) => difference_at(was, now, path),
-            (was, now) => Some(told(path, was, now)),
+impl Moved<'_> {
+    /// Where two values differ first (as a JSON pointer) and how; `None` when they are equal.
+    fn first_difference(&self, was: &Value, now: &Value) -> Option<String> {
+        self.difference_at(was, now, &mut String::new())
+    }
+
+    fn difference_at(&self, was: &Value, now: &Value, path: &mut String) -> Option<String> {
+        let mut below = |key: String, was: Option<&Value>, now: Option<&Value>| {
+            let length = path.len();
+            path.push('/');
+            path.push_str(&key);
+            let found = match (was, now) {
+                (Some(was), Some(now)) => self.difference_at(was, now, path),
+                (was, now) => Some(told(path, was, now)),
+            };
+            path.truncate(length);
+            found
         };
-        path.truncate(length);
-        found
-    };
-    match (was, now) {
-        (Value::Object(was), Value::Object(now)) => {
-            let added = now.keys().filter(|key| !was.contains_key(*key));
-            was.keys().chain(added).find_map(|key| below(key.clone(), was.get(key), now.get(key)))
+        match (was, now) {
+            (Value::Object(was), Value::Object(now)) => {
+                let added = now.keys().filter(|key| !was.contains_key(*key));
+                let mut keys = was.keys().chain(added);
+                keys.find_map(|key| below(key.clone(), was.get(key), now.get(key)))
+            }
+            (Value::Array(was), Value::Array(now)) => (0..was.len().max(now.len()))
+                .find_map(|index| below(index.to_string(), was.get(index), now.get(index))),
+            _ if was == now => None,
+            (Value::String(was), Value::String(now))
+                if without_dates(was) == without_dates(now) =>
+            {
+                None
+            }
+            (Value::String(was), Value::String(now)) => {
+                let (was, now) = (self.was.hide_in(was), self.now.hide_in(now));
+                let is_same = without_dates(&was) == without_dates(&now);
+                (!is_same).then(|| told(path, Some(&was.into()), Some(&now.into())))
+            }
+            _ => Some(told(path, Some(was), Some(now))),
         }
-        (Value::Array(was), Value::Array(now)) => (0..was.len().max(now.len()))
-            .find_map(|index| below(index.to_string(), was.get(index), now.get(index))),
-        _ if was == now => None,
-        (Value::String(was), Value::String(now)) if without_dates(was) == without_dates(now) => {
-            None
-        }
-        _ => Some(told(path, Some(was), Some(now))),
     }
 }
 
@@ -200,9 +222,49 @@ fn told(path: &str, was: Option<&Value>, now: Option<&Value>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
+    use serde_json::Value;
     use serde_json::json;
 
-    use super::first_difference;
+    use super::Here;
+    use super::Moved;
+    use super::Places;
+
+    fn first_difference(was: &Value, now: &Value) -> Option<String> {
+        Moved { was: &Places::default(), now: Places::default() }.first_difference(was, now)
+    }
+
+    fn at(directory: &str, home: &str) -> Places {
+        let (directory, home) = (Some(PathBuf::from(directory)), Some(PathBuf::from(home)));
+        Places::new(&Here { directory, home })
+    }
+
+    #[test]
+    fn another_directory_is_no_difference_and_everything_else_is() {
+        let was = at("/home/ada/one", "/home/ada");
+        let now = at("/srv/two/", "/home/eve").before(&was);
+        let moved = Moved { was: &was, now };
+        let same = |left: &str, right: &str| {
+            moved.first_difference(&json!([left]), &json!([right])).is_none()
+        };
+        assert!(same("Directory: /home/ada/one\nDate", "Directory: /srv/two\nDate"));
+        assert!(same(
+            r#"{"command":"ls\n/home/ada/one/a.txt"}"#,
+            r#"{"command":"ls\n/srv/two/a.txt"}"#
+        ));
+        assert!(same("in /home/ada/.x, /home/ada.", "in /home/eve/.x, /home/eve."));
+        // What a recorded answer named comes back as it was.
+        assert!(same("/home/ada/one/a", "/home/ada/one/a") && same("/home/ada/b", "/home/ada/b"));
+        assert!(!same("/home/ada/one/a", "/srv/two/b"));
+        assert!(!same("/home/ada/one/a", "/srv/three/a"));
+        assert!(!same("/home/ada/one-more", "/srv/two-more"));
+        assert!(!same("/home/ada/ones", "/srv/twos"));
+        assert!(!same("/mnt/home/ada/one", "/mnt/srv/two"));
+        assert!(!same("/home/ada/one", "/home/eve"));
+        let told = moved.first_difference(&json!("/home/ada/one x"), &json!("/srv/two y")).unwrap();
+        assert_eq!(told, "at body, recorded `\"{directory} x\"`, now `\"{directory} y\"`");
+    }
 
     #[test]
     fn the_order_of_keys_does_not_matter() {

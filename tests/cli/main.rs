@@ -86,6 +86,7 @@ mod pages;
 mod provider_errors;
 
 mod python;
+mod recordings;
 
 #[cfg(unix)]
 mod python_prompt;

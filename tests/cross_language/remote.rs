@@ -46,6 +46,7 @@ pub(crate) fn network() -> NetworkSettings {
         max_retries: 2,
         record: None,
         replay: None,
+        here: agi_agent::config::places::Here::default(),
     }
 }
 

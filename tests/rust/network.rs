@@ -38,6 +38,7 @@ fn settings() -> NetworkSettings {
         max_retries: 0,
         record: None,
         replay: None,
+        here: agi_agent::config::places::Here::default(),
     }
 }
 

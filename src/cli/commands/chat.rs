@@ -48,9 +48,7 @@ pub async fn run(args: ChatArgs, context: &mut CommandContext) -> Result<ExitCod
     args.reach.assignments(&mut assignments);
     let mut settings = context.settings_with(assignments)?;
     context.look_for(&args.reach.places)?;
-    settings.model.require_model = args.model.require_model;
-    settings.network.record.clone_from(&args.model.record);
-    settings.network.replay.clone_from(&args.model.replay);
+    args.model.apply(&mut settings, context);
     // A conversation needs a place for its turns even where nothing is to be kept.
     if args.ephemeral {
         settings.memory.ephemeral = Some(Ephemeral::Asked);
@@ -102,6 +100,7 @@ pub async fn run(args: ChatArgs, context: &mut CommandContext) -> Result<ExitCod
     }
     // A script that pipes lines in wants to know whether all went well; a person has seen it.
     let all = ExitCode::first_that_applies(&codes);
+    task::deliver::tell_of_recording(agent.recording(), all, &mut context.output);
     Ok(if lines.is_interactive() { ExitCode::Done } else { all })
 }
 

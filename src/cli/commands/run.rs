@@ -3,6 +3,7 @@
 //! Flags become configuration keys (so that `config show` and errors name them); what the task says
 //! is gathered by `task`, the agent is built by `wiring`, events are shown by `render`.
 
+use std::path::Path;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -14,8 +15,10 @@ use crate::cli::context::CommandContext;
 use crate::cli::error::CommandError;
 use crate::cli::task;
 use crate::config::layer::Assignments;
+use crate::config::places::Here;
 use crate::config::settings::ApproveMode;
 use crate::config::settings::SandboxLevel;
+use crate::config::settings::Settings;
 use crate::protocol::ExitCode;
 
 /// Shown below the options.
@@ -159,6 +162,16 @@ fn approve_mode(text: &str) -> Result<ApproveMode, String> {
 }
 
 impl ModelArgs {
+    /// What these flags say beside the configuration.
+    pub fn apply(&self, settings: &mut Settings, context: &CommandContext) {
+        settings.model.require_model = self.require_model;
+        let network = &mut settings.network;
+        network.record.clone_from(&self.record);
+        network.replay.clone_from(&self.replay);
+        let directory = context.directory().ok().map(Path::to_path_buf);
+        network.here = Here { directory, home: context.places.home.clone() };
+    }
+
     /// The configuration keys that these flags set.
     pub fn assignments(&self, into: &mut Assignments) -> Result<(), CommandError> {
         let Some(model) = &self.model else { return Ok(()) };

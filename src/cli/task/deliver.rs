@@ -1,7 +1,6 @@
 //! Delivers the outcome: the answer to stdout, everything else to stderr, the exit code to the
 //! caller.
 
-use crate::agent::Agent;
 use crate::cli::commands::run::OutputFormat;
 use crate::cli::context::CommandContext;
 use crate::cli::error::CommandError;
@@ -47,17 +46,15 @@ fn unmended(calls: &CallCounts) -> Option<String> {
     (!unmended.is_empty()).then_some(line)
 }
 
-/// Says what `--record` and `--replay` made no use of.
-pub fn tell_of_recording(agent: &Agent, outcome: &Outcome, output: &mut Output) {
-    match agent.recording() {
+/// Says what `--record` and `--replay` made no use of; `code` is how it ended.
+pub fn tell_of_recording(recording: Option<Recording>, code: ExitCode, output: &mut Output) {
+    match recording {
         Some(Recording::Written { directory, exchanges: 0 }) => output.warning(&format!(
             "nothing was recorded in `{}`: no request went to a model's server",
             directory.display()
         )),
         // What failed on its way need not have come to its end.
-        Some(Recording::Played { exchanges, of })
-            if exchanges < of && outcome.exit_code == ExitCode::Done =>
-        {
+        Some(Recording::Played { exchanges, of }) if exchanges < of && code == ExitCode::Done => {
             output.warning(&format!("{exchanges} of the recording's {of} exchanges were used"));
         }
         _ => {}

@@ -67,12 +67,10 @@ pub async fn execute(
     let format = args.format(context.global.json);
     let mut settings = context.settings_with(args.assignments()?)?;
     context.look_for(&args.reach.places)?;
-    settings.model.require_model = args.model.require_model;
     if args.ephemeral {
         settings.memory.ephemeral = Some(Ephemeral::Asked);
     }
-    settings.network.record.clone_from(&args.model.record);
-    settings.network.replay.clone_from(&args.model.replay);
+    args.model.apply(&mut settings, context);
     watch.until(settings.limits.timeout.and_then(|timeout| started.checked_add(timeout)));
     let source = TaskSource {
         task: args.task,
@@ -102,7 +100,8 @@ pub async fn execute(
         Delivery::Whole => {
             written?;
             deliver::explain(&outcome, &mut context.output);
-            deliver::tell_of_recording(&agent, &outcome, &mut context.output);
+            let (recording, code) = (agent.recording(), outcome.exit_code);
+            deliver::tell_of_recording(recording, code, &mut context.output);
             Ok(outcome.exit_code)
         }
         // Where nobody reads, nobody is told why either.

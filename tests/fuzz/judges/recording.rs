@@ -1,6 +1,7 @@
 //! Recordings of model traffic: a file of any content is read or refused, what is read is written as
 //! it was, and an answer comes only for the request that was recorded.
 
+use agi_agent::config::places::Here;
 use agi_agent::network::HttpRequest;
 use agi_agent::network::Method;
 use agi_agent::network::Purpose;
@@ -14,7 +15,7 @@ use url::Url;
 pub fn judge(data: &[u8]) {
     let directory = tempfile::tempdir().expect("a directory");
     std::fs::write(directory.path().join("0001.json"), data).expect("a file");
-    let Ok(replayer) = Replayer::open(directory.path()) else { return };
+    let Ok(replayer) = Replayer::open(directory.path(), &Here::default()) else { return };
     let was: Value = serde_json::from_slice(data).expect("what was read is JSON");
     let exchange: Exchange = serde_json::from_slice(data).expect("what was read is an exchange");
     let again = serde_json::to_string(&exchange).expect("it is data");

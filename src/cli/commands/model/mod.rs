@@ -56,8 +56,6 @@ fn settings(args: &ModelArgs, context: &mut CommandContext) -> Result<Settings, 
     let mut assignments = Assignments::new();
     args.assignments(&mut assignments)?;
     let mut settings = context.settings_with(assignments)?;
-    settings.model.require_model = args.require_model;
-    settings.network.record.clone_from(&args.record);
-    settings.network.replay.clone_from(&args.replay);
+    args.apply(&mut settings, context);
     Ok(settings)
 }

@@ -12,6 +12,7 @@ use super::settings;
 use crate::cli::commands::run::ModelArgs;
 use crate::cli::context::CommandContext;
 use crate::cli::error::CommandError;
+use crate::cli::task::deliver;
 use crate::cli::wiring;
 use crate::protocol::ChatModel;
 use crate::protocol::ExitCode;
@@ -57,11 +58,10 @@ pub async fn run(args: &ModelArgs, context: &mut CommandContext) -> Result<ExitC
         probes.push(Probe { name, ok, detail, milliseconds, usage });
     }
     show(&probes, model.as_ref(), context)?;
-    match (first_error, probes.iter().all(|probe| probe.ok)) {
-        (Some(error), _) => Err(error.into()),
-        (None, true) => Ok(ExitCode::Done),
-        (None, false) => Ok(ExitCode::TaskFailed),
-    }
+    let all = probes.iter().all(|probe| probe.ok);
+    let code = if all { ExitCode::Done } else { ExitCode::TaskFailed };
+    deliver::tell_of_recording(client.recording(), code, &mut context.output);
+    first_error.map_or(Ok(code), |error| Err(error.into()))
 }
 
 fn requests() -> [(&'static str, ModelRequest); 3] {
