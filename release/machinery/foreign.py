@@ -1,8 +1,7 @@
-"""`cargo clippy` (which does what `cargo check` does, and more) for platforms that this machine cannot
-link for.
+"""`cargo clippy` for platforms that this machine cannot link for.
 
-The C parts (SQLite, ring) are not compiled: a stand-in for compiler and archiver
-creates the files that their build scripts expect.  Type errors in the Rust code of
+It does what `cargo check` does, and more. The C parts (SQLite, ring) are not compiled:
+a stand-in for compiler and archiver creates the files that their build scripts expect.  Type errors in the Rust code of
 another platform show all the same.
 """
 
