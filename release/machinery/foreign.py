@@ -1,8 +1,8 @@
 """`cargo clippy` for platforms that this machine cannot link for.
 
 It does what `cargo check` does, and more. The C parts (SQLite, ring) are not compiled:
-a stand-in for compiler and archiver creates the files that their build scripts expect.  Type errors in the Rust code of
-another platform show all the same.
+a stand-in for compiler and archiver creates the files that their build scripts expect.
+Type errors in the Rust code of another platform show all the same.
 """
 
 from __future__ import annotations

@@ -251,8 +251,10 @@ def _disjoint_objects(
 
 
 def values_of(schema: Schema) -> list[Any] | None:
-    """Give the values of `const` or `enum`, None where there is neither."""
-    if "const" in schema:
-        return [schema["const"]]
+    """Give the values that `const` and `enum` leave, None where there is neither."""
     values = schema.get("enum")
-    return values if isinstance(values, list) else None
+    listed = values if isinstance(values, list) else None
+    if "const" not in schema:
+        return listed
+    only = schema["const"]
+    return [only] if listed is None else [v for v in listed if same(v, only)]

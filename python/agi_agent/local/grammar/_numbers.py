@@ -74,6 +74,18 @@ def number(rules: Rules, bounds: Bounds, caps: Caps, place: str) -> str:
     return rules.add("number-in", " | ".join(choices))
 
 
+def whole(schema: dict[str, Any], place: str) -> bool:
+    """Say whether `multipleOf` wants whole numbers.
+
+    Raises:
+        UnsupportedSchemaError: It wants something else.
+    """
+    step = schema.get("multipleOf")
+    if step is not None and step != 1:
+        raise UnsupportedSchemaError(f"`multipleOf` {step}", place)
+    return step is not None
+
+
 class Bounds:
     """The ends of a range as a schema gives them.
 

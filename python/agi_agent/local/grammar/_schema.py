@@ -211,12 +211,10 @@ class Builder:
         )
 
     def _number(self, name: str, schema: Schema, place: str) -> str:
-        step = schema.get("multipleOf")
-        if step is not None and step != 1:
-            raise UnsupportedSchemaError(f"`multipleOf` {step}", place)
+        whole = name == "integer" or _numbers.whole(schema, place)
         bounds = _numbers.Bounds(schema, place)
         try:
-            if name == "integer" or step is not None:
+            if whole:
                 return _numbers.integer(self.rules, *bounds.integers(), self.caps)
             return _numbers.number(self.rules, bounds, self.caps, place)
         except ImpossibleError as error:
@@ -224,8 +222,6 @@ class Builder:
 
     def _listed(self, schema: Schema, values: list[Any], place: str) -> str:
         """`const` and `enum`: those of the values that meet the other keywords."""
-        if "const" in schema and "enum" in schema:
-            values = [v for v in schema["enum"] if _combine.same(v, schema["const"])]
         others = {k: v for k, v in schema.items() if k not in ("const", "enum")}
         values = [v for v in values if _valid.meets(self, v, others, place)]
         if not values:

@@ -43,9 +43,7 @@ def meets(
         types = _combine.types_of(schema, place)
         if not _combine.is_of(value, types):
             return False
-    listed = [schema["const"]] if "const" in schema else schema.get("enum")
-    if "const" in schema and "enum" in schema:
-        listed = [v for v in schema["enum"] if _combine.same(v, schema["const"])]
+    listed = _combine.values_of(schema)
     if listed is not None and not any(_combine.same(value, v) for v in listed):
         return False
     if isinstance(value, str):
@@ -105,10 +103,7 @@ def _text(
 
 
 def _number(value: float, schema: Schema, place: str) -> bool:
-    step = schema.get("multipleOf")
-    if step is not None and step != 1:
-        raise UnsupportedSchemaError(f"`multipleOf` {step}", place)
-    if step is not None and not _combine.is_of(value, ("integer",)):
+    if _numbers.whole(schema, place) and not _combine.is_of(value, ("integer",)):
         return False
     bounds = _numbers.Bounds(schema, place)
     above = bounds.low is None or value > bounds.low
