@@ -47,14 +47,20 @@ impl Drop for Footprint {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
     use std::sync::Arc;
 
     use super::Footprint;
     use super::shared::Place;
 
-    fn names(directory: &std::path::Path) -> Vec<String> {
+    fn names(directory: &Path) -> Vec<String> {
         let entries = std::fs::read_dir(directory).unwrap();
         entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+
+    fn join(directory: &Path, root: &Path) -> Place {
+        let joined = Place::join(directory, root, false, |_| Ok(Arc::default()));
+        joined.unwrap_or_else(|_| panic!("nobody is there")).0
     }
 
     #[test]
@@ -62,10 +68,7 @@ mod tests {
         let base = tempfile::tempdir().unwrap();
         let directory = base.path().join("share/agi-agent/running");
         let footprint = Footprint::of(&directory);
-        let see = |_: Option<&std::path::Path>| Ok(Arc::default());
-        let joined = Place::join(&directory, base.path(), false, see);
-        let (place, _) = joined.unwrap_or_else(|_| panic!("nobody is there"));
-        place.leave();
+        join(&directory, base.path()).leave();
         assert_eq!(names(&directory), ["lock"]);
         drop(footprint);
         assert_eq!(names(base.path()), [""; 0]);
@@ -76,9 +79,7 @@ mod tests {
         let base = tempfile::tempdir().unwrap();
         let directory = base.path().join("running");
         let footprint = Footprint::of(&directory);
-        let see = |_: Option<&std::path::Path>| Ok(Arc::default());
-        let joined = Place::join(&directory, base.path(), false, see);
-        let (other, _) = joined.unwrap_or_else(|_| panic!("nobody is there"));
+        let other = join(&directory, base.path());
         drop(footprint);
         assert_eq!(names(&directory).len(), 2);
         let later = Footprint::of(&directory);
