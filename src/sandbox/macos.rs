@@ -92,6 +92,7 @@ mod tests {
             read: vec!["/r \"quoted\"".into()],
             write: vec!["/w".into(), "/bare".into()],
             git: vec!["/w/meta".into(), "/bare".into()],
+            included: Vec::new(),
             net: NetRule::Off,
             env: Vec::new(),
             protected: vec![PathBuf::from("/w/state")],

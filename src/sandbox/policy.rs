@@ -95,6 +95,8 @@ pub struct Policy {
     pub write: Vec<PathBuf>,
     /// Git directories that are one of these, or lie in one and are not its `.git`.
     pub git: Vec<PathBuf>,
+    /// Files in them that the configuration of their repositories includes.
+    pub included: Vec<PathBuf>,
     pub net: NetRule,
     /// Names of further environment variables that children see.
     pub env: Vec<String>,
@@ -127,6 +129,7 @@ impl Policy {
             level: settings.level,
             read,
             git: directories::of(&write),
+            included: directories::included_below(&write).into_iter().collect(),
             write,
             net: NetRule::from_words(&settings.net),
             env: settings.env.clone(),
@@ -143,7 +146,7 @@ impl Policy {
             cwd: self.cwd.clone(),
             read: self.read.clone(),
             write: self.write.clone(),
-            git: self.git.clone(),
+            git: self.git.iter().chain(&self.included).cloned().collect(),
             full: !self.is_enforced(),
             protected: self.protected.clone(),
         }

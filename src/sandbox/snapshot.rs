@@ -15,6 +15,10 @@ mod footprint;
 #[cfg(test)]
 #[cfg(unix)]
 mod hostile_tests;
+mod included;
+#[cfg(test)]
+#[cfg(unix)]
+mod included_tests;
 mod kept;
 #[cfg(test)]
 #[cfg(unix)]

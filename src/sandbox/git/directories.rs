@@ -3,10 +3,16 @@
 //!
 //! Nothing of git is run, and nothing is written. Nested repositories are none of it.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::config;
+use super::included::Configuration;
+use super::included::OnDisk;
 
 /// Directories above a root in which `.git` is looked for.
 const MOST_ABOVE: usize = 64;
@@ -26,9 +32,9 @@ pub(in crate::sandbox) fn of(roots: &[PathBuf]) -> Vec<PathBuf> {
         |path: &Path| roots.iter().any(|root| path.starts_with(root.join(".git")));
     let mut found = Vec::new();
     for root in roots {
-        let Some(own) = discover(root) else { continue };
-        let common = target(&own, "commondir", "");
-        for path in std::iter::once(own).chain(common) {
+        let Some(Repository { git, .. }) = discover(root) else { continue };
+        let common = common_of(&git);
+        for path in std::iter::once(git).chain(common) {
             let is_writable = roots.iter().any(|root| path.starts_with(root));
             if is_writable
                 && !found.contains(&path)
@@ -42,22 +48,76 @@ pub(in crate::sandbox) fn of(roots: &[PathBuf]) -> Vec<PathBuf> {
     found
 }
 
+/// What git works with.
+pub(super) struct Repository {
+    /// Where it was found: where its files are checked out, or a bare one itself.
+    pub(super) top: PathBuf,
+    /// The real path of its git directory.
+    pub(super) git: PathBuf,
+}
+
+impl Repository {
+    /// The git directory that has the configuration and the hooks: another one where this is a worktree's.
+    pub(super) fn common(&self) -> PathBuf {
+        common_of(&self.git).unwrap_or_else(|| self.git.clone())
+    }
+
+    /// Its configuration files, as far as they are there.
+    pub(super) fn configuration(&self) -> impl Iterator<Item = (PathBuf, Arc<[u8]>)> + use<> {
+        let files = [self.common().join("config"), self.git.join("config.worktree")];
+        files.into_iter().filter_map(|path| {
+            let bytes = super::read(&path)?;
+            Some((path, bytes.into()))
+        })
+    }
+}
+
+/// Files below these real paths that the configuration of a repository includes in which one of them lies.
+pub(in crate::sandbox) fn included_below(roots: &[PathBuf]) -> BTreeSet<PathBuf> {
+    let configurations = roots.iter().filter_map(|root| discover(root));
+    let configurations: Vec<_> = configurations
+        .flat_map(|repository| repository.configuration())
+        .filter(|(_, bytes)| config::mentions(bytes, b"include"))
+        .collect();
+    let mut files = Configuration::read(configurations, &OnDisk).files;
+    files.retain(|path| roots.iter().any(|root| path.starts_with(root)));
+    files
+}
+
 /// What a git that is started in a directory works with.
-fn discover(directory: &Path) -> Option<PathBuf> {
+pub(super) fn discover(directory: &Path) -> Option<Repository> {
     for directory in directory.ancestors().take(MOST_ABOVE) {
-        let git = directory.join(".git");
-        if git.is_file() {
+        if directory.join(".git").is_file() {
             // One that leads nowhere is the end of git.
-            return target(directory, ".git", "gitdir:").filter(|path| is_git_directory(path));
+            return named_by(directory);
         }
-        if is_git_directory(&git) {
-            return git.canonicalize().ok();
-        }
-        if is_git_directory(directory) {
-            return Some(directory.to_path_buf());
+        let found = named_by(directory).or_else(|| itself(directory));
+        if found.is_some() {
+            return found;
         }
     }
     None
+}
+
+/// The repository that a directory's `.git` is, or leads to.
+pub(super) fn named_by(directory: &Path) -> Option<Repository> {
+    let path = directory.join(".git");
+    let git = if path.is_file() {
+        target(directory, ".git", "gitdir:")
+    } else {
+        path.canonicalize().ok()
+    };
+    let git = git.filter(|path| is_git_directory(path))?;
+    Some(Repository { top: directory.to_path_buf(), git })
+}
+
+fn itself(directory: &Path) -> Option<Repository> {
+    let path = directory.to_path_buf();
+    is_git_directory(directory).then(|| Repository { top: path.clone(), git: path })
+}
+
+fn common_of(git: &Path) -> Option<PathBuf> {
+    target(git, "commondir", "")
 }
 
 /// Whether git may take it for one; links are followed, as git does.
@@ -113,6 +173,20 @@ mod tests {
             std::fs::create_dir_all(path.join(name)).unwrap();
         }
         (base, path)
+    }
+
+    #[test]
+    fn what_is_included_is_found_where_it_may_be_written() {
+        let (_base, path) = ground();
+        let (work, other) = (path.join("work"), path.join("other"));
+        make(&work.join(".git"));
+        let config = format!("[include] path = ../conf\npath = {}/x\n", other.display());
+        std::fs::write(work.join(".git/config"), config).unwrap();
+        let found =
+            |roots: &[PathBuf]| super::included_below(roots).into_iter().collect::<Vec<_>>();
+        assert_eq!(found(std::slice::from_ref(&work)), [work.join("conf")]);
+        assert_eq!(found(&[work.join("sub")]), [""; 0].map(PathBuf::from));
+        assert_eq!(found(&[work.clone(), other.clone()]), [other.join("x"), work.join("conf")]);
     }
 
     #[test]

@@ -41,8 +41,7 @@ pub(super) fn of(states: &States, top: &Path) -> BTreeSet<PathBuf> {
 }
 
 fn worktree(config: &[u8]) -> Option<String> {
-    const WORD: &[u8] = b"worktree";
-    if !config.windows(WORD.len()).any(|part| part.eq_ignore_ascii_case(WORD)) {
+    if !git::config::mentions(config, b"worktree") {
         return None;
     }
     let entries = git::config::entries(config).into_iter();

@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::SandboxError;
+use super::included;
+use super::included::Places;
 use super::kept;
 use super::looks::Birth;
 use super::looks::Found;
@@ -19,7 +21,7 @@ use super::survey::Role;
 use super::survey::Scope;
 use super::survey::Visitor;
 use super::survey::survey;
-use super::survey::survey_pointers;
+use super::survey::survey_single;
 use super::tree::Directory;
 use super::tree::Tree;
 use super::unseen;
@@ -145,7 +147,20 @@ pub(super) fn remember(
         trouble: None,
     };
     survey(tree, scope, std::iter::empty(), &mut memory);
-    survey_pointers(tree, &pointers::of(&memory.states, top), &mut memory);
+    let pointers = pointers::of(&memory.states, top);
+    survey_single(tree, &pointers, Role::Pointer, &mut memory);
+    // What is included may include more, and a link leads on.
+    let mut known = Places::default();
+    loop {
+        let places = included::of(&memory.states, top);
+        let (files, ways) = places.beyond(&known);
+        if files.is_empty() && ways.is_empty() {
+            break;
+        }
+        survey_single(tree, ways, Role::Way, &mut memory);
+        survey_single(tree, files, Role::Pointer, &mut memory);
+        known = places;
+    }
     match memory.trouble {
         Some(trouble) => Err(trouble),
         None => Ok(memory.states),
@@ -169,12 +184,13 @@ struct Memory<'a> {
 impl Visitor for Memory<'_> {
     fn meet(&mut self, at: &Directory, path: &Path, found: &Found, role: Role) -> bool {
         let is_head = || found.stamp.size() <= LONGEST_HEAD && names::has_head(at);
-        if role == Role::Head && !is_head() {
+        let is_none = role == Role::Way && found.kind != Kind::Link;
+        if is_none || role == Role::Head && !is_head() {
             return false;
         }
         let contents = match (found.kind, role) {
             // A repository of its own in place of a `.git` file.
-            (Kind::Directory, Role::Head | Role::Pointer) => return false,
+            (Kind::Directory, Role::Head | Role::Pointer | Role::Way) => return false,
             (Kind::Directory, Role::Steering) => Contents::Directory,
             (Kind::Directory, Role::Container) => Contents::Container(found.birth),
             (Kind::Directory, Role::Repository) => Contents::Repository(found.birth),
@@ -293,7 +309,10 @@ impl<'a> Change<'a> {
             matches!(state.contents, Contents::Repository(_)).then_some(path.as_path())
         });
         survey(tree, scope, repositories, &mut change);
-        survey_pointers(tree, &pointers::of(known, top), &mut change);
+        survey_single(tree, &pointers::of(known, top), Role::Pointer, &mut change);
+        let places = included::of(known, top);
+        survey_single(tree, &places.ways, Role::Way, &mut change);
+        survey_single(tree, &places.files, Role::Pointer, &mut change);
         change
     }
 
@@ -319,7 +338,7 @@ impl<'a> Change<'a> {
 impl Visitor for Change<'_> {
     fn meet(&mut self, at: &Directory, path: &Path, found: &Found, role: Role) -> bool {
         let Some((known_path, before)) = self.known.get_key_value(path) else {
-            if role == Role::Head {
+            if role == Role::Head || role == Role::Way && found.kind != Kind::Link {
                 return false;
             }
             // A new repository may stay, without what steers it; a `.git` file or link may not.

@@ -28,8 +28,10 @@ pub(super) enum Role {
     Repository,
     /// Anything that git takes for a `HEAD`: without one it looks for a repository elsewhere.
     Head,
-    /// A `.git` file that leads to a git directory.
+    /// A `.git` file that leads to a git directory, or a file that a configuration includes.
     Pointer,
+    /// On the way to one: as a link it would lead to another.
+    Way,
 }
 
 /// What is looked at.
@@ -121,13 +123,18 @@ pub(super) fn survey<'a>(
     }
 }
 
-/// Shows `visitor` the `.git` files at these paths.
-pub(super) fn survey_pointers(tree: &Tree, paths: &BTreeSet<PathBuf>, visitor: &mut impl Visitor) {
+/// Shows `visitor` what stands at these paths, wherever they are.
+pub(super) fn survey_single<'a>(
+    tree: &Tree,
+    paths: impl IntoIterator<Item = &'a PathBuf>,
+    role: Role,
+    visitor: &mut impl Visitor,
+) {
     for path in paths {
         let deepest = path.components().count();
         let mut survey = Survey { tree, visitor, deepest, done: BTreeSet::new() };
         match tree.directory(path.parent().unwrap_or(path)) {
-            Ok(directory) => drop(survey.meet(&directory, path, Role::Pointer)),
+            Ok(directory) => drop(survey.meet(&directory, path, role)),
             Err(error) => survey.failed(path, error),
         }
     }

@@ -64,7 +64,8 @@ pub struct PathRules {
     pub read: Vec<PathBuf>,
     /// Writable (and readable). `cwd` is writable only if it is listed.
     pub write: Vec<PathBuf>,
-    /// Git directories with other names than `.git`: nothing is written below them.
+    /// Git directories with other names than `.git`, and files that are its configuration under another name:
+    /// nothing is written there or below.
     pub git: Vec<PathBuf>,
     /// Everything may be read and written but `protected`.
     pub full: bool,

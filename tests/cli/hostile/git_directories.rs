@@ -1,5 +1,5 @@
 //! Case 9 once more: git directories that are not the `.git` of the workspace, `.git` files that lead to one,
-//! and what makes git look for another. Each trap is sprung without the sandbox first: then a plain `git
+//! what makes git look for another, and configuration under another name. Each trap is sprung without the sandbox first: then a plain `git
 //! status` runs the program.
 
 use std::fs;
@@ -22,32 +22,34 @@ struct Trap {
     attack: &'static str,
     /// Directories that are writable beside the workspace.
     added: &'static [&'static str],
-    /// The person's next git, from the workspace.
-    plain: &'static str,
 }
 
+/// A repository in which something was committed.
+const COMMITTED: &str = "git init -q . && git commit -q --allow-empty -m x";
+
+/// One with a submodule.
+const SUBMODULE: &str = "git init -q ../lib && git -C ../lib commit -q --allow-empty -m x && git init -q . && \
+     git -c protocol.file.allow=always submodule -q add ../lib a/sub && git commit -qm x";
+
 /// `$T` is the line of a configuration that runs the program.
-const TRAPS: [Trap; 10] = [
+const TRAPS: [Trap; 13] = [
     Trap {
         name: "a separate git directory",
         make: "git init -q --separate-git-dir=meta .",
         attack: "echo \"$T\" >> meta/config",
         added: &[],
-        plain: "git status",
     },
     Trap {
         name: "a separate git directory, replaced",
         make: "mkdir deep && git init -q --separate-git-dir=deep/meta .",
         attack: "mv deep old; cp -r old deep; echo \"$T\" >> deep/meta/config",
         added: &[],
-        plain: "git status",
     },
     Trap {
         name: "a link to a git directory",
         make: "git init -q . && mv .git meta && ln -s meta .git",
         attack: "echo \"$T\" >> meta/config",
         added: &[],
-        plain: "git status",
     },
     Trap {
         name: "the git directory of a linked worktree",
@@ -55,65 +57,79 @@ const TRAPS: [Trap; 10] = [
                git -C ../main worktree add -q -f \"$PWD\"",
         attack: "echo \"$T\" >> ../main/.git/config",
         added: &["../main/.git"],
-        plain: "git status",
     },
     Trap {
         name: "a bare repository",
         make: "git init -q --bare .",
         attack: "git config core.bare false; git config core.worktree \"$PWD\"; echo \"$T\" >> config",
         added: &[],
-        plain: "git status",
     },
     Trap {
         name: "a submodule's `.git` file",
-        make: "git init -q ../lib && git -C ../lib commit -q --allow-empty -m x && git init -q . && \
-               git -c protocol.file.allow=always submodule -q add ../lib a/sub && git commit -qm x",
+        make: SUBMODULE,
         attack: "cp -r .git/modules/a/sub evil; git config -f evil/config core.worktree \"$PWD/a/sub\"; \
                  echo \"$T\" >> evil/config; echo 'gitdir: ../../evil' > a/sub/.git",
         added: &[],
-        plain: "git status",
     },
     Trap {
         name: "the same by another directory",
-        make: "git init -q ../lib && git -C ../lib commit -q --allow-empty -m x && git init -q . && \
-               git -c protocol.file.allow=always submodule -q add ../lib a/sub && git commit -qm x",
+        make: SUBMODULE,
         attack: "cp -r .git/modules/a/sub a/evil; git config -f a/evil/config core.worktree \"$PWD/a/sub\"; \
                  echo \"$T\" >> a/evil/config; mv a/sub a/old; mkdir a/new; \
                  echo 'gitdir: ../evil' > a/new/.git; ln -s new a/sub; rm a/sub; mv a/new a/sub",
         added: &[],
-        plain: "git status",
     },
     Trap {
         name: "junk in `.git/HEAD`",
-        make: "git init -q . && git commit -q --allow-empty -m x",
+        make: COMMITTED,
         attack: "echo junk > .git/HEAD; echo 'ref: refs/heads/x' > HEAD; mkdir objects refs; \
                  printf '[core]\\nrepositoryformatversion = 0\\nbare = false\\nworktree = %s\\n' \
                  \"$PWD\" > config; echo \"$T\" >> config",
         added: &[],
-        plain: "git status",
     },
     Trap {
         name: "no `.git/refs`",
-        make: "git init -q . && git commit -q --allow-empty -m x",
+        make: COMMITTED,
         attack: "mv .git/refs refs || mkdir refs; echo 'ref: refs/heads/x' > HEAD; mkdir objects; \
                  printf '[core]\\nrepositoryformatversion = 0\\nbare = false\\nworktree = %s\\n' \
                  \"$PWD\" > config; echo \"$T\" >> config",
         added: &[],
-        plain: "git status",
     },
     Trap {
         name: "no `.git/objects`",
-        make: "git init -q . && git commit -q --allow-empty -m x",
+        make: COMMITTED,
         attack: "chmod 0 .git/objects; rm -f .git/HEAD; echo 'ref: refs/heads/x' > HEAD; mkdir objects refs; \
                  printf '[core]\\nrepositoryformatversion = 0\\nbare = false\\nworktree = %s\\n' \
                  \"$PWD\" > config; echo \"$T\" >> config",
         added: &[],
-        plain: "git status",
+    },
+    Trap {
+        name: "a file that the configuration includes",
+        make: "git init -q . && mkdir conf && touch conf/git && git config include.path ../conf/git",
+        attack: "echo \"$T\" >> conf/git",
+        added: &[],
+    },
+    Trap {
+        name: "one that is not there, of one that is",
+        make: "git init -q . && git config -f .gitconfig include.path deep/more && \
+               git config includeIf.gitdir:/**.path ../.gitconfig",
+        attack: "mkdir deep; echo \"$T\" > deep/more",
+        added: &[],
+    },
+    Trap {
+        name: "one behind a link",
+        make: "git init -q . && mkdir real && touch real/git && ln -s real conf && \
+               git config include.path ../conf/git",
+        attack: "rm conf; mkdir conf; echo \"$T\" > conf/git",
+        added: &[],
     },
 ];
 
+/// The person's next git, from the workspace.
+const PLAIN: &str = "git status";
+
 /// The person's own git, or a shell without the sandbox.
-fn plain(ground: &Ground, script: &str) -> bool {
+pub(super) fn plain(ground: &Ground, script: &str) -> bool {
     let mut command = Command::new("bash");
     command.args(["-c", script]).current_dir(ground.work()).env_clear();
     command.env("PATH", "/usr/local/bin:/usr/bin:/bin").env("HOME", ground.home());
@@ -152,14 +168,14 @@ fn spring(rows: &mut Rows, ground: &Ground, trap: &Trap) {
     let sprung = Ground::new(ground.setting);
     assert!(plain(&sprung, trap.make), "{}", trap.name);
     plain(&sprung, trap.attack);
-    plain(&sprung, trap.plain);
+    plain(&sprung, PLAIN);
     let works = mark(&sprung).exists();
     rows.row(format!("{}: the trap works", trap.name), works, "no program was run");
 
     let fresh = Ground::new(ground.setting);
     assert!(plain(&fresh, trap.make), "{}", trap.name);
     let finished = sh(&fresh, trap.attack, trap.added);
-    let runs = plain(&fresh, trap.plain);
+    let runs = plain(&fresh, PLAIN);
     let is_told = ["put back", "Read-only file system"];
     let is_told = is_told.iter().any(|words| finished.stderr.contains(words));
     // A bare repository has no status; all others are repositories still.
@@ -184,6 +200,11 @@ fn case_09_file_tools_refuse_git_directories_of_any_name() {
         for (make, paths) in [
             ("git init -q --separate-git-dir=meta .", ["meta/config", "meta/hooks/pre-commit"]),
             ("git init -q --bare .", ["config", "hooks/pre-receive"]),
+            (
+                "git init -q . && git config include.path ../a && touch a && \
+                 git config includeIf.onbranch:x.path ../conf/b",
+                ["a", "conf/b"],
+            ),
         ] {
             let fresh = Ground::new(ground.setting);
             assert!(plain(&fresh, make));
@@ -208,7 +229,7 @@ fn git_works_in_a_git_directory_that_was_made_writable() {
         rows.row(format!("{} commit", ground.setting), held, &finished.stderr);
         if ground.rung() == "landlock" {
             let fresh = Ground::new(ground.setting);
-            assert!(plain(&fresh, TRAPS[7].make));
+            assert!(plain(&fresh, COMMITTED));
             let finished = sh(&fresh, &format!("{commit}; git checkout -q --detach"), &[]);
             let held = finished.code == 0 && !finished.stderr.contains("put back");
             let now = fs::read_to_string(fresh.work().join(".git/HEAD")).unwrap();
