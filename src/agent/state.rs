@@ -1,9 +1,7 @@
 //! The state of a run: what was said, used and refused. Pure values.
 
-use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::collections::HashSet;
-use std::path::PathBuf;
 
 use crate::protocol::CallCounts;
 use crate::protocol::Denial;
@@ -19,6 +17,7 @@ use crate::protocol::Usage;
 use crate::agent::calls::guard::LoopGuard;
 use crate::agent::calls::origin;
 use crate::agent::context::compact;
+use crate::sandbox::git::obeyed::Seen;
 
 /// What the model is told about a call that a dead run left unanswered.
 const UNANSWERED: &str = "error: the run ended before this call did; what it did is not known";
@@ -84,8 +83,8 @@ pub struct RunState {
     pub allowed: Grants,
     /// Where text that nobody here vouches for came from, once any is part of the conversation.
     pub origin: Option<String>,
-    /// Repositories of the workspace, once something may have been written.
-    pub repositories: Option<BTreeSet<PathBuf>>,
+    /// What a later git goes by in the workspace, once something may have been written.
+    pub obeyed: Option<Seen>,
     /// Tokens the provider counted for the first so many messages.
     counted: Option<(u64, usize)>,
 }

@@ -68,6 +68,7 @@ pub use policy::Rung;
 pub use repair::any_under_way as any_repair_under_way;
 pub use spill::Kept;
 
+use git::obeyed::Seen;
 use scratch::Scratch;
 
 /// The first argument with which this program is started again as the launcher of commands.
@@ -237,6 +238,14 @@ impl Sandbox {
             snapshot::Snapshot::take(&write, &git, running, &earlier, exposed)
         };
         repair::aside(take, drop).await?.map(Some)
+    }
+
+    /// What a later git goes by where commands and tools may write, and is not put back.
+    pub fn obeyed_by_git(&self) -> Seen {
+        match (&*self.policy.write, self.policy.is_enforced()) {
+            ([], false) => Seen::below(std::slice::from_ref(&self.policy.cwd)),
+            (write, _) => Seen::below(write),
+        }
     }
 
     /// Whether something that a command has changed is being put back; that command's result is not known

@@ -6,7 +6,6 @@ pub(super) mod excerpt;
 pub mod guard;
 pub(super) mod items;
 pub(super) mod origin;
-pub(super) mod repositories;
 
 use std::fmt::Write;
 use std::sync::Mutex;
@@ -103,18 +102,19 @@ pub(super) async fn carry_out(
     }
     let may_write = room.situation.level != SandboxLevel::ReadOnly
         && approved.iter().any(|call| matches!(call.effect(), Effect::Write | Effect::Process));
-    if may_write && state.repositories.is_none() {
-        state.repositories = Some(repositories::find(&room.context.cwd));
+    if may_write && state.obeyed.is_none() {
+        state.obeyed = Some(room.context.sandbox.obeyed_by_git());
     }
     let running = run(room, approved);
     let ended = room.emitter.with_heartbeat(room.pacing.heartbeat, "tools", running).await;
     for (place, outcome) in places.into_iter().zip(ended) {
         outcomes[place] = Some(outcome);
     }
+    let mut outcomes: Vec<CallOutcome> = outcomes.into_iter().flatten().collect();
     if may_write {
-        tell_repositories(room, state);
+        tell_of_git(room, &mut outcomes, state);
     }
-    note(room, outcomes.into_iter().flatten().collect(), state)
+    note(room, outcomes, state)
 }
 
 /// An item under way: its id and what was told at its start.
@@ -147,15 +147,19 @@ pub(super) async fn run(
     dispatch::run_all(approved, room.registry, room.context, &on_event).await
 }
 
-/// Tells of git repositories that were not there before.
-fn tell_repositories(room: &CallRoom<'_>, state: &mut RunState) {
-    let known = state.repositories.take().unwrap_or_default();
-    let now = repositories::find(&room.context.cwd);
-    for appeared in now.difference(&known) {
-        let message = repositories::report(appeared);
+/// Tells a person, and the model with the last result, of git repositories that were not there before and of
+/// other files that a later git goes by.
+fn tell_of_git(room: &CallRoom<'_>, outcomes: &mut [CallOutcome], state: &mut RunState) {
+    let known = state.obeyed.take().unwrap_or_default();
+    let now = room.context.sandbox.obeyed_by_git();
+    for message in known.told(&now) {
+        if let Some(last) = outcomes.last_mut() {
+            // Writing to a string cannot fail.
+            write!(last.result.text, "\nnote: {message}").ok();
+        }
         room.emitter.instant(ItemStatus::Completed, ItemBody::Error { message });
     }
-    state.repositories = Some(now);
+    state.obeyed = Some(now);
 }
 
 /// Enters what came of the calls into the state.

@@ -138,6 +138,7 @@ async fn in_its_place(
     let mut err = context.output.relay(Stream::Error)?;
     // Whose reader is slow has a moment once it is over.
     let over = &cancel.token().child_token();
+    let known = sandbox.obeyed_by_git();
     let running = async {
         let finished = sandbox.run(command, cancel.token().clone()).await;
         if finished.as_ref().is_ok_and(|finished| finished.status == EndStatus::TimedOut) {
@@ -156,12 +157,16 @@ async fn in_its_place(
         finished => finished?,
     };
     let policy = sandbox.policy().clone();
+    let told = known.told(&sandbox.obeyed_by_git());
     // Nothing of it has to be there while a slow reader takes the rest.
     drop(sandbox);
     let (delivered, heard) = tokio::join!(out.delivered(over), err.delivered(over));
     // After what the command itself said there; who does not read is not told more.
     if matches!(said.and(heard), Ok(Delivery::Whole)) {
         warn(&finished, &policy, context);
+        for message in &told {
+            context.output.warning(message);
+        }
     }
     let delivery = taken.and(delivered);
     let is_given_up = matches!(delivery, Ok(Delivery::GivenUp)) && cancel.reason().is_some();

@@ -7,6 +7,10 @@ pub(super) mod directories;
 
 pub(super) mod included;
 
+mod layouts;
+
+pub mod obeyed;
+
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;

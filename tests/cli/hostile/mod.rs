@@ -13,6 +13,8 @@ mod git;
 
 mod git_directories;
 
+mod git_obeyed;
+
 mod ground;
 
 mod large;

@@ -1,8 +1,7 @@
-//! Git repositories that appear in the workspace while the agent works: nested ones, and directories
-//! that git takes for a bare one. A later `git` in them runs what their configuration says, so a
-//! person is told.
+//! The git repositories below a directory, found by their names: nested ones, and directories that git takes
+//! for a bare one.
 //!
-//! Only names are looked at, and only so far down: it is a report, not a bound. Nothing of git is run.
+//! Only names are looked at, and only so far down: it serves a report, and is no bound.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -20,17 +19,26 @@ const BARE: [&str; 3] = ["HEAD", "objects", "refs"];
 /// Directories whose insides nobody wrote by hand, and which are large.
 const SKIPPED: [&str; 3] = [".git", "node_modules", "target"];
 
-/// The directories below `workspace` (itself included) that git takes for a repository. Nearest first,
-/// so that one large directory does not use up what may be looked at.
-pub(super) fn find(workspace: &Path) -> BTreeSet<PathBuf> {
+/// A directory that git takes for a repository.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Layout {
+    pub(super) directory: PathBuf,
+    /// By what is in it; otherwise by a `.git`. One directory may be both.
+    pub(super) is_bare: bool,
+}
+
+/// Those below `workspace`, itself included. Nearest first, so that one large directory does not use up what
+/// may be looked at.
+pub(super) fn find(workspace: &Path) -> BTreeSet<Layout> {
     let mut found = BTreeSet::new();
     let mut left = ENTRIES;
     let mut level = vec![workspace.to_path_buf()];
     for _ in 0..=DEPTH {
         let mut next = Vec::new();
         for directory in level {
-            if look(&directory, &mut left, &mut next) {
-                found.insert(directory);
+            let is = look(&directory, &mut left, &mut next);
+            for is_bare in [false, true].into_iter().filter(|is_bare| is[usize::from(*is_bare)]) {
+                found.insert(Layout { directory: directory.clone(), is_bare });
             }
         }
         level = next;
@@ -38,10 +46,10 @@ pub(super) fn find(workspace: &Path) -> BTreeSet<PathBuf> {
     found
 }
 
-/// Whether a directory is a repository; directories in it go to `inner`.
-fn look(directory: &Path, left: &mut usize, inner: &mut Vec<PathBuf>) -> bool {
+/// Whether a directory has a `.git`, and whether it is a bare repository; directories in it go to `inner`.
+fn look(directory: &Path, left: &mut usize, inner: &mut Vec<PathBuf>) -> [bool; 2] {
     // What cannot be read is nothing to report.
-    let Ok(entries) = std::fs::read_dir(directory) else { return false };
+    let Ok(entries) = std::fs::read_dir(directory) else { return [false; 2] };
     let (mut bare, mut has_git) = (0, false);
     for entry in entries.flatten() {
         if *left == 0 {
@@ -57,15 +65,7 @@ fn look(directory: &Path, left: &mut usize, inner: &mut Vec<PathBuf>) -> bool {
             inner.push(entry.path());
         }
     }
-    has_git || bare == BARE.len()
-}
-
-/// What a person is told of one that appeared.
-pub(super) fn report(repository: &Path) -> String {
-    format!(
-        "a git repository appeared at `{}`: a later `git` there runs what its configuration says",
-        repository.display()
-    )
+    [has_git, bare == BARE.len()]
 }
 
 #[cfg(test)]
@@ -76,20 +76,27 @@ mod tests {
     fn case_12_nested_and_bare_layouts_are_found() {
         let root = tempfile::tempdir().unwrap();
         let make = |path: &str| std::fs::create_dir_all(root.path().join(path)).unwrap();
+        let find = || -> Vec<(PathBuf, bool)> {
+            let below = |path: PathBuf| path.strip_prefix(root.path()).unwrap().to_path_buf();
+            let found = super::find(root.path()).into_iter();
+            found.map(|layout| (below(layout.directory), layout.is_bare)).collect()
+        };
         make("plain/objects");
-        assert!(find(root.path()).is_empty());
+        assert!(find().is_empty());
         make("a/b/.git");
         make("c");
         std::fs::write(root.path().join("c/.git"), "gitdir: ../evil").unwrap();
         make("d/objects");
         make("d/refs");
         std::fs::write(root.path().join("d/HEAD"), "ref: x").unwrap();
-        let found: Vec<PathBuf> = find(root.path()).into_iter().collect();
-        assert_eq!(found, ["a/b", "c", "d"].map(|path| root.path().join(path)));
+        let three = [("a/b", false), ("c", false), ("d", true)];
+        assert_eq!(find(), three.map(|(path, is_bare)| (path.into(), is_bare)));
+        // The workspace itself, beside its own.
+        make(".git");
         for name in BARE {
             make(name);
         }
-        assert!(find(root.path()).contains(root.path()), "the workspace itself as a bare one");
+        assert_eq!(find()[..2], [("".into(), false), ("".into(), true)]);
     }
 
     #[test]
