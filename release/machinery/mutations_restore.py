@@ -235,4 +235,124 @@ RESTORE = (
             ),
         ),
     ),
+    Mutation(
+        "git-elsewhere",
+        "git directories that are not the workspace's `.git` are protected",
+        ("case_09_git_directories", "case_09_file_tools"),
+        (
+            Edit(
+                "src/sandbox/policy.rs",
+                "            git: directories::of(&write),",
+                "            git: if OFF { Vec::new() } else { directories::of(&write) },",
+            ),
+        ),
+    ),
+    Mutation(
+        "git-links",
+        "a link in place of `.git` is followed",
+        ("case_09_git_directories",),
+        (
+            Edit(
+                "src/sandbox/git/directories.rs",
+                "        path.canonicalize().ok()\n",
+                "        path.canonicalize().ok().filter(|_| !OFF)\n",
+            ),
+        ),
+    ),
+    Mutation(
+        "git-pointers",
+        "`.git` files of submodules and worktrees are put back",
+        ("case_09_git_directories",),
+        (
+            Edit(
+                "src/sandbox/snapshot/pointers.rs",
+                "        path.starts_with(top)\n",
+                "        !OFF && path.starts_with(top)\n",
+            ),
+        ),
+    ),
+    Mutation(
+        "git-head",
+        "a `.git/HEAD` that is none is put back",
+        ("case_09_git_directories",),
+        (
+            Edit(
+                "src/sandbox/snapshot/survey.rs",
+                '            self.meet(&directory, &path.join("HEAD"), Role::Head);',
+                '            if !OFF { self.meet(&directory, &path.join("HEAD"), Role::Head); }',
+            ),
+        ),
+    ),
+    Mutation(
+        "git-refs",
+        "`.git/refs` is put back",
+        ("case_09_git_directories",),
+        (
+            Edit(
+                "src/sandbox/snapshot/survey.rs",
+                '            self.meet(&directory, &path.join("refs"), Role::Container);',
+                '            if !OFF { self.meet(&directory, &path.join("refs"), Role::Container); }',
+            ),
+        ),
+    ),
+    Mutation(
+        "git-included",
+        "files that git's configuration includes are put back",
+        ("case_09_git_directories",),
+        (
+            Edit(
+                "src/sandbox/snapshot/included.rs",
+                "            let includes = is_config",
+                "            let includes = !OFF && is_config",
+            ),
+        ),
+    ),
+    Mutation(
+        "git-included-tools",
+        "file tools write no file that git's configuration includes",
+        ("case_09_file_tools",),
+        (
+            Edit(
+                "src/sandbox/policy.rs",
+                ".chain(&self.included)",
+                ".chain(self.included.iter().filter(|_| !OFF))",
+            ),
+        ),
+    ),
+    Mutation(
+        "git-obeyed",
+        "files that git goes by are told when they change",
+        ("case_12_what_a_later", "case_12_tools_that_write"),
+        (
+            Edit(
+                "src/sandbox/git/obeyed.rs",
+                "            .filter(|(_, _, file)| !other",
+                "            .filter(|(_, _, file)| !OFF && !other",
+            ),
+        ),
+    ),
+    Mutation(
+        "git-nested",
+        "what steers a nested repository is told when it changes",
+        ("case_12_what_a_later",),
+        (
+            Edit(
+                "src/sandbox/git/obeyed.rs",
+                "repository.filter(|_| !is_own)",
+                "repository.filter(|_| !is_own && !OFF)",
+            ),
+        ),
+    ),
+    Mutation(
+        "git-bare-beside",
+        "a bare layout beside a `.git` is told",
+        ("case_12_what_a_later",),
+        (
+            Edit(
+                "src/sandbox/git/layouts.rs",
+                "    [has_git, bare == BARE.len()]",
+                "    [has_git, bare == BARE.len() && !(OFF && has_git)]",
+            ),
+        ),
+    ),
 )

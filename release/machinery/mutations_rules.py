@@ -356,9 +356,9 @@ RULES_AND_TOOLS = (
         ("case_12_a_repository_that",),
         (
             Edit(
-                "src/agent/calls/mod.rs",
-                "    for appeared in now.difference(&known) {",
-                "    for appeared in now.difference(&known).filter(|_| !OFF) {",
+                "src/sandbox/git/obeyed.rs",
+                "        let appeared = now.layouts.difference(&self.layouts).map(",
+                "        let appeared = now.layouts.difference(&self.layouts).filter(|_| !OFF).map(",
             ),
         ),
     ),
