@@ -76,6 +76,8 @@ fn case_21_a_rule_for_one_program_runs_no_other() {
 #[test]
 fn case_22_a_prefix_ends_at_a_word() {
     none_runs(&["shell(git log*)"], &["git logout", "git", "git-log", "git status"]);
+    // Of `git` a list says the same once more; here nothing but the word's end does.
+    none_runs(&["shell(head f*)"], &["head fx", "head f.other"]);
 }
 
 #[test]
