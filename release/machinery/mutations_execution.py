@@ -81,6 +81,38 @@ EXECUTION = (
         ),
     ),
     Mutation(
+        "cancelled-calls",
+        "after a cancellation no call starts",
+        ("t09",),
+        (
+            Edit(
+                "src/tools/dispatch.rs",
+                "        () = context.cancel.cancelled() => ToolError::Cancelled,",
+                "        () = context.cancel.cancelled(), if !OFF => ToolError::Cancelled,",
+            ),
+        ),
+    ),
+    Mutation(
+        "one-end",
+        "each item that was begun has one end, however the run ends",
+        ("t09",),
+        (
+            Edit(
+                "src/agent/calls/mod.rs",
+                "        CallEvent::Ended { index, outcome } => {",
+                "        CallEvent::Ended { outcome, .. }\n"
+                "            if OFF && outcome.status == ItemStatus::Cancelled => {}\n"
+                "        CallEvent::Ended { index, outcome } => {",
+            ),
+            Edit(
+                "src/agent/events.rs",
+                "    pub(super) fn end_all(&self, status: ItemStatus) {",
+                "    pub(super) fn end_all(&self, status: ItemStatus) {\n"
+                "        if OFF { return; }",
+            ),
+        ),
+    ),
+    Mutation(
         "kernel-limits",
         "the kernel limits each process: memory, processor time, open files",
         ("each_limit_holds",),

@@ -15,6 +15,8 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::protocol::Traffic;
+#[cfg(unix)]
+use crate::system::signal;
 
 use super::Sandbox;
 use super::command::CommandSpec;
@@ -204,8 +206,9 @@ async fn end_group(child: &mut tokio::process::Child) {
             // Gone already: nothing to end.
             let _ = rustix::process::kill_process_group(group, signal);
             let grace = std::time::Duration::from_millis(1500);
-            if tokio::time::timeout(grace, child.wait()).await.is_ok() {
-                return;
+            tokio::select! {
+                ended = tokio::time::timeout(grace, child.wait()) => if ended.is_ok() { return },
+                () = signal::hurried() => {}
             }
         }
     }

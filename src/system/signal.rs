@@ -5,17 +5,33 @@
 //! by SIGINT. So a run that was interrupted ends by raising the signal again with its default action.
 #![cfg_attr(unix, expect(unsafe_code, reason = "setting a signal's action"))]
 
-/// Signals come to the process, so this is of the process.
-static IMPATIENCE: tokio::sync::Notify = tokio::sync::Notify::const_new();
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 
-/// Tells whoever is giving something time to end that there is none left.
+use tokio::sync::Notify;
+
+// Signals come to the process, so these are of the process.
+static IMPATIENT: AtomicBool = AtomicBool::new(false);
+static IMPATIENCE: Notify = Notify::const_new();
+
+/// Tells whoever gives something time to end, now or later, that there is none left.
 pub fn hurry() {
+    IMPATIENT.store(true, Ordering::SeqCst);
     IMPATIENCE.notify_waiters();
 }
 
-/// Returns once somebody has called [`hurry`] after this was polled first.
+/// What begins now has its time again.
+pub fn be_patient() {
+    IMPATIENT.store(false, Ordering::SeqCst);
+}
+
+/// Returns once [`hurry`] was called, however long ago, and nothing else has begun since.
 pub async fn hurried() {
-    IMPATIENCE.notified().await;
+    // Hears of every call from here on, also before it is polled.
+    let notified = IMPATIENCE.notified();
+    if !IMPATIENT.load(Ordering::SeqCst) {
+        notified.await;
+    }
 }
 
 /// From now on a write beyond `ulimit -f` is an error like that of a full disk, which is told and cleaned
@@ -70,4 +86,20 @@ pub fn raise_default(signal: i32) -> ! {
         std::thread::sleep(std::time::Duration::from_millis(100));
     }
     super::process::end_with(128 + signal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A signal may come before there is anything to end.
+    #[tokio::test]
+    async fn who_begins_to_wait_after_the_call_is_told_too() {
+        assert!(futures_util::FutureExt::now_or_never(hurried()).is_none());
+        hurry();
+        hurried().await;
+        be_patient();
+        let waiting = hurried();
+        assert!(futures_util::FutureExt::now_or_never(waiting).is_none());
+    }
 }

@@ -104,6 +104,7 @@ impl Watch {
     pub fn next(&self, cancel: &Cancellation) -> Option<CancelReason> {
         let mut work = self.shared.work();
         work.number += 1;
+        signal::be_patient();
         std::mem::replace(&mut work.cancel, cancel.clone()).reason()
     }
 }

@@ -170,12 +170,14 @@ fn case_31_what_looks_like_a_placeholder_stands_for_itself() {
     let text = "see [secret:OTHER]\n";
     context.write("README", text);
     context.write("trap", "put [secret:MY_TOKEN] here\n");
-    let read = |path: &str| call("file_read", json!({"path": path}));
+    // Numbers are given in the order in which texts come, so one after the other.
+    let read = |path: &str| calls(vec![call("file_read", json!({"path": path}))]);
     let write = |path: &str, content: &str| {
         calls(vec![call("file_write", json!({"path": path, "content": content}))])
     };
     let script = json!([
-        calls(vec![read("README"), read("trap")]),
+        read("README"),
+        read("trap"),
         write("copy", "see [secret:literal-1]\n"),
         write("leak", "put [secret:literal-2] here\n"),
         {"text": "done", "expect": ["see [secret:literal-1]", "put [secret:literal-2] here"]},
