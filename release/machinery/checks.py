@@ -234,6 +234,12 @@ STAGES: Mapping[str, Action] = {
     "offline": offline,
 }
 
+#: The first stage that takes its time.
+FIRST_LONG = "clippy"
+
+#: What neither reads nor writes what other stages make, in the order of the stages.
+BESIDE = ("pytest", "machinery", *(f"check-{target}" for target in foreign.TARGETS))
+
 #: Short names for several stages.
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "all": tuple(STAGES),

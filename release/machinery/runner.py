@@ -1,24 +1,29 @@
-"""Runs named stages one after the other and sums them up.
+"""Runs named stages, one after the other or some beside the others, and sums them up.
 
-Output of the programs goes through as it comes; counts of tests are read from the
-runners' own summaries on the way.  A failed stage does not stop the others.
+Output of the programs goes through as it comes, that of what runs beside them in one piece;
+counts of tests are read from the runners' own summaries on the way.  A failed stage does not
+stop the others.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Callable, Optional
 
 from .console import Argument, ReleaseError, say
+from .pins import RELEASE
 
 #: How test runners announce their totals; group 1 passed.
 COUNTS = (
@@ -129,8 +134,55 @@ def run_stage(name: str, action: Callable[[Shell], None], shell: Shell) -> Outco
     return Outcome(name, verdict, time.monotonic() - begun, shell.tests, remark)
 
 
-def summary(outcomes: Sequence[Outcome]) -> str:
-    """A table of all stages and, as its last line, the counts."""
+class Beside:
+    """Stages that run in a process of their own."""
+
+    def __init__(self, names: Sequence[str], place: Path) -> None:
+        self.names = names
+        self.ends = place / "outcomes.json"
+        self.output = place / "output"
+        command: list[Argument] = [sys.executable, RELEASE / "test"]
+        command += ["--outcomes", self.ends, *names]
+        with self.output.open("wb") as output:
+            self.child = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+            )
+
+    def outcomes(self) -> list[Outcome]:
+        """Wait for their end, print what they printed, and give their outcomes."""
+        self.child.wait()
+        sys.stdout.write(self.output.read_text(errors="replace"))
+        sys.stdout.flush()
+        if not self.ends.exists():
+            remark = f"the process of these stages ended with status {self.child.returncode}"
+            return [Outcome(name, "failed", 0.0, 0, remark) for name in self.names]
+        return [Outcome(**fields) for fields in json.loads(self.ends.read_text())]
+
+
+@contextmanager
+def beside(names: Sequence[str]) -> Iterator[Beside]:
+    """Start stages beside those that the caller runs."""
+    with tempfile.TemporaryDirectory() as place:
+        started = Beside(names, Path(place))
+        try:
+            yield started
+        finally:
+            # An interruption reaches it by itself, and it ends its own programs then.
+            started.child.wait()
+
+
+def write(outcomes: Sequence[Outcome], path: Path) -> None:
+    """Leave outcomes for who started this process."""
+    path.write_text(json.dumps([asdict(outcome) for outcome in outcomes]))
+
+
+def summary(outcomes: Sequence[Outcome], seconds: float) -> str:
+    """A table of all stages and, as its last line, the counts.
+
+    Args:
+        outcomes: One row each.
+        seconds: What all of it took, by the clock.
+    """
     width = max(len(outcome.name) for outcome in outcomes)
     lines = [""]
     for outcome in outcomes:
@@ -142,7 +194,6 @@ def summary(outcomes: Sequence[Outcome]) -> str:
     passed = sum(outcome.verdict == "passed" for outcome in outcomes)
     failed = sum(outcome.verdict == "failed" for outcome in outcomes)
     skipped = len(outcomes) - passed - failed
-    total = sum(outcome.seconds for outcome in outcomes)
-    lines.append(f"{total:.0f} s in all")
+    lines.append(f"{seconds:.0f} s in all")
     lines.append(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
     return "\n".join(lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -53,7 +54,29 @@ def test_the_last_line_counts_stages() -> None:
         runner.Outcome("b", "failed", 2.0),
         runner.Outcome("c", "skipped", 0.0, remark="no rustup"),
     ]
-    assert runner.summary(outcomes).splitlines()[-1] == "1 passed, 1 failed, 1 skipped"
+    assert runner.summary(outcomes, 1.0).splitlines()[-1] == "1 passed, 1 failed, 1 skipped"
+
+
+def test_stages_of_another_process_are_told_as_our_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Their outcomes and what they printed."""
+    with runner.beside(["fmt", "deny"]) as started:
+        outcomes = started.outcomes()
+    assert [outcome.name for outcome in outcomes] == ["fmt", "deny"]
+    assert capsys.readouterr().out.count("==> ") == 2
+    runner.write(outcomes, tmp_path / "again")
+    assert json.loads((tmp_path / "again").read_text())[1]["name"] == "deny"
+
+
+def test_a_process_without_outcomes_has_failed(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever became of it."""
+    with runner.beside(["no-such-stage"]) as started:
+        outcomes = started.outcomes()
+    assert [outcome.name for outcome in outcomes] == ["no-such-stage"]
+    assert outcomes[0].verdict == "failed"
+    assert "status 2" in outcomes[0].remark
+    assert "no stage `no-such-stage`" in capsys.readouterr().out
 
 
 def test_stages_are_chosen_by_name_and_group() -> None:

@@ -107,3 +107,25 @@ fn no_machine_of_ours_is_named() {
         assert!(!source.text.contains(&machine), "{} names a machine's path", source.path);
     }
 }
+
+/// The judges are compiled with our own tests as well; the crate that fuzzes with them is built by nobody
+/// else here, and is missing what they began to use.
+#[test]
+fn the_crate_of_the_fuzzers_has_what_its_judges_use() {
+    let manifest = std::fs::read_to_string("tests/fuzz/Cargo.toml").unwrap().replace('-', "_");
+    let has = |name: &str| manifest.lines().any(|line| line.starts_with(&format!("{name} =")));
+    let mut seen = 0;
+    for source in sources("tests/fuzz", "rs") {
+        let uses = source.text.lines().filter_map(|line| line.strip_prefix("use "));
+        for name in uses.filter_map(|path| path.split("::").next()) {
+            let is_own = ["std", "core", "crate", "super", "judges"].contains(&name);
+            assert!(
+                is_own || has(name),
+                "{}: `{name}` is not in tests/fuzz/Cargo.toml",
+                source.path
+            );
+            seen += 1;
+        }
+    }
+    assert!(seen > 20, "{seen} lines read");
+}
