@@ -81,18 +81,6 @@ EXECUTION = (
         ),
     ),
     Mutation(
-        "cancelled-calls",
-        "after a cancellation no call starts",
-        ("t09",),
-        (
-            Edit(
-                "src/tools/dispatch.rs",
-                "        () = context.cancel.cancelled() => ToolError::Cancelled,",
-                "        () = context.cancel.cancelled(), if !OFF => ToolError::Cancelled,",
-            ),
-        ),
-    ),
-    Mutation(
         "one-end",
         "each item that was begun has one end, however the run ends",
         ("t09",),
