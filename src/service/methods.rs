@@ -22,12 +22,14 @@ use super::wire::PROTOCOL_VERSION;
 use super::wire::ToolList;
 use super::wire::ToolRan;
 use super::wire::ToolRun;
+use super::wire::Warning;
 use crate::memory::ListQuery;
 use crate::memory::MemoryError;
 use crate::memory::MemoryHandle;
 use crate::memory::Query;
 use crate::protocol::ToolCall;
 use crate::tools::dispatch;
+use crate::tools::dispatch::Alone;
 
 /// Answers a call that is over when it is answered.
 pub(super) async fn answer(host: &Arc<dyn Host>, call: Call) -> Result<Value, Failure> {
@@ -115,9 +117,10 @@ pub(super) async fn run_tool(
     let outcome = match dispatch::prepare(call, &registry) {
         Err(outcome) => *outcome,
         Ok(prepared) => {
-            let calls = vec![prepared.approve()];
-            let mut outcomes = dispatch::run_all(calls, &registry, &context, &|_| {}).await;
-            outcomes.pop().ok_or_else(|| Failure::new(FailureKind::Internal, "no outcome"))?
+            let Alone { outcome, told } = dispatch::run_alone(prepared, &registry, &context).await;
+            let warning = |message| Warning { message, hint: None };
+            outgoing.warn(None, told.into_iter().map(warning).collect());
+            outcome
         }
     };
     value(&ToolRan {

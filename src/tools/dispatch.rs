@@ -211,6 +211,27 @@ pub fn unknown_tool(name: &str, registry: &Registry) -> ToolError {
     ToolError::ForModel(format!("there is no tool `{name}`; {advice}"))
 }
 
+/// What came of a call that a person makes without a model.
+pub struct Alone {
+    pub outcome: CallOutcome,
+    /// Files that a later git goes by and that are not what they were, in words for the person.
+    pub told: Vec<String>,
+}
+
+/// Runs a call that a person has asked for. Returns as [`run_all`] does.
+pub async fn run_alone(
+    prepared: PreparedCall,
+    registry: &Registry,
+    context: &ToolContext,
+) -> Alone {
+    let may_write = matches!(prepared.effect, Effect::Write | Effect::Process);
+    let known = may_write.then(|| context.sandbox.obeyed_by_git());
+    let turn = registry.scheduler().wait(prepared.tool.claim(&prepared.arguments, context));
+    let outcome = run_one(0, prepared.approve(), turn, context, &|_| {}).await;
+    let told = known.map(|known| known.told(&context.sandbox.obeyed_by_git()));
+    Alone { outcome, told: told.unwrap_or_default() }
+}
+
 /// Runs the calls. Returns when each has ended, soon after cancellation or the last deadline.
 pub async fn run_all(
     calls: Vec<ApprovedCall>,

@@ -149,6 +149,27 @@ fn what_a_project_asks_for_in_vain_is_told() {
 }
 
 #[test]
+fn what_a_later_git_goes_by_is_told_before_the_result() {
+    let context = TestContext::new();
+    for name in ["objects", "refs"] {
+        std::fs::create_dir_all(context.work().join(".git").join(name)).unwrap();
+    }
+    context.write(".git/HEAD", "ref: refs/heads/main\n");
+    context.write(".git/config", "[core]\n\thooksPath = hooks\n");
+    let mut service = Service::start(&context);
+    let options = json!({"config": {"sandbox.level": "workspace-write"}});
+    let arguments = json!({"path": "hooks/pre-commit", "content": "x"});
+    let call = json!({"name": "file_write", "arguments": arguments, "options": options});
+    service.send(&json!({"id": 7, "method": "tool.run", "params": call}));
+    let warning = service.next();
+    let message = warning["params"]["message"].as_str().unwrap_or_default();
+    assert!(message.contains("and git goes by it (`core.hooksPath` of"), "{warning}");
+    let ran = service.next();
+    assert_eq!((&ran["id"], &ran["result"]["status"]), (&json!(7), &json!("completed")), "{ran}");
+    assert_eq!(service.end(), Some(0));
+}
+
+#[test]
 fn the_end_of_the_input_is_the_end() {
     let context = TestContext::new();
     let mut service = Service::start(&context);

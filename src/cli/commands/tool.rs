@@ -21,8 +21,8 @@ use crate::config::settings::SandboxLevel;
 use crate::protocol::ExitCode;
 use crate::protocol::ItemStatus;
 use crate::protocol::ToolCall;
-use crate::tools::Registry;
 use crate::tools::dispatch;
+use crate::tools::dispatch::Alone;
 use crate::tools::dispatch::CallOutcome;
 
 #[derive(Debug, Args)]
@@ -118,24 +118,17 @@ async fn run_tool(args: RunArgs, context: &mut CommandContext) -> Result<ExitCod
     let _signals = interrupt::Watch::over(&cancellation);
     context.output.never_wait()?;
     let begin = Instant::now();
-    let outcome = run_one(prepared, &registry, &tools).await?;
+    let Alone { outcome, told: of_git } = dispatch::run_alone(prepared, &registry, &tools).await;
     tracing::debug!(duration = ?begin.elapsed(), "tool ended");
     let told = tell(outcome, context);
+    for message in &of_git {
+        context.output.warning(message);
+    }
     context.output.delivered(cancellation.token(), None).await?;
     match cancellation.reason() {
         Some(reason) => Ok(reason.exit_code()),
         None => told,
     }
-}
-
-async fn run_one(
-    prepared: dispatch::PreparedCall,
-    registry: &Registry,
-    tools: &crate::tools::ToolContext,
-) -> Result<CallOutcome, CommandError> {
-    let calls = vec![prepared.approve()];
-    let mut outcomes = dispatch::run_all(calls, registry, tools, &|_| {}).await;
-    outcomes.pop().ok_or_else(|| CommandError::new(ExitCode::FatalTool, "the call had no outcome"))
 }
 
 fn tell(outcome: CallOutcome, context: &mut CommandContext) -> Result<ExitCode, CommandError> {

@@ -149,6 +149,11 @@ fn case_12_tools_that_write_it_are_told_of_and_strangers_do_not_get_that_far() {
             let finished = fresh.agent(&script, &["--approve", "auto", "--read", &page]);
             let held = finished.code == 43 && fs::read(fresh.work().join(hook)).ok() == before;
             rows.row(format!("{} {name}, tainted", fresh.setting), held, &finished.stderr);
+
+            // A person calls the tool.
+            let finished = fresh.tool(name, &second);
+            let held = finished.code == 0 && finished.stderr.contains("and git goes by it");
+            rows.row(format!("{} {name}, tool run", fresh.setting), held, &finished.stderr);
         }
     });
 }
