@@ -184,7 +184,7 @@ pub fn memory(settings: &Settings, output: &Output) -> Result<Option<MemoryHandl
     if !settings.memory.enabled {
         return Ok(None);
     }
-    Ok(Some(MemoryHandle::open_telling(&settings.memory, output.warner())?))
+    Ok(Some(MemoryHandle::open_for_run(&settings.memory, output.warner())?))
 }
 
 /// What the agent keeps for itself: configuration, trust and data.

@@ -95,6 +95,12 @@ impl MemoryHandle {
         Ok(Self::of(store, settings))
     }
 
+    /// The same for a run, which reads first and stores its conversation then.
+    pub fn open_for_run(settings: &MemorySettings, notice: Notice) -> Result<Self, MemoryError> {
+        let store = Store::new(&settings.path, settings.ephemeral.is_some()).telling(notice);
+        Ok(Self::of(store.expecting_writes(), settings))
+    }
+
     fn of(store: Store, settings: &MemorySettings) -> Self {
         let ephemeral = settings.ephemeral;
         let path = ephemeral.is_none().then(|| store.path().to_path_buf());

@@ -2,6 +2,7 @@
 //!
 //! Opening is lazy and in two steps. A database that is only read is opened read-only, without
 //! looking for migrations to run; the first write replaces that connection by one that may write.
+//! Who will write anyway says so, and opens it once.
 //! An absent database reads as empty and is created by the first write only.
 //!
 //! Every write is one `BEGIN IMMEDIATE` transaction, so that a lock is had before anything is read,
@@ -56,6 +57,8 @@ pub(in crate::memory) struct Store {
     place: Place,
     open: Option<Open>,
     patience: Duration,
+    /// Whoever reads first will write: one connection does for both.
+    writes_follow: bool,
     /// Somebody held the lock for longer than our patience, and for all we know still does: whoever
     /// asks next is told so at once, instead of waiting as long again.
     exhausted: bool,
@@ -77,6 +80,7 @@ impl Store {
             place,
             open: None,
             patience: PATIENCE,
+            writes_follow: false,
             exhausted: false,
             notice: None,
             abandoned: Arc::default(),
@@ -86,6 +90,12 @@ impl Store {
     /// Who is told of long waits, in one line.
     pub(in crate::memory) fn telling(mut self, notice: Notice) -> Self {
         self.notice = Some(notice);
+        self
+    }
+
+    /// For who reads and will write then.
+    pub(in crate::memory) fn expecting_writes(mut self) -> Self {
+        self.writes_follow = true;
         self
     }
 
@@ -246,6 +256,14 @@ impl Store {
     fn for_reading(&mut self) -> Result<Option<&mut Open>, Failure> {
         if self.open.is_none() {
             let Place::File(path) = &self.place else { return Ok(None) };
+            // What keeps from writing is said when something is written; it may well be read.
+            if self.writes_follow
+                && file::exists(path)?
+                && let Ok(connection) = open_to_write(path)
+            {
+                self.open = Some(Open { connection, writable: true });
+                return Ok(self.open.as_mut());
+            }
             let Some(connection) = open_to_read(path)? else { return Ok(None) };
             match migrations::standing(&connection, path) {
                 Ok(Standing::Current) => self.open = Some(Open { connection, writable: false }),

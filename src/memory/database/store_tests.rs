@@ -39,6 +39,29 @@ fn the_linked_sqlite_has_no_wal_reset_race() {
 }
 
 #[test]
+fn who_will_write_opens_once_and_reads_as_others_do() {
+    let (_directory, path) = place();
+    let mut first = store(&path).expecting_writes();
+    assert_eq!(count(&mut first).unwrap(), None);
+    assert!(!path.exists(), "reading creates nothing");
+    add(&mut first, "x").unwrap();
+    let mut second = store(&path).expecting_writes();
+    assert_eq!(count(&mut second).unwrap(), Some(1));
+    assert!(second.open.as_ref().unwrap().writable);
+    let mut reader = store(&path);
+    assert_eq!(count(&mut reader).unwrap(), Some(1));
+    assert!(!reader.open.as_ref().unwrap().writable);
+    drop((first, second, reader));
+    let newer = Connection::open(&path).unwrap();
+    newer.pragma_update(None, "user_version", 99).unwrap();
+    drop(newer);
+    let told = [store(&path), store(&path).expecting_writes()]
+        .map(|mut store| count(&mut store).unwrap_err().to_string());
+    assert_eq!(told[0], told[1]);
+    assert!(told[0].contains("99"), "{}", told[0]);
+}
+
+#[test]
 fn settings_are_in_force_on_both_kinds_of_connection() {
     let (_directory, path) = place();
     let mut store = store(&path);
