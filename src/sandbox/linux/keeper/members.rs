@@ -105,7 +105,7 @@ impl Members {
     }
 
     /// Reaps what has ended and gives how many that were; `None`: nothing is left.
-    fn reap(&mut self) -> Option<usize> {
+    pub(super) fn reap(&mut self) -> Option<usize> {
         let mut count = 0;
         loop {
             match rustix::process::wait(WaitOptions::NOHANG) {

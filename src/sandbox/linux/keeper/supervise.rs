@@ -34,6 +34,9 @@ use super::members::Members;
 const GRACE: Duration = Duration::from_millis(1500);
 /// How often survivors are looked at while they have their grace.
 const LOOK: Duration = Duration::from_millis(5);
+/// A command that is over and of whose processes so many have ended since is a bomb, and has no grace: those
+/// who look for its processes find less and less time for it.
+const MOST_ORPHANS: usize = 256;
 
 /// Sends a report; an agent that is gone needs none.
 pub(in crate::sandbox::linux) fn send(control: &OwnedFd, report: Report) -> io::Result<()> {
@@ -72,6 +75,7 @@ pub(super) fn supervise(
         }
     };
     let mut deadline: Option<Instant> = None;
+    let mut orphans = 0;
     loop {
         let wait = match (&pidfd, deadline) {
             (None, Some(_)) => LOOK,
@@ -83,6 +87,13 @@ pub(super) fn supervise(
             pidfd = None;
             if !report_end(&mut members, control, errors)? {
                 return Ok(());
+            }
+        }
+        if pidfd.is_none() {
+            let Some(ended) = members.reap() else { return Ok(()) };
+            orphans += ended;
+            if orphans > MOST_ORPHANS {
+                return tell_left(control, !members.end());
             }
         }
         if let Some(limit) = tree.exceeded(|| members.list()) {
@@ -105,9 +116,6 @@ pub(super) fn supervise(
                 report_end(&mut members, control, errors)?;
             }
             return tell_left(control, survivors);
-        }
-        if pidfd.is_none() && !members.are_left() {
-            return Ok(());
         }
     }
 }
