@@ -4,8 +4,6 @@
 //! Nothing of git is run, and nothing is written. Nested repositories are none of it.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::Read as _;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,9 +14,6 @@ use super::included::OnDisk;
 
 /// Directories above a root in which `.git` is looked for.
 const MOST_ABOVE: usize = 64;
-
-/// Bytes of a file that says where a git directory is.
-const MOST_BYTES: u64 = 8 << 10;
 
 /// The git directories of these real paths that lie below one of them, or are one, and that nobody finds
 /// as a directory `.git` in one: `--separate-git-dir`, a link, `commondir`, a bare repository.
@@ -130,12 +125,7 @@ fn is_git_directory(path: &Path) -> bool {
 
 /// The real path that a file in a directory names, behind a word.
 fn target(directory: &Path, name: &str, word: &str) -> Option<PathBuf> {
-    let path = directory.join(name);
-    if !path.is_file() {
-        return None;
-    }
-    let mut bytes = Vec::new();
-    File::open(path).ok()?.take(MOST_BYTES).read_to_end(&mut bytes).ok()?;
+    let bytes = super::read(&directory.join(name))?;
     let text = bytes.strip_prefix(word.as_bytes())?;
     let text = text.strip_prefix(b" ").unwrap_or(text);
     let end = text.iter().rposition(|byte| !matches!(byte, b'\n' | b'\r'))?;

@@ -15,7 +15,7 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
-/// Bytes of a file that are read.
+/// Bytes of a file that are read: a larger `.git` is none to git either (`read_gitfile_gently`).
 const MOST_BYTES: u64 = 1 << 20;
 
 /// A regular file's contents, links followed. `None`: there is none, or it is too large.
