@@ -102,6 +102,10 @@ class Shell:
                     sys.stdout.write(line)
                     self._count(line)
             code = child.wait()
+        except BaseException:
+            # A session of its own: no interruption reaches it but ours.
+            os.killpg(child.pid, signal.SIGKILL)
+            raise
         finally:
             timer.cancel()
             sys.stdout.flush()
@@ -167,7 +171,7 @@ def beside(names: Sequence[str]) -> Iterator[Beside]:
         try:
             yield started
         finally:
-            # An interruption reaches it by itself, and it ends its own programs then.
+            # An interruption of the terminal reaches it, too, and it ends its own programs then.
             started.child.wait()
 
 

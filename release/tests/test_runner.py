@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from machinery import checks, runner
 from machinery.console import ReleaseError
+from machinery.pins import RELEASE
 
 
 def shell(tmp_path: Path) -> runner.Shell:
@@ -45,6 +50,24 @@ def test_a_program_without_end_is_killed(tmp_path: Path) -> None:
     """With the children it started."""
     with pytest.raises(ReleaseError, match="did not end within"):
         shell(tmp_path)(["sh", "-c", "sleep 60 & sleep 60"], timeout=0.2)
+
+
+def test_an_interruption_ends_what_was_started() -> None:
+    """Programs have sessions of their own, which a terminal's signals do not reach."""
+    code = (
+        "import pathlib, sys; from machinery import runner;"
+        " runner.Shell(pathlib.Path(), {})(['sh', '-c', 'echo $$; sleep 60 & sleep 60'])"
+    )
+    command = [sys.executable, "-u", "-c", code]
+    with subprocess.Popen(command, cwd=RELEASE, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        group = int(child.stdout.readline())
+        child.send_signal(signal.SIGINT)
+        child.wait(10)
+    with pytest.raises(ProcessLookupError):
+        for _ in range(100):
+            os.killpg(group, 0)
+            time.sleep(0.05)
 
 
 def test_the_last_line_counts_stages() -> None:
