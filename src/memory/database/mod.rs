@@ -3,6 +3,7 @@
 
 pub(super) mod backup;
 pub(super) mod check;
+mod connection;
 pub(super) mod file;
 pub(super) mod migrations;
 pub(super) mod owner;

@@ -18,11 +18,10 @@ use std::time::Duration;
 use std::time::Instant;
 
 use rusqlite::Connection;
-use rusqlite::OpenFlags;
 use rusqlite::Transaction;
 use rusqlite::TransactionBehavior;
-use rusqlite::config::DbConfig;
 
+use super::connection;
 use super::file;
 use super::migrations;
 use super::migrations::Standing;
@@ -35,11 +34,8 @@ use crate::memory::error::is_busy;
 /// How long a caller waits for a lock before it is told who holds it.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A wait that is longer is told; what comes after the last attempt within it takes one more [`ATTEMPT`].
+/// A wait that is longer is told; what comes after the last attempt within it takes one more wait of SQLite's own.
 const SILENCE: Duration = Duration::from_millis(800);
-
-/// SQLite's own wait within one attempt; ours goes on after it.
-const ATTEMPT: Duration = Duration::from_millis(250);
 
 enum Place {
     File(PathBuf),
@@ -47,9 +43,44 @@ enum Place {
     Memory,
 }
 
+/// What a transaction survives when it is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Survives {
+    /// The end of this process.
+    Kill,
+    PowerFailure,
+}
+
+impl Survives {
+    /// SQLite's setting for it, where the log is written ahead.
+    fn synchronous(self) -> &'static str {
+        match self {
+            Self::Kill => "NORMAL",
+            Self::PowerFailure => "FULL",
+        }
+    }
+}
+
 struct Open {
     connection: Connection,
     writable: bool,
+    /// As the connection is set.
+    survives: Survives,
+}
+
+impl Open {
+    fn new(connection: Connection, writable: bool) -> Self {
+        Self { connection, writable, survives: Survives::PowerFailure }
+    }
+
+    /// Sets the connection, where it is not set like this: runs add many messages in a row.
+    fn have(&mut self, survives: Survives) -> Result<(), rusqlite::Error> {
+        if self.survives != survives {
+            self.connection.pragma_update(None, "synchronous", survives.synchronous())?;
+            self.survives = survives;
+        }
+        Ok(())
+    }
 }
 
 /// The database of one owner. Not shared between threads; `owner` gives it one.
@@ -137,18 +168,9 @@ impl Store {
     /// leaves nothing behind when it fails.
     pub(in crate::memory) fn write<T>(
         &mut self,
-        mut work: impl FnMut(&Transaction<'_>) -> Result<T, Failure>,
+        work: impl FnMut(&Transaction<'_>) -> Result<T, Failure>,
     ) -> Result<T, MemoryError> {
-        self.patiently(|store| {
-            let path = store.path().to_path_buf();
-            let open = store.for_writing()?;
-            let transaction =
-                open.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            refuse_newer(&transaction, &path)?;
-            let value = work(&transaction)?;
-            transaction.commit()?;
-            Ok(value)
-        })
+        self.write_to_survive(Survives::PowerFailure, work)
     }
 
     /// As [`Store::write`], without waiting for the disk: what is written survives the end of this
@@ -158,16 +180,24 @@ impl Store {
         &mut self,
         work: impl FnMut(&Transaction<'_>) -> Result<T, Failure>,
     ) -> Result<T, MemoryError> {
+        self.write_to_survive(Survives::Kill, work)
+    }
+
+    fn write_to_survive<T>(
+        &mut self,
+        survives: Survives,
+        mut work: impl FnMut(&Transaction<'_>) -> Result<T, Failure>,
+    ) -> Result<T, MemoryError> {
         self.patiently(|store| {
-            let connection = &store.for_writing()?.connection;
-            Ok(connection.pragma_update(None, "synchronous", "NORMAL")?)
-        })?;
-        let done = self.write(work);
-        let restored = self.patiently(|store| {
-            let connection = &store.for_writing()?.connection;
-            Ok(connection.pragma_update(None, "synchronous", "FULL")?)
-        });
-        restored.and(done)
+            let path = store.path().to_path_buf();
+            let open = store.for_writing(survives)?;
+            let transaction =
+                open.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            refuse_newer(&transaction, &path)?;
+            let value = work(&transaction)?;
+            transaction.commit()?;
+            Ok(value)
+        })
     }
 
     /// Runs a statement that cannot be in a transaction (`VACUUM`, checkpoints).
@@ -175,7 +205,7 @@ impl Store {
         &mut self,
         mut work: impl FnMut(&Connection) -> Result<T, Failure>,
     ) -> Result<T, MemoryError> {
-        self.patiently(|store| work(&store.for_writing()?.connection))
+        self.patiently(|store| work(&store.for_writing(Survives::PowerFailure)?.connection))
     }
 
     /// Reads what cannot be in a transaction (`VACUUM INTO`). `None` where there is no database yet.
@@ -195,7 +225,8 @@ impl Store {
         &mut self,
         mut work: impl FnMut(&mut Connection) -> Result<(), Failure>,
     ) -> Result<(), MemoryError> {
-        let done = self.patiently(|store| work(&mut store.for_writing()?.connection));
+        let done = self
+            .patiently(|store| work(&mut store.for_writing(Survives::PowerFailure)?.connection));
         self.close();
         done
     }
@@ -259,18 +290,18 @@ impl Store {
             // What keeps from writing is said when something is written; it may well be read.
             if self.writes_follow
                 && file::exists(path)?
-                && let Ok(connection) = open_to_write(path)
+                && let Ok(connection) = connection::to_write(path)
             {
-                self.open = Some(Open { connection, writable: true });
+                self.open = Some(Open::new(connection, true));
                 return Ok(self.open.as_mut());
             }
-            let Some(connection) = open_to_read(path)? else { return Ok(None) };
+            let Some(connection) = connection::to_read(path)? else { return Ok(None) };
             match migrations::standing(&connection, path) {
-                Ok(Standing::Current) => self.open = Some(Open { connection, writable: false }),
+                Ok(Standing::Current) => self.open = Some(Open::new(connection, false)),
                 Ok(Standing::Empty) => return Ok(None),
                 Ok(Standing::Older(_)) => {
                     drop(connection);
-                    return self.for_writing().map(Some);
+                    return self.for_writing(Survives::PowerFailure).map(Some);
                 }
                 Err(error) => return Err(error),
             }
@@ -278,118 +309,25 @@ impl Store {
         Ok(self.open.as_mut())
     }
 
-    fn for_writing(&mut self) -> Result<&mut Open, Failure> {
+    fn for_writing(&mut self, survives: Survives) -> Result<&mut Open, Failure> {
         if !self.open.as_ref().is_some_and(|open| open.writable) {
             self.open = None;
             let connection = match &self.place {
-                Place::File(path) => open_to_write(path)?,
-                Place::Memory => {
-                    let mut connection = Connection::open_in_memory()?;
-                    harden(&connection)?;
-                    migrations::migrate(&mut connection, Path::new("<memory>"))?;
-                    connection
-                }
+                Place::File(path) => connection::to_write(path)?,
+                Place::Memory => connection::in_memory()?,
             };
-            self.open = Some(Open { connection, writable: true });
+            self.open = Some(Open::new(connection, true));
         }
-        self.open.as_mut().ok_or(Failure::Memory(MemoryError::OwnerGone))
+        let open = self.open.as_mut().ok_or(Failure::Memory(MemoryError::OwnerGone))?;
+        open.have(survives)?;
+        Ok(open)
     }
-}
-
-/// `None` where there is no file.
-fn open_to_read(path: &Path) -> Result<Option<Connection>, Failure> {
-    if !file::exists(path)? {
-        return Ok(None);
-    }
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)
-        .map_err(|error| MemoryError::from_sql(path, error))?;
-    // The first read is what finds out whether the write-ahead log can be used.
-    let first = harden(&connection).and_then(|()| {
-        connection.pragma_query_value(None, "schema_version", |row| row.get::<_, i64>(0))
-    });
-    match first {
-        Ok(_) => Ok(Some(connection)),
-        Err(error) if needs_write_access(&error) => open_frozen(path, error).map(Some),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// A directory that we may not write, and no log in it: nobody can be writing here, so the file
-/// is read as it stands.
-fn open_frozen(path: &Path, error: rusqlite::Error) -> Result<Connection, Failure> {
-    let log = std::fs::metadata(file::with_suffix(path, "-wal")).map_or(0, |log| log.len());
-    if log > 0 {
-        return Err(error.into());
-    }
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX
-        | OpenFlags::SQLITE_OPEN_URI;
-    let mut uri = url::Url::from_file_path(path).map_err(|()| error)?;
-    uri.set_query(Some("immutable=1"));
-    let connection = Connection::open_with_flags(uri.as_str(), flags)?;
-    harden(&connection)?;
-    Ok(connection)
-}
-
-fn needs_write_access(error: &rusqlite::Error) -> bool {
-    matches!(
-        error.sqlite_error_code(),
-        Some(rusqlite::ErrorCode::CannotOpen | rusqlite::ErrorCode::ReadOnly)
-    )
-}
-
-fn open_to_write(path: &Path) -> Result<Connection, Failure> {
-    file::create(path)?;
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut connection = Connection::open_with_flags(path, flags)
-        .map_err(|error| MemoryError::from_sql(path, error))?;
-    harden(&connection)?;
-    let standing = migrations::standing(&connection, path)?;
-    if connection.is_readonly(rusqlite::MAIN_DB)? {
-        let detail = "the file is read-only".to_owned();
-        return Err(MemoryError::ReadOnly { path: path.to_path_buf(), detail }.into());
-    }
-    set_journal(&connection, path)?;
-    if let Standing::Older(version) = standing {
-        let backup = migrations::backup_before(&connection, path, version)?;
-        tracing::info!(backup = %backup.display(), version, "memory backed up before migration");
-    }
-    if standing != Standing::Current {
-        migrations::migrate(&mut connection, path)?;
-    }
-    migrations::verify(&connection, path)?;
-    Ok(connection)
-}
-
-/// Settings that each connection gets; none of them touches the file.
-fn harden(connection: &Connection) -> Result<(), rusqlite::Error> {
-    connection.busy_timeout(ATTEMPT)?;
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, true)?;
-    connection.execute_batch(
-        "PRAGMA cell_size_check = ON;
-         PRAGMA mmap_size = 0;
-         PRAGMA synchronous = FULL;
-         PRAGMA secure_delete = ON;
-         PRAGMA temp_store = MEMORY;",
-    )
-}
-
-/// WAL where its shared memory works; the old journal on network file systems.
-fn set_journal(connection: &Connection, path: &Path) -> Result<(), rusqlite::Error> {
-    let wanted = if file::is_on_network(path) { "delete" } else { "wal" };
-    let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
-    if mode != wanted {
-        connection.pragma_update_and_check(None, "journal_mode", wanted, |_| Ok(()))?;
-    }
-    connection.execute_batch("PRAGMA journal_size_limit = 4194304")
 }
 
 /// A newer program may have migrated the file while we had it open.
 fn refuse_newer(transaction: &Transaction<'_>, path: &Path) -> Result<(), Failure> {
-    let found: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let mut statement = transaction.prepare_cached("PRAGMA user_version")?;
+    let found: i64 = statement.query_row([], |row| row.get(0))?;
     if found > migrations::LATEST {
         let path = path.to_path_buf();
         return Err(MemoryError::Newer { path, found, known: migrations::LATEST }.into());
