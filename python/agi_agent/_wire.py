@@ -179,20 +179,25 @@ class OpenPayload(TypedDict):
     request: ModelRequest
 
 
-class HttpRequest(TypedDict):
-    """What Rust sends; it adds the key in the way `auth` names."""
+class HttpHead(TypedDict):
+    """What Rust sends before the body; it adds the key in the way `auth` names."""
 
     method: Literal["POST"]
     path: str
     headers: dict[str, str]
+
+
+class HttpRequest(HttpHead):
+    """A whole request."""
+
     body: str
 
 
 class OpenAnswer(TypedDict):
-    """Answer of `adapter.open`."""
+    """Answer of `adapter.open`; the body comes as a buffer."""
 
     stream: int
-    http: HttpRequest
+    http: HttpHead
     auth: Literal["bearer", "x-api-key"]
 
 

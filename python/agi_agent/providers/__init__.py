@@ -67,7 +67,8 @@ def open_stream(
         buffers: Nothing, or JSON text of the tools.
 
     Returns:
-        The answer, and no buffers.
+        The answer, and the body: written into the answer it would be JSON text in JSON
+        text, which costs as much as all else here.
     """
     global _last_stream
     request = payload["request"]
@@ -77,7 +78,18 @@ def open_stream(
     http = adapter.http()
     _last_stream += 1
     _STREAMS[_last_stream] = adapter
-    return {"stream": _last_stream, "http": http, "auth": adapter.auth}, []
+    head: _wire.HttpHead = {
+        "method": http["method"],
+        "path": http["path"],
+        "headers": http["headers"],
+    }
+    answer: _wire.OpenAnswer = {
+        "stream": _last_stream,
+        "http": head,
+        "auth": adapter.auth,
+    }
+    # Half a character, which no request is to hold, would be an exception.
+    return answer, [http["body"].encode("utf-8", "replace")]
 
 
 def feed(payload: _wire.FeedPayload) -> _wire.FeedAnswer:

@@ -1,8 +1,8 @@
 //! Byte buffers across the border without a copy, in both directions.
 //!
 //! Rust's memory is lent to Python through the buffer protocol and stays alive as long as a
-//! `memoryview` of it does. Python's memory is read by Rust as [`Bytes`] that keep the exporting
-//! object alive; because an object may only be released while attached, and only the worker
+//! `memoryview` of it does. Python's memory, where it is large, is read by Rust as [`Bytes`] that keep the
+//! exporting object alive; because an object may only be released while attached, and only the worker
 //! attaches, dropping them hands the object back to the worker.
 
 #![expect(unsafe_code, reason = "the buffer protocol is raw memory on both sides")]
@@ -19,6 +19,9 @@ use pyo3::exceptions::PyBufferError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyMemoryView;
+
+/// Bytes up to which Python's memory is copied: to hand it back the worker has to be woken.
+const COPIED: usize = 64 << 10;
 
 /// Rust's bytes as Python sees them: an object that exports read-only memory.
 #[pyclass(frozen, module = "agi_agent")]
@@ -109,11 +112,14 @@ impl Drop for BorrowedBuffer {
     }
 }
 
-/// Python's bytes as Rust's, without a copy.
+/// Python's bytes as Rust's: without a copy, but for those whose copy costs less than their way back.
 pub(super) fn borrow(object: &Bound<'_, PyAny>, returned: &Arc<Returned>) -> PyResult<Bytes> {
     let buffer = PyBuffer::<u8>::get(object)?;
     if !buffer.readonly() || !buffer.is_c_contiguous() {
         return Err(PyBufferError::new_err("a buffer for Rust must be read-only and contiguous"));
+    }
+    if buffer.len_bytes() <= COPIED {
+        return Ok(Bytes::from(buffer.to_vec(object.py())?));
     }
     let owner = BorrowedBuffer { buffer: Some(buffer), returned: Arc::clone(returned) };
     Ok(Bytes::from_owner(owner))

@@ -28,8 +28,8 @@ def events(name: str) -> list[dict[str, str]]:
 
 
 def opened(provider: str, request: Any = None, **more: Any) -> Any:
-    """Open a stream; give the answer of the operation."""
-    answer, _ = providers.open_stream(
+    """Open a stream; give the answer of the operation, with the body in its place."""
+    answer, buffers = providers.open_stream(
         {
             "provider": provider,  # type: ignore[typeddict-item]
             "settings": settings(**more),
@@ -37,7 +37,13 @@ def opened(provider: str, request: Any = None, **more: Any) -> Any:
         },
         [],
     )
-    return answer
+    return with_body(answer, buffers)
+
+
+def with_body(answer: Any, buffers: list[Any]) -> Any:
+    """Put the body, which comes apart, into the answer of `adapter.open`."""
+    (body,) = buffers
+    return {**answer, "http": {**answer["http"], "body": bytes(body).decode()}}
 
 
 def body(provider: str, request: Any = None, **more: Any) -> Any:

@@ -274,10 +274,10 @@ def test_tools_are_read_and_written_once() -> None:
     bodies = []
     for offered in (tools, tools, [*tools, *tools]):
         lent = memoryview(_json_text.dumps(offered).encode())
-        answer, _ = providers.open_stream(
+        _, written = providers.open_stream(
             {**payload, "request": dict(streams.ASK)}, [lent]
         )
-        bodies.append(_json_text.loads(answer["http"]["body"]))
+        bodies.append(_json_text.loads(bytes(written[0]).decode()))
     assert bodies[0] == bodies[1] != bodies[2]
     assert bodies[0]["tools"] == [{"type": "function", "function": tools[0]}]
     assert len(bodies[2]["tools"]) == 2

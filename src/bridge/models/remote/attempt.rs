@@ -134,7 +134,8 @@ impl RemoteModel {
             request: request.into(),
         };
         let tools = self.written_tools.buffers(&request.tools)?;
-        let opened: OpenAnswer = self.python.ask_with(names::ADAPTER_OPEN, &payload, tools).await?;
+        let asked = self.python.ask_with(names::ADAPTER_OPEN, &payload, tools).await?;
+        let (opened, body): (OpenAnswer, _) = asked;
         let stream = Stream { python: self.python.clone(), id: Some(opened.stream), reply: None };
         let text = |value: serde_json::Value| value.as_str().unwrap_or_default().to_owned();
         let mut headers: Vec<_> =
@@ -145,7 +146,7 @@ impl RemoteModel {
             method: Method::Post,
             url: self.endpoint.url(&opened.http.path),
             headers,
-            body: opened.http.body.into(),
+            body: body.into_iter().next().ok_or_else(|| incomplete("request"))?,
             purpose: Purpose::Model,
         };
         Ok((stream, http))
@@ -240,6 +241,12 @@ impl RemoteModel {
     }
 }
 
+/// An answer of the adapter without what it is for.
+fn incomplete(what: &str) -> Failed {
+    let message = format!("the adapter gave no {what}");
+    Failed::new(ModelError::new(ModelErrorKind::Interpreter, message), Failure::Final)
+}
+
 fn has_room(batch: &[SseEvent]) -> bool {
     let bytes: usize = batch.iter().map(|event| event.data.len()).sum();
     batch.len() < MAX_BATCH && bytes < MAX_BATCH_BYTES
@@ -292,10 +299,7 @@ impl Stream {
         };
         let payload = ClosePayload { stream, complete: true };
         let closed: CloseAnswer = self.python.ask(names::ADAPTER_CLOSE, &payload).await?;
-        closed.reply.ok_or_else(|| {
-            let error = ModelError::new(ModelErrorKind::Interpreter, "the adapter gave no reply");
-            Failed::new(error, Failure::Final)
-        })
+        closed.reply.ok_or_else(|| incomplete("reply"))
     }
 }
 

@@ -88,18 +88,18 @@ pub(super) struct AdapterSettings<'a> {
     pub(super) native_schema: bool,
 }
 
+/// The body of the request comes apart, as a buffer.
 #[derive(Debug, Deserialize)]
 pub(super) struct OpenAnswer {
     pub(super) stream: u64,
-    pub(super) http: AdapterRequest,
+    pub(super) http: RequestHead,
     pub(super) auth: AuthStyle,
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct AdapterRequest {
+pub(super) struct RequestHead {
     pub(super) path: String,
     pub(super) headers: serde_json::Map<String, serde_json::Value>,
-    pub(super) body: String,
 }
 
 /// How the key is sent.
