@@ -91,8 +91,6 @@ impl Config {
     pub(super) fn isolated(home: &Home) -> Result<Self, Stopped> {
         let mut preparation = prepared(ffi::PyPreConfig_InitIsolatedConfig);
         preparation.utf8_mode = 1;
-        // CPython writes to most of it from here on.
-        crate::system::memory::pages::fill_own_data();
         // SAFETY: no interpreter exists yet (the callers are the only two places that start one).
         check(unsafe { ffi::Py_PreInitialize(&raw const preparation) })?;
         let mut config = Self::filled(ffi::PyConfig_InitIsolatedConfig);

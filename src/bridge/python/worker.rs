@@ -29,6 +29,7 @@ use super::convert;
 use super::error::BridgeError;
 use super::error::ErrorKind;
 use super::interpreter;
+use crate::system::memory::pages;
 
 /// Jobs that may wait; more callers than that wait for room.
 const QUEUE: usize = 64;
@@ -111,19 +112,19 @@ impl Python {
         op: &'static str,
         payload: &P,
     ) -> Result<A, BridgeError> {
-        self.ask_with(op, payload, Vec::new()).await
+        self.ask_with(op, payload, Vec::new()).await.map(|(answer, _)| answer)
     }
 
-    /// [`Self::ask`] with buffers to lend; none comes back.
+    /// [`Self::ask`] with buffers to lend, and those that come back.
     pub async fn ask_with<P: Serialize, A: DeserializeOwned>(
         &self,
         op: &'static str,
         payload: &P,
         buffers: Vec<Bytes>,
-    ) -> Result<A, BridgeError> {
+    ) -> Result<(A, Vec<Bytes>), BridgeError> {
         let payload = convert::to_wire(op, payload)?;
         let answer = self.call(op, payload, buffers).await?;
-        convert::from_wire(op, &answer.json)
+        Ok((convert::from_wire(op, &answer.json)?, answer.buffers))
     }
 
     /// [`Self::call_within`] with [`CALL_DEADLINE`].
@@ -209,6 +210,9 @@ impl Worker {
             let (sender, receiver) = mpsc::channel(QUEUE);
             let worker = Arc::clone(self);
             let wake = sender.downgrade();
+            // CPython will write to most of it. Before its thread is there: each page of data that a second
+            // processor may know would have to be announced to it.
+            pages::fill_own_data();
             let thread = std::thread::Builder::new().name("python".to_owned()).stack_size(STACK);
             // A thread that cannot be started drops the receiver: each call then fails as lost.
             if let Err(error) = thread.spawn(move || worker.run(receiver, wake)) {
