@@ -24,6 +24,9 @@ pub use input::Input;
 pub struct CommandSpec {
     /// Program and arguments; a program without `/` is looked for in the child's `PATH`.
     pub argv: Vec<OsString>,
+    /// The same without the shell that `argv` starts: tried first, and `argv` where it cannot be executed.
+    /// Empty: there is no such thing. On Linux; elsewhere `argv` it is.
+    pub without_shell: Vec<OsString>,
     pub cwd: PathBuf,
     /// Variables on top of the allow-list.
     pub env: Vec<(OsString, OsString)>,

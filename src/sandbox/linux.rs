@@ -72,6 +72,7 @@ pub(super) async fn run(
 pub(super) async fn probe(sandbox: &Sandbox) -> Result<Rung, SandboxError> {
     let command = CommandSpec {
         argv: vec!["probe".into()],
+        without_shell: Vec::new(),
         cwd: sandbox.policy.cwd.clone(),
         env: Vec::new(),
         stdin: crate::sandbox::Input::Nothing,

@@ -63,6 +63,7 @@ pub(super) fn spec(
     let left = context.deadline.saturating_duration_since(Instant::now()).saturating_sub(MARGIN);
     CommandSpec {
         argv,
+        without_shell: Vec::new(),
         cwd: cwd.to_path_buf(),
         env: Vec::new(),
         stdin: Input::Nothing,

@@ -57,6 +57,7 @@ pub mod web_fetch;
 mod web_page;
 
 pub mod web_search;
+mod without_shell;
 
 use std::path::PathBuf;
 use std::sync::Arc;

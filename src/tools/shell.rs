@@ -19,6 +19,7 @@ use super::ToolError;
 use super::ToolOutput;
 use super::arguments;
 use super::command;
+use super::without_shell;
 use crate::protocol::Effect;
 
 /// The first that is there runs the command.
@@ -88,11 +89,17 @@ impl Tool for Shell {
         let args: Args = arguments::parse(&arguments)?;
         let cwd = args.cwd.map_or_else(|| context.cwd.clone(), |cwd| context.cwd.join(cwd));
         let mut spec = command::spec(argv(&args.command), &cwd, args.timeout, context);
+        spec.without_shell = without_shell(&args.command, context);
         let named = name_of_shell(&spec.argv, context);
         spec.env.extend(named);
         spec.terminal = args.pty.unwrap_or(false);
         command::run(&args.command, spec, context).await
     }
+}
+
+fn without_shell(command: &str, context: &ToolContext) -> Vec<OsString> {
+    let environment = context.sandbox.child_environment().iter();
+    without_shell::words(command, environment.filter_map(|(name, _)| name.to_str()))
 }
 
 /// `SHELL`, where the person's environment has none: else the shell asks the user database for it, at

@@ -80,6 +80,7 @@ impl Place {
     pub fn command(&self, script: &str) -> CommandSpec {
         CommandSpec {
             argv: vec!["/bin/bash".into(), "-c".into(), script.into()],
+            without_shell: Vec::new(),
             cwd: self.work(),
             env: vec![("BASE".into(), self.base().into())],
             stdin: agi_agent::sandbox::Input::Nothing,

@@ -113,6 +113,7 @@ pub async fn run(args: SandboxArgs, context: &mut CommandContext) -> Result<u8, 
     let (to_stderr, stderr) = mpsc::channel(PIECES);
     let command = CommandSpec {
         argv: args.command,
+        without_shell: Vec::new(),
         cwd,
         env: Vec::new(),
         stdin: input()?,

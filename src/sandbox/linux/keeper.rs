@@ -141,22 +141,34 @@ fn prepare(ready: &Ready, spec: &Spec, request: &Request, keeper: Pid) -> Result
     ready.enforce()
 }
 
-/// Executes the command; a bare name is looked for in the `PATH` that the command gets.
+/// Executes the command: without its shell where that can be.
 fn execute(spec: &Spec) -> io::Error {
+    let path = spec.env.iter().find_map(|entry| entry.strip_prefix(b"PATH="));
+    if !spec.without_shell.is_empty() && path.is_some() {
+        // What the program would see of the shell that became it.
+        let of_shell = [[b"PWD=", spec.cwd.as_slice()].concat(), b"SHLVL=0".to_vec()];
+        let env: Vec<Vec<u8>> = spec.env.iter().cloned().chain(of_shell).collect();
+        // Not there, a text without an interpreter, forbidden: the shell says it, or finds a way.
+        drop(execute_words(&spec.without_shell, &env, path));
+    }
+    execute_words(&spec.argv, &spec.env, path)
+}
+
+/// Executes a program; a bare name is looked for in `path`.
+fn execute_words(argv: &[Vec<u8>], env: &[Vec<u8>], path: Option<&[u8]>) -> io::Error {
     let strings = |list: &[Vec<u8>]| -> Result<Vec<CString>, io::Error> {
         list.iter().map(|bytes| CString::new(bytes.as_slice()).map_err(io::Error::from)).collect()
     };
-    let (arguments, environment) = match (strings(&spec.argv), strings(&spec.env)) {
+    let (arguments, environment) = match (strings(argv), strings(env)) {
         (Ok(arguments), Ok(environment)) => (arguments, environment),
         (Err(error), _) | (_, Err(error)) => return error,
     };
-    let Some(name) = spec.argv.first().filter(|name| !name.is_empty()) else {
+    let Some(name) = argv.first().filter(|name| !name.is_empty()) else {
         return io::Error::from(Errno::NOENT);
     };
     if name.contains(&b'/') {
         return execute_path(name, &arguments, &environment);
     }
-    let path = spec.env.iter().find_map(|entry| entry.strip_prefix(b"PATH="));
     let mut last = io::Error::from(Errno::NOENT);
     for directory in path.unwrap_or(b"/usr/local/bin:/usr/bin:/bin").split(|byte| *byte == b':') {
         // An empty entry means the working directory, which is never searched: it is the workspace.

@@ -41,6 +41,8 @@ pub(super) struct Limits {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Spec {
     pub(super) argv: Vec<Vec<u8>>,
+    /// What `argv` is the shell for, where it can do without; else empty.
+    pub(super) without_shell: Vec<Vec<u8>>,
     /// `NAME=value`.
     pub(super) env: Vec<Vec<u8>>,
     pub(super) cwd: Vec<u8>,
@@ -131,6 +133,7 @@ impl Spec {
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut out = vec![0; 8];
         put_list(&mut out, &self.argv);
+        put_list(&mut out, &self.without_shell);
         put_list(&mut out, &self.env);
         put_bytes(&mut out, &self.cwd);
         put_number(&mut out, self.flags);
@@ -144,6 +147,7 @@ impl Spec {
         let mut reader = Reader(bytes);
         Some(Self {
             argv: reader.list()?,
+            without_shell: reader.list()?,
             env: reader.list()?,
             cwd: reader.bytes()?,
             flags: reader.number()?,
@@ -353,6 +357,7 @@ mod tests {
     fn a_spec_survives_the_way_and_a_cut_one_is_refused() {
         let spec = Spec {
             argv: vec![b"sh".to_vec(), Vec::new(), vec![0xff, b'\n']],
+            without_shell: vec![b"ls".to_vec()],
             env: vec![b"A=b".to_vec()],
             cwd: b"/".to_vec(),
             flags: super::PROBE,

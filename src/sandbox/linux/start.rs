@@ -48,7 +48,8 @@ pub(super) fn spec(sandbox: &Sandbox, command: &CommandSpec, cwd: &Path) -> Spec
     });
     let policy = &sandbox.policy;
     Spec {
-        argv: command.argv.iter().map(|argument| argument.as_bytes().to_vec()).collect(),
+        argv: bytes(&command.argv),
+        without_shell: bytes(&command.without_shell),
         env: environment(sandbox, command, sandbox.temporary_directory()),
         cwd: cwd.as_os_str().as_bytes().to_vec(),
         flags: 0,
@@ -64,6 +65,10 @@ pub(super) fn spec(sandbox: &Sandbox, command: &CommandSpec, cwd: &Path) -> Spec
             }
         },
     }
+}
+
+fn bytes(arguments: &[OsString]) -> Vec<Vec<u8>> {
+    arguments.iter().map(|argument| argument.as_bytes().to_vec()).collect()
 }
 
 /// The allow-list, then the private temporary directory, then what the caller adds.

@@ -7,6 +7,7 @@
 //! | `streams` | T6, T7, T11, T12, T13, terminals |
 //! | `pipelines` | T18 |
 //! | `calls` | T5, T8, T9 |
+//! | `without_shell` | programs that need no shell |
 //! | `limits` | limits of one command, one by one and with settings |
 //! | `sandbox_command` | T10 |
 //! | `hostile/python`, `tests/cross_language/long.rs` | T15: a runaway in a child; the border under load |
@@ -23,6 +24,8 @@ mod pipelines;
 mod processes;
 
 mod streams;
+
+mod without_shell;
 
 use serde_json::Value;
 

@@ -179,3 +179,24 @@ async fn a_command_costs_milliseconds() {
         assert!(each < Duration::from_millis(250), "{name}: {each:?}");
     }
 }
+
+/// What a shell would only become is tried without it, and the shell asked where that cannot be.
+#[tokio::test]
+async fn a_program_is_tried_before_its_shell() {
+    for rung in rungs().await {
+        let place = Place::new(SandboxLevel::ReadOnly, rung);
+        for (program, says) in [
+            (&["echo", "program"][..], "program\n"),
+            (&["/no/such/program"], "shell\n"),
+            (&["no-such-program"], "shell\n"),
+            (&["/"], "shell\n"),
+            (&[], "shell\n"),
+        ] {
+            let mut command = place.command("echo shell");
+            command.without_shell = program.iter().map(Into::into).collect();
+            let finished = place.run(command).await.unwrap();
+            assert_eq!(finished.stdout.text(), says, "{rung:?} {program:?}");
+            assert_eq!(finished.status, EndStatus::Exited(0));
+        }
+    }
+}
