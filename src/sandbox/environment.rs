@@ -55,7 +55,8 @@ pub fn for_children(environment: &Environment, named: &[String]) -> Vec<(OsStrin
         .collect()
 }
 
-fn is_allowed(name: &str) -> bool {
+/// Whether children get a variable of this name without anybody asking for it, whatever its value.
+pub fn is_allowed(name: &str) -> bool {
     (ALLOWED.contains(&name) || name.starts_with("LC_"))
         && !is_loader(name)
         && !is_secret_name(name)

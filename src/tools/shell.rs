@@ -87,9 +87,10 @@ impl Tool for Shell {
 
     async fn run(&self, arguments: Value, context: &ToolContext) -> Result<ToolOutput, ToolError> {
         let args: Args = arguments::parse(&arguments)?;
-        let cwd = args.cwd.map_or_else(|| context.cwd.clone(), |cwd| context.cwd.join(cwd));
+        let cwd =
+            args.cwd.as_ref().map_or_else(|| context.cwd.clone(), |cwd| context.cwd.join(cwd));
         let mut spec = command::spec(argv(&args.command), &cwd, args.timeout, context);
-        spec.without_shell = without_shell(&args.command, context);
+        spec.without_shell = without_shell(&args, &spec.argv, context);
         let named = name_of_shell(&spec.argv, context);
         spec.env.extend(named);
         spec.terminal = args.pty.unwrap_or(false);
@@ -97,9 +98,14 @@ impl Tool for Shell {
     }
 }
 
-fn without_shell(command: &str, context: &ToolContext) -> Vec<OsString> {
+/// What bash would only become; nothing where the shell is another.
+fn without_shell(args: &Args, shell: &[OsString], context: &ToolContext) -> Vec<OsString> {
+    if !shell.first().is_some_and(|program| Path::new(program).ends_with("bash")) {
+        return Vec::new();
+    }
     let environment = context.sandbox.child_environment().iter();
-    without_shell::words(command, environment.filter_map(|(name, _)| name.to_str()))
+    let environment = environment.map(|(name, value)| (name.as_os_str(), value.as_os_str()));
+    without_shell::words(&args.command, environment)
 }
 
 /// `SHELL`, where the person's environment has none: else the shell asks the user database for it, at

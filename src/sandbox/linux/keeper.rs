@@ -14,6 +14,10 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 
+use rustix::fs::Access;
+use rustix::fs::AtFlags;
+use rustix::fs::CWD;
+use rustix::fs::FileType;
 use rustix::io::Errno;
 use rustix::pipe::PipeFlags;
 use rustix::process::Pid;
@@ -144,30 +148,41 @@ fn prepare(ready: &Ready, spec: &Spec, request: &Request, keeper: Pid) -> Result
 /// Executes the command: without its shell where that can be.
 fn execute(spec: &Spec) -> io::Error {
     let path = spec.env.iter().find_map(|entry| entry.strip_prefix(b"PATH="));
-    if !spec.without_shell.is_empty() && path.is_some() {
+    if let (Some(name), Some(path)) = (spec.without_shell.first(), path)
+        && let Some(program) = found(name, path)
+    {
         // What the program would see of the shell that became it.
         let of_shell = [[b"PWD=", spec.cwd.as_slice()].concat(), b"SHLVL=0".to_vec()];
         let env: Vec<Vec<u8>> = spec.env.iter().cloned().chain(of_shell).collect();
-        // Not there, a text without an interpreter, forbidden: the shell says it, or finds a way.
-        drop(execute_words(&spec.without_shell, &env, path));
+        // A text without an interpreter, one whose interpreter is gone, forbidden: the shell runs it, or
+        // says what is wrong.
+        drop(execute_program(&program, &spec.without_shell, &env));
     }
     execute_words(&spec.argv, &spec.env, path)
 }
 
+/// What a shell would run for a name: the first file in `path` that may be executed, whether it can or not.
+fn found(name: &[u8], path: &[u8]) -> Option<Vec<u8>> {
+    if name.contains(&b'/') {
+        return Some(name.to_vec());
+    }
+    path.split(|byte| *byte == b':').map(|directory| [directory, b"/", name].concat()).find(
+        |path| {
+            rustix::fs::stat(path.as_slice())
+                .is_ok_and(|found| FileType::from_raw_mode(found.st_mode).is_file())
+                && rustix::fs::accessat(CWD, path.as_slice(), Access::EXEC_OK, AtFlags::EACCESS)
+                    .is_ok()
+        },
+    )
+}
+
 /// Executes a program; a bare name is looked for in `path`.
 fn execute_words(argv: &[Vec<u8>], env: &[Vec<u8>], path: Option<&[u8]>) -> io::Error {
-    let strings = |list: &[Vec<u8>]| -> Result<Vec<CString>, io::Error> {
-        list.iter().map(|bytes| CString::new(bytes.as_slice()).map_err(io::Error::from)).collect()
-    };
-    let (arguments, environment) = match (strings(argv), strings(env)) {
-        (Ok(arguments), Ok(environment)) => (arguments, environment),
-        (Err(error), _) | (_, Err(error)) => return error,
-    };
     let Some(name) = argv.first().filter(|name| !name.is_empty()) else {
         return io::Error::from(Errno::NOENT);
     };
     if name.contains(&b'/') {
-        return execute_path(name, &arguments, &environment);
+        return execute_program(name, argv, env);
     }
     let mut last = io::Error::from(Errno::NOENT);
     for directory in path.unwrap_or(b"/usr/local/bin:/usr/bin:/bin").split(|byte| *byte == b':') {
@@ -175,13 +190,22 @@ fn execute_words(argv: &[Vec<u8>], env: &[Vec<u8>], path: Option<&[u8]>) -> io::
         if directory.is_empty() {
             continue;
         }
-        let error =
-            execute_path(&[directory, b"/", name.as_slice()].concat(), &arguments, &environment);
+        let error = execute_program(&[directory, b"/", name.as_slice()].concat(), argv, env);
         if !matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENOTDIR)) {
             last = error;
         }
     }
     last
+}
+
+fn execute_program(program: &[u8], argv: &[Vec<u8>], env: &[Vec<u8>]) -> io::Error {
+    let strings = |list: &[Vec<u8>]| -> Result<Vec<CString>, io::Error> {
+        list.iter().map(|bytes| CString::new(bytes.as_slice()).map_err(io::Error::from)).collect()
+    };
+    match (strings(argv), strings(env)) {
+        (Ok(arguments), Ok(environment)) => execute_path(program, &arguments, &environment),
+        (Err(error), _) | (_, Err(error)) => error,
+    }
 }
 
 fn execute_path(path: &[u8], arguments: &[CString], environment: &[CString]) -> io::Error {

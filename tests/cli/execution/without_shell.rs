@@ -7,13 +7,14 @@ use serde_json::json;
 
 use super::tool;
 use crate::support::TestContext;
+use crate::support::lacking;
 
 /// What can be seen of a command from outside.
 fn seen(context: &TestContext, command: &str) -> Value {
     let (_, value) = tool(context, "shell", &json!({ "command": command }));
     let data = &value["data"];
     let mut lines: Vec<&str> = data["stdout"].as_str().unwrap().lines().collect();
-    // bash names the program in the first, the only difference; the second is each call's own.
+    // bash names the program in the first, which is the only difference; the second is each call's own.
     lines.retain(|line| !line.starts_with("_=") && !line.starts_with("TMPDIR="));
     // The order of variables is nobody's.
     lines.sort_unstable();
@@ -22,6 +23,9 @@ fn seen(context: &TestContext, command: &str) -> Value {
 
 #[test]
 fn a_program_sees_and_says_the_same_with_a_shell_and_without() {
+    if !std::path::Path::new("/bin/bash").exists() {
+        return lacking("bash", "commands with a shell and without");
+    }
     let context = TestContext::new();
     let file = |name: &str, text: &str, mode: u32| {
         let path = context.work().join(name);
@@ -47,10 +51,16 @@ fn a_program_sees_and_says_the_same_with_a_shell_and_without() {
         ("no-such-program", " a"),
         ("/", ""),
         ("cat", " none"),
+        ("ls", " -la none"),
     ] {
         let without = seen(&context, &format!("{program}{rest}"));
         // Quotes are for a shell.
         assert_eq!(without, seen(&context, &format!("'{program}'{rest}")), "{program}");
     }
+    for command in ["./tell a\n", "./tell a\n\n"] {
+        assert_eq!(seen(&context, command), seen(&context, &command.replace("./", "'.'/")));
+    }
+    // Two lines: bash stays, and says how its child ended.
+    assert_eq!(seen(&context, "./ended\n\n")[2], 137);
     assert_eq!(seen(&context, "./tell a b"), json!([["2 ./tell a b"], "", 3, null]));
 }

@@ -1,5 +1,7 @@
 //! Processes: output, time, cancellation, and that nothing is left behind.
 
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -197,6 +199,51 @@ async fn a_program_is_tried_before_its_shell() {
             let finished = place.run(command).await.unwrap();
             assert_eq!(finished.stdout.text(), says, "{rung:?} {program:?}");
             assert_eq!(finished.status, EndStatus::Exited(0));
+        }
+    }
+}
+
+/// The program is the one that the shell would find: where that cannot be executed, no other is.
+#[tokio::test]
+async fn no_program_runs_in_place_of_the_first_in_path() {
+    for rung in rungs().await {
+        let place = Place::new(SandboxLevel::WorkspaceWrite, rung);
+        let (first, second) = (place.work().join("first"), place.work().join("second"));
+        for directory in [&first, &second] {
+            std::fs::create_dir(directory).unwrap();
+        }
+        let file = |path: &Path, text: &str, mode: u32| {
+            std::fs::write(path, text).unwrap();
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        };
+        file(&second.join("tool"), "#!/bin/sh\necho second\n", 0o755);
+        let tool = first.join("tool");
+        for (text, mode, says) in [
+            (Some("#!/no/such/interpreter\n"), 0o755, "shell\n"),
+            (Some("#!/bin/sh\r\n"), 0o755, "shell\n"),
+            (Some("echo text\n"), 0o755, "shell\n"),
+            (Some(""), 0o755, "shell\n"),
+            // What may not be executed is passed by.
+            (Some("#!/bin/sh\necho first\n"), 0o644, "second\n"),
+            (Some("#!/bin/sh\necho first\n"), 0o755, "first\n"),
+            (None, 0, "second\n"),
+        ] {
+            drop(std::fs::remove_file(&tool));
+            match text {
+                Some(text) => file(&tool, text, mode),
+                None => std::fs::create_dir(&tool).unwrap(),
+            }
+            let mut command = place.command("echo shell");
+            command.without_shell = vec!["tool".into()];
+            let path = format!("{}:{}:/usr/bin:/bin", first.display(), second.display());
+            command.env.push(("PATH".into(), path.into()));
+            let finished = place.run(command).await.unwrap();
+            assert_eq!(
+                finished.stdout.text(),
+                says,
+                "{rung:?} {text:?} {}",
+                finished.stderr.text()
+            );
         }
     }
 }
