@@ -6,6 +6,7 @@ use std::time::Duration;
 use std::time::Instant;
 
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 
 use super::Store;
 use crate::memory::MemoryError;
@@ -78,10 +79,11 @@ fn settings_are_in_force_on_both_kinds_of_connection() {
                 number("cell_size_check")?,
                 number("secure_delete")?,
                 number("temp_store")?,
+                i64::from(connection.db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG)?),
             ],
         ))
     };
-    let expected = ("wal".to_owned(), [2, 1, 0, 1, 1, 2]);
+    let expected = ("wal".to_owned(), [2, 1, 0, 1, 1, 2, 1]);
     assert_eq!(store.read(look).unwrap(), Some(expected.clone()));
     store.close();
     assert_eq!(store.read(look).unwrap(), Some(expected));
