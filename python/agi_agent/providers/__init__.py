@@ -88,8 +88,7 @@ def open_stream(
         "http": head,
         "auth": adapter.auth,
     }
-    # Half a character, which no request is to hold, would be an exception.
-    return answer, [http["body"].encode("utf-8", "replace")]
+    return answer, [http["body"].encode()]
 
 
 def feed(payload: _wire.FeedPayload) -> _wire.FeedAnswer:
