@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import shlex
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -180,12 +181,13 @@ def _compile(pins: Pins, tree: Path, sqlite: Path, log: Path) -> None:
     with stage("CPython: configure"):
         run(["./configure", *CONFIGURE], log=log, cwd=tree, env=environment, what="configure")
     with stage("CPython: compile, train, compile (the longest step, about six minutes)"):
-        variables = [f"PROFILE_TASK={TRAINING}", f"PGO_PROF_USE_FLAG={TRAINED_FLAGS}"]
+        task = shlex.quote(os.fspath(TRAINING))
+        variables = [f"PROFILE_TASK={task}", f"PGO_PROF_USE_FLAG={TRAINED_FLAGS}"]
         run(
             ["make", f"-j{os.cpu_count() or 1}", *variables],
             log=log,
             cwd=tree,
-            # Sets of strings in the same order each time.
+            # What is trained sees sets of strings in the same order each time.
             env={**environment, "PYTHONHASHSEED": "0"},
             timeout=3600,
             what="make",

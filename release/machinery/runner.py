@@ -7,6 +7,7 @@ stop the others.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -104,7 +105,9 @@ class Shell:
             code = child.wait()
         except BaseException:
             # A session of its own: no interruption reaches it but ours.
-            os.killpg(child.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
             raise
         finally:
             timer.cancel()

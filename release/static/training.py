@@ -22,7 +22,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-#: Starts of a process: the half of a short run's work.
+#: Starts of a process: half of a short run's work.
 STARTS = 40
 ROUNDS = 300
 
@@ -45,7 +45,8 @@ def starts() -> None:
     imports = "import argparse, ast, asyncio, csv, datetime, decimal, logging, pathlib, random"
     for at in range(STARTS):
         code = imports if at % 8 == 0 else "import json, re" if at % 4 == 0 else "pass"
-        flags = ["-I", "-B"] if at % 2 else ["-I", "-S", "-B"]
+        # Not isolated: the order of sets is told by the environment.
+        flags = ["-s", "-P", "-B"] if at % 2 else ["-s", "-P", "-S", "-B"]
         subprocess.run([sys.executable, *flags, "-c", code], check=True)
 
 
