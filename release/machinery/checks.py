@@ -166,7 +166,7 @@ def mypy(shell: Shell) -> None:
     _python(shell, "mypy", "--strict", *own, cwd=PYTHON)
     release: list[Argument] = ["--config-file", "mypy.ini", "--cache-dir", kept / "release"]
     _python(shell, "mypy", *release, "-p", "machinery", cwd=RELEASE)
-    for program in ("build", "test", "smoke", "kernel-env", "mutate", "static/training.py"):
+    for program in ("build", "test", "smoke", "kernel-env", "mutate"):
         _python(shell, "mypy", *release, program, cwd=RELEASE)
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import ast
 import json
 import os
-import shlex
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from pathlib import Path
 from . import cache, distribution
 from .console import ReleaseError, capture, run, stage
 from .patches import PatchSet, apply
-from .pins import CHECKOUT, RELEASE, Pins
+from .pins import CHECKOUT, Pins
 from .prerequisites import LIBRARIES, archive_path
 from .source import Source
 
@@ -31,7 +30,7 @@ UNWANTED_LIBRARY = (
     "ensurepip", "site-packages", "lib-dynload",
 )  # fmt: skip
 #: For executables only, whose own symbols nobody replaces.
-COMPILE_FLAGS = "-O2 -fPIE -fno-semantic-interposition"
+COMPILE_FLAGS = "-O3 -fPIE -fno-semantic-interposition"
 CONFIGURE = (
     "--prefix=/install",
     "--disable-shared",
@@ -39,12 +38,7 @@ CONFIGURE = (
     "--without-readline",
     "--with-openssl=/usr",
     "--with-ensurepip=no",
-    # Compiled twice: the first build is watched while it is trained, the second laid out by that.
-    "--enable-optimizations",
 )
-TRAINING = RELEASE / "static" / "training.py"
-#: What was not trained is compiled as without training, not for size.
-TRAINED_FLAGS = "-fprofile-use -fprofile-correction -fprofile-partial-training -Wno-missing-profile"
 
 
 @dataclass(frozen=True)
@@ -107,7 +101,6 @@ def build(pins: Pins, source: Source, patch_set: PatchSet, log: Path) -> CPython
                 for library in LIBRARIES
             },
             "sqlite": cache.file_digest(sqlite / "sqlite3.h"),
-            "training": cache.file_digest(TRAINING),
             "recipe": [
                 ast.dump(ast.parse((machinery / name).read_text()))
                 for name in ("cpython.py", "distribution.py")
@@ -180,18 +173,9 @@ def _compile(pins: Pins, tree: Path, sqlite: Path, log: Path) -> None:
         run(["ar", "rcs", folder / "libsqlite3.a", folder / "sqlite3.o"], log=log)
     with stage("CPython: configure"):
         run(["./configure", *CONFIGURE], log=log, cwd=tree, env=environment, what="configure")
-    with stage("CPython: compile, train, compile (the longest step, about six minutes)"):
-        task = shlex.quote(os.fspath(TRAINING))
-        variables = [f"PROFILE_TASK={task}", f"PGO_PROF_USE_FLAG={TRAINED_FLAGS}"]
-        run(
-            ["make", f"-j{os.cpu_count() or 1}", *variables],
-            log=log,
-            cwd=tree,
-            # What is trained sees sets of strings in the same order each time.
-            env={**environment, "PYTHONHASHSEED": "0"},
-            timeout=3600,
-            what="make",
-        )
+    with stage("CPython: compile (the longest step, about three minutes)"):
+        jobs = f"-j{os.cpu_count() or 1}"
+        run(["make", jobs], log=log, cwd=tree, env=environment, timeout=3600, what="make")
 
 
 def _install(pins: Pins, tree: Path, place: Path, sqlite: Path, log: Path) -> None:

@@ -155,8 +155,6 @@ def build(flavour: Flavour, parts: Parts, log: Path) -> Path:
     # told to lld, which rustc links with on this platform.
     arguments.append(f"-Wl,-T,{OWN / 'lazy.ld'}")
     arguments += ["-Wl,--icf=safe", f"-Wl,-Map={place}/link.map"]
-    # What training found hot lies together: fewer pages are touched at each start.
-    arguments.append("-Wl,-z,keep-text-section-prefix")
     response = place / "arguments.txt"
     response.write_text("".join(f'"{argument}"\n' for argument in arguments))
     environment = {
