@@ -17,7 +17,7 @@ pub const ECHO: &str = "echo";
 pub const HEALTH: &str = "health";
 /// One whole reply of a model written in Python.
 pub const CHAT: &str = "chat";
-/// A provider-neutral request to an HTTP request; opens a stream.
+/// A provider-neutral request to an HTTP request, whose body comes as a buffer; opens a stream.
 pub const ADAPTER_OPEN: &str = "adapter.open";
 /// Events of the response to deltas.
 pub const ADAPTER_FEED: &str = "adapter.feed";

@@ -71,6 +71,14 @@ fn open() {
         assert_eq!(answer.http.headers["content-type"], "application/json");
     }
     assert_eq!(calls.len(), 2);
+    let file = file();
+    let opened =
+        file["value"].as_array().unwrap().iter().filter(|call| call["op"] == "adapter.open");
+    for call in opened {
+        let [body] = &call["given"].as_array().unwrap()[..] else { panic!("one buffer: {call}") };
+        let body: Value = serde_json::from_str(body.as_str().unwrap()).unwrap();
+        assert_eq!(body["model"], "mock-model");
+    }
 }
 
 #[test]
